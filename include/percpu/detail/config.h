@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Configuration: which platform, which architecture, and what contradicts what.
+ *
+ * The settings are macros given to the compiler, to the library and to its users alike
+ * (percpu.h lists them). This header chooses defaults, refuses contradictions and makes
+ * every object file name its configuration, so that parts built differently do not link.
+ */
+#ifndef PERCPU_DETAIL_CONFIG_H
+#define PERCPU_DETAIL_CONFIG_H
+
+/* -- Platform ------------------------------------------------------------------------ */
+
+#if !defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU_PLATFORM_THREAD) &&                          \
+    !defined(PERCPU_PLATFORM_RSEQ) && !defined(PERCPU_PLATFORM_SINGLE)
+#if __STDC_HOSTED__
+#define PERCPU_PLATFORM_THREAD 1
+#else
+#define PERCPU_PLATFORM_BARE 1
+#endif
+#endif
+
+#if defined(PERCPU_PLATFORM_BARE) + defined(PERCPU_PLATFORM_THREAD) +                              \
+        defined(PERCPU_PLATFORM_RSEQ) + defined(PERCPU_PLATFORM_SINGLE) !=                         \
+    1
+#error "percpu: define one of PERCPU_PLATFORM_BARE, _THREAD, _RSEQ and _SINGLE, not several"
+#endif
+#if defined(PERCPU_PLATFORM_RSEQ)
+#error "percpu: PERCPU_PLATFORM_RSEQ is not built yet; use PERCPU_PLATFORM_THREAD"
+#endif
+#if defined(PERCPU_PLATFORM_THREAD) && !__STDC_HOSTED__
+#error "percpu: PERCPU_PLATFORM_THREAD needs a hosted build; kernels use PERCPU_PLATFORM_BARE"
+#endif
+
+#if defined(PERCPU_PLATFORM_BARE)
+#define PERCPU__CFG_PLATFORM "bare"
+#elif defined(PERCPU_PLATFORM_THREAD)
+#define PERCPU__CFG_PLATFORM "thread"
+#else
+#define PERCPU__CFG_PLATFORM "single"
+#endif
+
+/* -- Architecture: the selector ------------------------------------------------------ */
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+#define PERCPU__ARCH_HEADER <percpu/detail/arch/x86_64.h>
+#define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
+#elif defined(PERCPU_PLATFORM_BARE)
+#error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
+#endif
+
+/* -- Options ------------------------------------------------------------------------- */
+
+#if !defined(__GNUC__)
+#error "percpu: GCC 12, clang 14 or newer is needed (GNU C extensions)"
+#endif
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "percpu: big-endian targets are not supported: no port was tested on one"
+#endif
+#if defined(__code_model_large__) || defined(__AARCH64_CMODEL_LARGE__)
+#error "percpu: the large code model is not supported: accesses need a symbol within 2 GiB"
+#endif
+
+#ifdef PERCPU_ZERO_VMA
+#if !defined(PERCPU_PLATFORM_BARE)
+#error "percpu: PERCPU_ZERO_VMA is for PERCPU_PLATFORM_BARE; other platforms link at a natural VMA"
+#endif
+#if defined(__PIC__) || defined(__PIE__)
+#error "percpu: PERCPU_ZERO_VMA cannot self-relocate: a template at VMA 0 must not move; build with -fno-pic"
+#endif
+#define PERCPU__CFG_VMA "__zero_vma"
+#else
+#define PERCPU__CFG_VMA ""
+#endif
+
+#ifdef PERCPU_PREEMPT
+#if !defined(PERCPU_PLATFORM_BARE)
+#error "percpu: PERCPU_PREEMPT is for PERCPU_PLATFORM_BARE: only a kernel can turn preemption off"
+#endif
+#define PERCPU__CFG_PREEMPT "__preempt"
+#else
+#define PERCPU__CFG_PREEMPT ""
+#endif
+
+#ifdef PERCPU_DEBUG
+#define PERCPU__CFG_DEBUG "__debug"
+#else
+#define PERCPU__CFG_DEBUG ""
+#endif
+
+#ifndef PERCPU_MAX_CPUS
+#if defined(PERCPU_PLATFORM_BARE)
+#define PERCPU_MAX_CPUS 64
+#elif defined(PERCPU_PLATFORM_SINGLE)
+#define PERCPU_MAX_CPUS 1
+#else
+#define PERCPU_MAX_CPUS 8192 /* the largest NR_CPUS of Linux: untouched entries cost no memory */
+#endif
+#endif
+#if PERCPU_MAX_CPUS < 1 || PERCPU_MAX_CPUS > 65536
+#error "percpu: PERCPU_MAX_CPUS must be from 1 to 65536"
+#endif
+#if defined(PERCPU_PLATFORM_SINGLE) && PERCPU_MAX_CPUS != 1
+#error "percpu: PERCPU_PLATFORM_SINGLE has one CPU; do not set PERCPU_MAX_CPUS"
+#endif
+
+/* -- The link-time check ------------------------------------------------------------- */
+
+/*
+ * Every object file that includes the header refers to a symbol whose name spells the
+ * configuration; the library defines the one that it was built with. Otherwise the linker
+ * says: undefined reference to `percpu_built_as__bare__cpus_64__debug'.
+ * The reference is a 4-byte difference in a section that --gc-sections keeps ("R"), since
+ * it then needs no dynamic relocation and works in every code model.
+ */
+#define PERCPU__STR_(x) #x
+#define PERCPU__STR(x) PERCPU__STR_(x)
+#define PERCPU__CFG_SYMBOL                                                                         \
+    "percpu_built_as__" PERCPU__CFG_PLATFORM "__cpus_" PERCPU__STR(PERCPU_MAX_CPUS)                \
+        PERCPU__CFG_VMA PERCPU__CFG_PREEMPT PERCPU__CFG_DEBUG
+
+#ifdef PERCPU__DEFINE_CONFIG /* src/config.c */
+__asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
+        ".globl " PERCPU__CFG_SYMBOL "\n\t"
+        ".hidden " PERCPU__CFG_SYMBOL "\n"
+        PERCPU__CFG_SYMBOL ":\n\t"
+        ".long 0\n\t"
+        ".popsection");
+#else
+__asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
+        ".hidden " PERCPU__CFG_SYMBOL "\n\t"
+        ".long " PERCPU__CFG_SYMBOL " - .\n\t"
+        ".popsection");
+#endif
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bare: kernels, hypervisors, unikernels. The architecture's per-CPU register holds the delta;
+ * the linker script (ld/) provides the template and its symbols.
+ */
+#ifndef PERCPU_DETAIL_PLATFORM_BARE_H
+#define PERCPU_DETAIL_PLATFORM_BARE_H
+
+#define PERCPU__USE_REGISTER 1
+
+/* The register holds a delta. Also from the architecture: may it hold this one? */
+PERCPU__INLINE uintptr_t percpu__reg_read(void);
+PERCPU__INLINE void percpu__reg_write(uintptr_t delta);
+PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta);
+
+#include PERCPU__ARCH_HEADER
+
+#ifndef percpu__current
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
+{
+    return (uintptr_t)p + percpu__reg_read();
+}
+#endif
+
+#ifndef percpu__reg_holds
+PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
+{
+    (void)delta;
+    return true;
+}
+#endif
+
+/* The pristine template's load address. Only linker scripts that keep one define it. */
+extern const char _percpu_template[];
+
+PERCPU__INLINE void percpu__reset(void *p, size_t size)
+{
+    percpu__reset_from((uintptr_t)_percpu_template + percpu__offset((uintptr_t)p), p, size);
+}
+
+#endif

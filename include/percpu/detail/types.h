@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a per-CPU variable and an operand may be, and the sections that variables lie in.
+ * Everything here is decided at compile time and leaves no code.
+ */
+#ifndef PERCPU_DETAIL_TYPES_H
+#define PERCPU_DETAIL_TYPES_H
+
+#define PERCPU_CACHE_LINE 64
+
+#define PERCPU__INLINE static inline __attribute__((always_inline))
+#define PERCPU__HIDDEN __attribute__((visibility("hidden")))
+#ifdef __cplusplus
+#define PERCPU__ASSERT(condition, message) static_assert(condition, message)
+#else
+#define PERCPU__ASSERT(condition, message) _Static_assert(condition, message)
+#endif
+
+/*
+ * Sections. A kernel's linker script collects and orders .percpu*, so each variable has a section
+ * of its own there: the script sorts by alignment and --gc-sections drops unused variables. A
+ * hosted program has no script; sections whose name is a C identifier get __start_ and __stop_
+ * symbols from every linker instead.
+ */
+#if defined(PERCPU_PLATFORM_THREAD) || (defined(PERCPU_PLATFORM_SINGLE) && __STDC_HOSTED__)
+#define PERCPU__SECTION(name) "percpu_vars"
+#define PERCPU__SECTION_ISOLATED "percpu_isolated"
+#define PERCPU__SECTION_NEAR "percpu_vars"
+#else
+#define PERCPU__SECTION(name) ".percpu.var." #name
+#define PERCPU__SECTION_ISOLATED ".percpu..isolated"
+#define PERCPU__SECTION_NEAR ".percpu..near"
+#endif
+
+#define PERCPU__VARIABLE(sect, type) __attribute__((section(sect))) PERCPU__CHECKED(type)
+
+#ifdef __cplusplus
+
+namespace percpu__types
+{
+template <class T> struct plain {
+    typedef T type;
+    static const bool is_const = false, is_array = false, is_bool = false;
+};
+template <class T> struct plain<const T> : plain<T> {
+    static const bool is_const = true;
+};
+template <class T> struct plain<volatile T> : plain<T> {};
+template <class T> struct plain<const volatile T> : plain<const T> {};
+template <class T, decltype(sizeof(0)) n> struct plain<T[n]> {
+    typedef T type[n];
+    static const bool is_const = plain<T>::is_const, is_array = true, is_bool = false;
+};
+template <class T, decltype(sizeof(0)) n> struct plain<const T[n]> : plain<T[n]> {
+    static const bool is_const = true;
+};
+template <> struct plain<bool> {
+    typedef bool type;
+    static const bool is_const = false, is_array = false, is_bool = true;
+};
+template <class T> struct variable {
+    static_assert(!plain<T>::is_const, "percpu: a per-CPU variable cannot be const");
+    static_assert(__is_trivially_copyable(T) && __has_trivial_destructor(T),
+                  "percpu: a per-CPU variable is copied as bytes and never destroyed: its type "
+                  "must be trivially copyable and destructible");
+    typedef T type;
+};
+} // namespace percpu__types
+
+/* An initialiser that is no constant expression would run in the template only. */
+#if defined(__clang__)
+#define PERCPU__CHECKED(T)                                                                         \
+    __attribute__((require_constant_initialization)) typename percpu__types::variable<T>::type
+#else
+#define PERCPU__CHECKED(T) __constinit percpu__types::variable<T>::type
+#endif
+#define PERCPU__VALUE_TYPE(x) percpu__types::plain<__typeof__(x)>::type
+#define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
+#define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
+#define PERCPU__IS_ATOMIC(x) false
+
+#else
+
+/* GCC's typeof of an _Atomic expression drops _Atomic: only a pointer to it tells. */
+#define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))
+#define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) * : 1, default : 0)
+#define PERCPU__IS_ATOMIC(x) PERCPU__IS_ATOMIC_PTR(&(x), PERCPU__VALUE_TYPE(x))
+#define PERCPU__IS_ARRAY(x)                                                                        \
+    (!__builtin_types_compatible_p(__typeof__(x), PERCPU__VALUE_TYPE(x)))
+#define PERCPU__IS_BOOL(x) __builtin_types_compatible_p(PERCPU__VALUE_TYPE(x), _Bool)
+
+/* T itself, after the checks: the structure only carries assertions. */
+#define PERCPU__CHECKED(T)                                                                         \
+    __typeof__(*(__typeof__(T) *)sizeof(struct {                                                   \
+        char c;                                                                                    \
+        PERCPU__ASSERT(!__builtin_types_compatible_p(__typeof__(T) *, const __typeof__(T) *),      \
+                       "percpu: a per-CPU variable cannot be const");                              \
+        PERCPU__ASSERT(                                                                            \
+            !PERCPU__IS_ATOMIC_PTR((__typeof__(T) *)0, PERCPU__VALUE_TYPE(*(__typeof__(T) *)0)),   \
+            "percpu: a per-CPU variable cannot be _Atomic: percpu operations are atomic on their " \
+            "CPU");                                                                                \
+    }))
+
+#endif
+
+/*
+ * __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's typeclass.h): 1 integer,
+ * 2 char, 3 enum, 4 bool, 5 pointer, 8 real, 12 record, 13 union. C promotes first, so that
+ * enum, char and bool are 1 there.
+ */
+#define PERCPU__CLASS(x) __builtin_classify_type(x)
+#define PERCPU__IS_WORD(x)                                                                         \
+    (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
+
+/* The operand of a read, a write and the like. */
+#define PERCPU__CHECK_SCALAR(x)                                                                    \
+    PERCPU__ASSERT(!PERCPU__IS_ARRAY(x) && PERCPU__CLASS(x) >= 1 && PERCPU__CLASS(x) <= 5,         \
+                   "percpu: the operand is no integer, bool, enum or pointer; use "                \
+                   "percpu_current_ptr() or percpu_with_current()");                               \
+    PERCPU__ASSERT(PERCPU__IS_WORD(x), "percpu: the operand's size is not 1, 2, 4 or 8 bytes");    \
+    PERCPU__ASSERT(!PERCPU__IS_ATOMIC(x), "percpu: the operand is _Atomic; percpu operations "     \
+                                          "need a plain type")
+
+/* The operand of arithmetic. */
+#define PERCPU__CHECK_INTEGER(x)                                                                   \
+    PERCPU__CHECK_SCALAR(x);                                                                       \
+    PERCPU__ASSERT(!PERCPU__IS_BOOL(x), "percpu: no arithmetic on bool; use percpu_write() or "    \
+                                        "percpu_xchg()");                                          \
+    PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu: one name, one value for each CPU.
+ *
+ *     static PERCPU_DEFINE(uint64_t, irq_count);
+ *
+ *     percpu_write(irq_count, percpu_read(irq_count) + 1);     on the current CPU
+ *     uint64_t all = percpu_sum(irq_count);                    on every CPU
+ *
+ * Variables are linked into a template. Each CPU has an area, a copy of the template, and
+ * the distance from the template to its area is the CPU's delta:
+ *
+ *     address on CPU n = &symbol + delta[n]
+ *
+ * The architecture's per-CPU register holds the delta of the CPU that runs.
+ *
+ * Configuration, macros given to the compiler for the library and for its users alike:
+ *
+ *   PERCPU_PLATFORM_BARE     kernels: the architecture's per-CPU register (default freestanding)
+ *   PERCPU_PLATFORM_THREAD   a thread plays a CPU (default hosted)
+ *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
+ *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
+ *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
+ *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)
+ *   PERCPU_DEBUG             check bounds, initialisation and guards; failures call percpu_panic()
+ *
+ * Contexts. Unless its comment says otherwise an operation may be called with preemption on or
+ * off, from interrupt and signal handlers, and on any CPU whose register is set. Nothing here
+ * sleeps. Memory order is relaxed everywhere. docs/semantics.md states, per operation and
+ * platform, what holds against preemption, interrupts, NMI and other CPUs.
+ *
+ * Names that contain a double underscore (percpu__x, PERCPU__X) are not part of the interface.
+ */
+#ifndef PERCPU_PERCPU_H
+#define PERCPU_PERCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <percpu/detail/config.h>
+#include <percpu/detail/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== Define ========================================================================== */
+
+/*
+ * PERCPU_DEFINE(type, name) defines a per-CPU variable; `static` may stand before it and an
+ * initialiser after it. The type is any object type but const and _Atomic ones; arrays are
+ * written PERCPU_DEFINE(int[4], hist). The initial value is copied to every CPU's area.
+ * PERCPU_DECLARE(type, name) declares it, in a header. The storage symbol is
+ * __PERCPU_<name>: a use of the bare name does not compile.
+ */
+#define PERCPU_DEFINE(type, name) PERCPU__VARIABLE(PERCPU__SECTION(name), type) __PERCPU_##name
+#define PERCPU_DECLARE(type, name) extern PERCPU__HIDDEN __typeof__(type) __PERCPU_##name
+
+/* The same with a cache line (64 bytes) of its own, for data that other CPUs write too. */
+#define PERCPU_DEFINE_ISOLATED(type, name)                                                         \
+    PERCPU__VARIABLE(PERCPU__SECTION_ISOLATED, type)                                               \
+    __attribute__((aligned(PERCPU_CACHE_LINE))) __PERCPU_##name
+
+/*
+ * The same in the first 2 KiB of the area, where an access is one instruction on riscv and
+ * loongarch64 (with PERCPU_ZERO_VMA). Overflow of the 2 KiB is a link error.
+ */
+#define PERCPU_DEFINE_NEAR(type, name) PERCPU__VARIABLE(PERCPU__SECTION_NEAR, type) __PERCPU_##name
+
+/*
+ * `T PERCPU *p` is a per-CPU pointer: it designates a variable on all CPUs at once and is never
+ * dereferenced. percpu_addr() makes one; the operations with the suffix _at take one. The
+ * annotation is for readers and for sparse(1), which reports a dereference.
+ */
+#ifdef __CHECKER__
+#define PERCPU __attribute__((noderef, address_space(__PERCPU)))
+#else
+#define PERCPU
+#endif
+
+/* ==== Start =========================================================================== */
+
+enum percpu_error {
+    PERCPU_ENULL = 1,   /* the base is a null pointer */
+    PERCPU_EALIGN,      /* the base is not aligned as percpu_area_layout_expected() says */
+    PERCPU_ECOUNT,      /* zero CPUs, or more than PERCPU_MAX_CPUS */
+    PERCPU_EOVERFLOW,   /* the areas' size or end does not fit the address space */
+    PERCPU_ERANGE,      /* no such CPU: it has no area, or its number is too large */
+    PERCPU_EDELTA,      /* the per-CPU register cannot hold the distance to this memory */
+    PERCPU_EVMA,        /* linked at VMA 0 without PERCPU_ZERO_VMA, or the reverse */
+    PERCPU_ENOTEMPLATE, /* the template was not loaded (NOLOAD), or was used as an area before */
+    PERCPU_ENOMEM,      /* the system has no memory, or the linked section no room for an area */
+    PERCPU_EBUSY,       /* another living thread plays this CPU, or CPUs are still in use */
+    PERCPU_ENOTINIT,    /* percpu_init() or percpu_init_in_place() has not succeeded yet */
+    PERCPU_ESYS,        /* the system refused a call that must not fail */
+    PERCPU_EOVERLAP,    /* the memory overlaps the template or another area */
+};
+
+/* A sentence for an error, given as returned (negative) or as in the enum. Never null. */
+const char *percpu_strerror(int error);
+
+/* Bytes, and the alignment of the first one. */
+struct percpu_layout {
+    size_t size;
+    size_t align;
+};
+
+/*
+ * What percpu_init() needs for cpu_count areas; page alignment is recommended. Both members are
+ * 0 when cpu_count is 0 or the size would overflow. May be called before initialisation.
+ */
+struct percpu_layout percpu_area_layout_expected(size_t cpu_count);
+
+/*
+ * Initialise the areas: copy the template into each, mark each with its CPU number.
+ * percpu_init_in_place() uses the memory that the linker script reserved (bare), memory from
+ * the system for every configured CPU (thread), or the variables themselves (single).
+ * percpu_init() uses the caller's memory, percpu_area_layout_expected(cpu_count) of it, which
+ * must stay valid until percpu_fini().
+ *
+ * Returns the number of areas; 0 when they were already initialised (nothing is touched, and
+ * PERCPU_DEBUG reports other arguments); or a negative enum percpu_error, and nothing has
+ * changed. Of several concurrent callers one initialises; the others wait for it and get 0, or
+ * try themselves when it failed. Not from interrupt or signal handlers.
+ */
+int percpu_init_in_place(void);
+int percpu_init(void *base, size_t cpu_count);
+
+/*
+ * Give one CPU an area of its own anywhere: a late CPU, a NUMA node's memory, a core's TCM. The
+ * memory is percpu_area_layout_expected(1) in size and alignment. It may come before
+ * percpu_init(), which then returns 0. Returns 1, 0 when the CPU has an area (nothing is
+ * touched), or a negative enum percpu_error. Contexts as percpu_init().
+ */
+int percpu_init_cpu(size_t cpu, void *base);
+
+/*
+ * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
+ * CPU's area. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ERANGE, -PERCPU_EBUSY (thread: another
+ * thread plays that CPU), -PERCPU_ESYS. Call it once on each CPU, with interrupts off.
+ */
+int percpu_init_reg(size_t cpu);
+
+/*
+ * The register, as an area's base address. Reading and writing back changes nothing. On thread,
+ * 0 stands for "no CPU": percpu_write_reg(0) releases the CPU that percpu_init_reg() claimed.
+ * percpu_write_reg() checks nothing. May be called before initialisation and, where an
+ * architecture's notes in docs/semantics.md do not say otherwise, before caches and MMU are on.
+ */
+uintptr_t percpu_read_reg(void);
+void percpu_write_reg(uintptr_t area_base);
+
+/*
+ * Return to the uninitialised state, for tests: memory that the library took is given back, the
+ * calling CPU's register is cleared (thread), no other CPU may use per-CPU data any more.
+ * Returns 0, -PERCPU_ENOTINIT, or -PERCPU_EBUSY (thread: other threads still play CPUs).
+ */
+int percpu_fini(void);
+
+/* The number of areas; before initialisation what percpu_init_in_place() would make. */
+size_t percpu_area_num(void);
+/* Bytes of the template, not rounded up. */
+size_t percpu_area_size(void);
+/* The address of a CPU's area; 0 for a CPU that has none. */
+uintptr_t percpu_area_base(size_t cpu);
+
+/* The number of the calling CPU, from its area: one load. Needs the register. */
+static inline size_t percpu_cpu_id(void);
+
+/*
+ * What PERCPU_DEBUG builds call with a sentence that says what is wrong. The library's own
+ * (weak) function prints it where there is somewhere to print to, and stops. Define your own to
+ * do something else; if it returns, the operation goes on as without PERCPU_DEBUG.
+ */
+void percpu_panic(const char *message);
+
+/* The kernel's, with PERCPU_PREEMPT: calls nest. */
+#ifdef PERCPU_PREEMPT
+void percpu_preempt_disable(void);
+void percpu_preempt_enable(void);
+#endif
+
+/* ==== Use, on the current CPU ========================================================= */
+
+/*
+ * `var` is a per-CPU variable's name, or a member or element of it: stats.rx, queue[i].len. The
+ * name is pasted unexpanded, so a variable may share its name with a macro; an index may not
+ * use the same percpu_ macro again.
+ *
+ * read, write: integers, bool, enums and pointers of 1, 2, 4 or 8 bytes, untorn; the compiler
+ * neither drops nor repeats them. The _raw forms take no guard: the caller keeps itself on its
+ * CPU. Structures are used through pointers. Operands are evaluated once.
+ */
+#define percpu_read(var) percpu_read_at(&__PERCPU_##var)
+#define percpu_write(var, value) percpu_write_at(&__PERCPU_##var, value)
+#define percpu_read_raw(var) percpu_read_raw_at(&__PERCPU_##var)
+#define percpu_write_raw(var, value) percpu_write_raw_at(&__PERCPU_##var, value)
+
+/* The address in this CPU's area; valid while the caller stays on its CPU. */
+#define percpu_current_ptr(var) percpu_current_ptr_at(&__PERCPU_##var)
+
+/*
+ * percpu_with_current(var, p) { ... p->x ... }: a block with `p` pointing into this CPU's area
+ * and the guard held. The guard is released on every way out: the end, break, continue, return
+ * and goto. Blocks nest. Not with longjmp.
+ * percpu_with_current_irq(var, p): the same with interrupts off (bare, single; a hosted single
+ * program's interrupts are its signals).
+ */
+#define percpu_with_current(var, p) percpu_with_current_at(&__PERCPU_##var, p)
+#define percpu_with_current_irq(var, p) percpu_with_current_irq_at(&__PERCPU_##var, p)
+
+/*
+ * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
+ * piece; an interrupt may see a larger object half done. Needs a linker script that
+ * keeps the template (ours do; others get a link error: undefined _percpu_template).
+ */
+#define percpu_reset_to_init(var) percpu_reset_to_init_at(&__PERCPU_##var)
+
+/* ==== Use, on any CPU ================================================================= */
+
+/*
+ * The address on CPU `cpu`; null for a CPU without an area, also under misspeculation. What other
+ * CPUs do with the data meanwhile is the caller's business. _raw checks nothing.
+ */
+#define percpu_remote_ptr(var, cpu) percpu_remote_ptr_at(&__PERCPU_##var, cpu)
+#define percpu_remote_ptr_raw(var, cpu) percpu_remote_ptr_raw_at(&__PERCPU_##var, cpu)
+
+/*
+ * One untorn access to the copy of CPU `cpu`. For a CPU without an area PERCPU_DEBUG calls
+ * percpu_panic(); otherwise, and when that returns, the program traps.
+ */
+#define percpu_remote_read(var, cpu) percpu_remote_read_at(&__PERCPU_##var, cpu)
+#define percpu_remote_write(var, cpu, value) percpu_remote_write_at(&__PERCPU_##var, cpu, value)
+
+/* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
+#define percpu_for_each(cpu)                                                                       \
+    for (size_t cpu = percpu__next_cpu(0); cpu < percpu__limit; cpu = percpu__next_cpu(cpu + 1))
+
+/* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
+#define percpu_sum(var) percpu_sum_at(&__PERCPU_##var)
+
+/* Offset in the area; link address; offset in the area of any symbol in the template. */
+#define percpu_offset(var) percpu__offset((uintptr_t)&__PERCPU_##var)
+#define percpu_symbol_vma(var) ((uintptr_t)&__PERCPU_##var)
+#define percpu_symbol_offset(symbol) percpu__offset((uintptr_t)&(symbol))
+
+/* ==== Per-CPU pointers ================================================================ */
+
+/* The variable on all CPUs: T PERCPU *. A constant expression on bare and single. */
+#define percpu_addr(var) ((__typeof__(__PERCPU_##var) PERCPU *)&__PERCPU_##var)
+
+/* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
+#define percpu_read_at(p) PERCPU__READ(percpu__load, p)
+#define percpu_write_at(p, value) PERCPU__WRITE(percpu__store, p, value)
+#define percpu_read_raw_at(p) PERCPU__READ(percpu__load_raw, p)
+#define percpu_write_raw_at(p, value) PERCPU__WRITE(percpu__store_raw, p, value)
+#define percpu_current_ptr_at(p) ((__typeof__(*(p)) *)percpu__current_checked(p))
+#define percpu_with_current_at(p, q) PERCPU__WITH(percpu__guard, p, q, __COUNTER__)
+#define percpu_with_current_irq_at(p, q) PERCPU__WITH(percpu__guard_irq, p, q, __COUNTER__)
+#define percpu_reset_to_init_at(p) percpu__reset((void *)(p), sizeof(*(p)))
+#define percpu_remote_ptr_at(p, cpu) ((__typeof__(*(p)) *)percpu__remote(p, cpu))
+#define percpu_remote_ptr_raw_at(p, cpu) ((__typeof__(*(p)) *)percpu__remote_raw(p, cpu))
+#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, cpu)
+#define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, cpu, value)
+#define percpu_sum_at(p) PERCPU__SUM(p)
+
+/* The bodies: how the platform finds the area, what the architecture does better, the rest. */
+#include <percpu/detail/access.h>
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* What every platform shares, single included. */
+#define PERCPU__DEFINE_CONFIG 1
+#include "internal.h"
+
+size_t percpu__next_cpu(size_t cpu)
+{
+    size_t limit = __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE);
+    while (cpu < limit && percpu__delta[cpu] == PERCPU__ABSENT)
+        cpu++;
+    return cpu;
+}
+
+/* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
+uint64_t percpu__sum(const volatile void *p, size_t size)
+{
+    uint64_t sum = 0;
+    percpu_for_each(cpu)
+    {
+        uint64_t copy = 0; /* little-endian: a narrow value lands in the low bytes */
+        percpu__load_from(&copy, percpu__remote_raw(p, cpu), size);
+        sum += copy;
+    }
+    return sum;
+}
+
+void percpu__reset_from(uintptr_t from, void *p, size_t size)
+{
+    struct percpu__guard guard = percpu__guard();
+    uintptr_t to = percpu__current_checked(p);
+    bool one_piece = size == 1 || size == 2 || size == 4 || size == sizeof(uintptr_t);
+
+    if (one_piece && !(to & (size - 1)))
+        percpu__store_to(to, (const void *)from, size);
+    else
+        __builtin_memcpy((void *)to, (const void *)from, size);
+    percpu__guard_release(&guard);
+}
+
+void percpu__bad_cpu(void)
+{
+#ifdef PERCPU_DEBUG
+    percpu_panic("percpu: this CPU has no area");
+#endif
+    __builtin_trap();
+}
+
+void percpu__moved(void)
+{
+    percpu_panic("percpu: a percpu_with_current() block ended on another CPU than it began: "
+                 "percpu_preempt_disable() does not keep the caller on its CPU");
+}

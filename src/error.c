@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include <percpu/percpu.h>
+
+static const char *const text[] = {
+    [PERCPU_ENULL] = "the base address is null",
+    [PERCPU_EALIGN] = "the base address is not aligned as percpu_area_layout_expected() asks",
+    [PERCPU_ECOUNT] = "the number of CPUs is 0 or larger than PERCPU_MAX_CPUS",
+    [PERCPU_EOVERFLOW] = "the size or the end of the areas does not fit the address space",
+    [PERCPU_ERANGE] = "no such CPU: it has no area",
+    [PERCPU_EDELTA] = "the per-CPU register cannot hold the distance from the template to this "
+                      "memory; use memory nearer to the program",
+    [PERCPU_EVMA] = "the template is linked at another address than the code was compiled for: "
+                    "PERCPU_ZERO_VMA goes with percpu-vma0.ld and only with it",
+    [PERCPU_ENOTEMPLATE] = "the .percpu section was not loaded (is it NOLOAD?), or its memory was "
+                           "used as an area before",
+    [PERCPU_ENOMEM] = "no memory for the areas",
+    [PERCPU_EBUSY] = "another thread plays this CPU, or threads still use the areas",
+    [PERCPU_ENOTINIT] = "the areas are not initialised: call percpu_init() or "
+                        "percpu_init_in_place() first",
+    [PERCPU_ESYS] = "the operating system refused a call",
+    [PERCPU_EOVERLAP] = "the memory overlaps the template or another CPU's area",
+};
+
+const char *percpu_strerror(int error)
+{
+    unsigned index = error < 0 ? 0u - (unsigned)error : (unsigned)error;
+    if (error >= 0 && index == 0)
+        return "no error";
+    if (index >= sizeof(text) / sizeof(text[0]) || !text[index])
+        return "not an error of percpu";
+    return text[index];
+}

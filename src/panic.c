@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* A file of its own: a program that defines percpu_panic() does not pull this one in. */
+#include <percpu/percpu.h>
+
+#if __STDC_HOSTED__
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+__attribute__((weak)) void percpu_panic(const char *message)
+{
+    /* write(): also from a signal handler. Nothing can be done when it fails. */
+    if (write(STDERR_FILENO, message, strlen(message)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
+        abort();
+    abort();
+}
+#else
+__attribute__((weak)) void percpu_panic(const char *message)
+{
+    (void)message; /* for a debugger: there is nowhere to print to */
+    __builtin_trap();
+}
+#endif

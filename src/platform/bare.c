@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* bare: the linker script says where template and areas are. */
+#include "../internal.h"
+
+/*
+ * The script's symbols. Weak ones are not in every script: one written after the older percpu
+ * systems has no _percpu_template (area 0 is the template) and no _percpu_align.
+ * They are read from data words: with the template at VMA 0, or the image in the high half, a
+ * symbol can be out of an instruction's reach. volatile keeps the compiler from undoing that.
+ */
+extern const char _percpu_start[], _percpu_end[], _percpu_load_start[], _percpu_load_end[];
+extern const char _percpu_template[] __attribute__((weak));
+extern const char _percpu_align[] __attribute__((weak));
+
+static const volatile uintptr_t start = (uintptr_t)_percpu_start;
+static const volatile uintptr_t end = (uintptr_t)_percpu_end;
+static const volatile uintptr_t load_start = (uintptr_t)_percpu_load_start;
+static const volatile uintptr_t load_end = (uintptr_t)_percpu_load_end;
+static const volatile uintptr_t template_or_0 = (uintptr_t)_percpu_template;
+static const volatile uintptr_t align_or_0 = (uintptr_t)_percpu_align;
+
+static uintptr_t image(void)
+{
+    return template_or_0 ? template_or_0 : start;
+}
+
+uintptr_t percpu__template_start(void)
+{
+    return load_start;
+}
+
+size_t percpu__template_size(void)
+{
+    return load_end - load_start;
+}
+
+size_t percpu__template_align(void)
+{
+    return align_or_0 > PERCPU_CACHE_LINE ? align_or_0 : PERCPU_CACHE_LINE;
+}
+
+int percpu__template_check(void)
+{
+    static const volatile uintptr_t head_vma = (uintptr_t)&__PERCPU_percpu__head;
+    const volatile struct percpu__head *head =
+        (const volatile struct percpu__head *)(image() + (head_vma - load_start));
+
+#ifdef PERCPU_ZERO_VMA
+    if (load_start != 0)
+        return -PERCPU_EVMA;
+#else
+    if (load_start == 0)
+        return -PERCPU_EVMA;
+#endif
+    if (head->magic != PERCPU__MAGIC || head->cpu != PERCPU__NO_CPU)
+        return -PERCPU_ENOTEMPLATE;
+    return 0;
+}
+
+void percpu__template_image(uintptr_t *first, uintptr_t *image_end)
+{
+    *first = image();
+    *image_end = image() + percpu__template_size();
+}
+
+void percpu__template_copy(uintptr_t area)
+{
+    if (area != image())
+        __builtin_memcpy((void *)area, (const void *)image(), percpu__template_size());
+}
+
+size_t percpu__slots(void)
+{
+    size_t align = percpu__template_align();
+    size_t stride = (percpu__template_size() + align - 1) & ~(align - 1);
+    return (end - start) / stride;
+}
+
+int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
+{
+    (void)stride;
+    if (count == 0)
+        return -PERCPU_ENOMEM;
+    if (count > PERCPU_MAX_CPUS)
+        return -PERCPU_ECOUNT;
+    if (start & (percpu__template_align() - 1))
+        return -PERCPU_EALIGN;
+    *base = start;
+    return 0;
+}
+
+void percpu__slots_give_back(void)
+{
+}
+
+bool percpu__delta_fits(uintptr_t delta)
+{
+    return percpu__reg_holds(delta);
+}
+
+int percpu__reg_claim(size_t cpu, uintptr_t delta)
+{
+    (void)cpu;
+    percpu__reg_write(delta);
+    return 0;
+}
+
+int percpu__reg_release_all(void)
+{
+    return 0;
+}
+
+bool percpu__reg_valid(void)
+{
+    uintptr_t delta = percpu__reg_read();
+    /* The register can hold anything: look for it, do not go where it points. */
+    for (size_t cpu = 0; cpu < percpu__limit; cpu++)
+        if (percpu__delta[cpu] == delta && delta != PERCPU__ABSENT)
+            return true;
+    return false;
+}
+
+uintptr_t percpu_read_reg(void)
+{
+    return percpu__reg_read() + load_start;
+}
+
+void percpu_write_reg(uintptr_t area_base)
+{
+    percpu__reg_write(area_base - load_start);
+}
+
+void percpu__wait(void)
+{
+    percpu__relax();
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* single: one CPU whose area is the variables themselves. */
+#include "../internal.h"
+
+__attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE_NEAR(struct percpu__head,
+                                                               percpu__head) = {
+    .magic = PERCPU__MAGIC,
+};
+
+uintptr_t percpu__delta[1];
+size_t percpu__limit = 1;
+
+static bool initialised;
+static uintptr_t pristine; /* distance from a variable to its initial value; 0: no copy yet */
+
+static void keep_initial_values(void);
+
+static int init(void)
+{
+    if (__atomic_exchange_n(&initialised, true, __ATOMIC_RELAXED))
+        return 0;
+    keep_initial_values();
+    return 1;
+}
+
+int percpu_init_in_place(void)
+{
+    return init();
+}
+
+int percpu_init(void *base, size_t cpu_count)
+{
+    (void)base;
+    (void)cpu_count;
+    return init();
+}
+
+struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
+{
+    (void)cpu_count;
+    return (struct percpu_layout){0, 0};
+}
+
+int percpu_init_cpu(size_t cpu, void *base)
+{
+    (void)base;
+    return cpu == 0 ? init() : -PERCPU_ERANGE;
+}
+
+int percpu_init_reg(size_t cpu)
+{
+    return cpu == 0 ? 0 : -PERCPU_ERANGE;
+}
+
+int percpu_fini(void)
+{
+    return __atomic_exchange_n(&initialised, false, __ATOMIC_RELAXED) ? 0 : -PERCPU_ENOTINIT;
+}
+
+uintptr_t percpu_read_reg(void)
+{
+    return 0;
+}
+
+void percpu_write_reg(uintptr_t area_base)
+{
+    (void)area_base;
+}
+
+size_t percpu_area_num(void)
+{
+    return 1;
+}
+
+size_t percpu_area_size(void)
+{
+    return 0;
+}
+
+uintptr_t percpu_area_base(size_t cpu)
+{
+    (void)cpu;
+    return 0;
+}
+
+void percpu__check_current(void)
+{
+}
+
+/* The area's base is 0, so an offset is an address. */
+uintptr_t percpu__offset(uintptr_t vma)
+{
+    return vma;
+}
+
+uintptr_t percpu__pristine(void)
+{
+    if (!pristine)
+        percpu_panic("percpu: percpu_reset_to_init() before percpu_init(), or no memory was left "
+                     "to keep the initial values in");
+    return pristine;
+}
+
+#if __STDC_HOSTED__
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+/* Before other constructors and main() write: 101 is the first priority that is not libc's. */
+__attribute__((constructor(101))) static void keep_initial_values(void)
+{
+    void *memory = MAP_FAILED;
+    if (!pristine)
+        memory = mmap(NULL, percpu__template_size(), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return;
+    percpu__template_copy((uintptr_t)memory);
+    pristine = (uintptr_t)memory - percpu__template_start();
+}
+
+static sigset_t before;
+static unsigned depth;
+
+uintptr_t percpu__signals_block(void)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
+        percpu_panic("percpu: signals could not be blocked");
+    if (depth++ == 0)
+        before = old;
+    return 0;
+}
+
+void percpu__signals_unblock(uintptr_t state)
+{
+    (void)state;
+    if (--depth == 0 && pthread_sigmask(SIG_SETMASK, &before, NULL) != 0)
+        percpu_panic("percpu: signals could not be unblocked");
+}
+
+#else
+
+/* Only a script that includes our fragment has a slot for them; without one there is no reset. */
+extern const char _percpu_template[] __attribute__((weak));
+extern char _percpu_start[] __attribute__((weak)), _percpu_end[] __attribute__((weak));
+extern const char _percpu_load_start[] __attribute__((weak));
+extern const char _percpu_load_end[] __attribute__((weak));
+
+static void keep_initial_values(void)
+{
+    uintptr_t size = (uintptr_t)_percpu_load_end - (uintptr_t)_percpu_load_start;
+    if (pristine || !(uintptr_t)_percpu_template ||
+        (uintptr_t)_percpu_end - (uintptr_t)_percpu_start < size)
+        return;
+    __builtin_memcpy(_percpu_start, _percpu_template, size);
+    pristine = (uintptr_t)_percpu_start - (uintptr_t)_percpu_load_start;
+}
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* thread: areas from the system, CPUs claimed by threads. */
+#include "../internal.h"
+
+#include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/*
+ * No linker script, so no symbol that tells the strictest alignment. It divides the template's
+ * address, and the linker has given the segment at least as much (ELF gABI, p_align).
+ */
+size_t percpu__template_align(void)
+{
+    uintptr_t first = percpu__template_start();
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t limit = PERCPU_CACHE_LINE, align = (size_t)(first & -first);
+
+    for (unsigned long n = getauxval(AT_PHNUM); n > 0; n--, header++)
+        if (header->p_type == PT_LOAD && header->p_align > limit)
+            limit = (size_t)header->p_align;
+    return align < limit ? align : limit;
+}
+
+int percpu__template_check(void)
+{
+    return __PERCPU_percpu__head.magic == PERCPU__MAGIC &&
+                   __PERCPU_percpu__head.cpu == PERCPU__NO_CPU
+               ? 0
+               : -PERCPU_ENOTEMPLATE;
+}
+
+/* -- Memory --------------------------------------------------------------------------------- */
+
+static void *mapping;
+static size_t mapping_size;
+
+size_t percpu__slots(void)
+{
+    long configured = sysconf(_SC_NPROCESSORS_CONF);
+    if (configured < 1)
+        return 1;
+    return configured < PERCPU_MAX_CPUS ? (size_t)configured : PERCPU_MAX_CPUS;
+}
+
+int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
+{
+    size_t align = percpu__template_align();
+    size_t size = count * stride + align;
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -PERCPU_ENOMEM;
+    mapping = memory;
+    mapping_size = size;
+    *base = ((uintptr_t)memory + align - 1) & ~(uintptr_t)(align - 1);
+    return 0;
+}
+
+void percpu__slots_give_back(void)
+{
+    if (mapping)
+        munmap(mapping, mapping_size);
+    mapping = NULL;
+}
+
+/* -- The register ----------------------------------------------------------------------------- */
+
+/* The area that this thread set itself: a new thread may inherit its parent's register. */
+static __thread uintptr_t own_base;
+
+#ifdef PERCPU__USE_REGISTER
+
+#include <asm/prctl.h>
+#include <sys/syscall.h>
+
+/* Linux, Documentation/arch/x86/x86_64/fsgs.rst: bit 1 of AT_HWCAP2 allows the instructions. */
+static bool have_fsgsbase(void)
+{
+    return getauxval(AT_HWCAP2) & 2;
+}
+
+bool percpu__delta_fits(uintptr_t delta)
+{
+    /* arch_prctl(2): EPERM for an address outside the user's half, such as a negative one. */
+    return have_fsgsbase() || (intptr_t)delta >= 0;
+}
+
+static int reg_write(uintptr_t delta)
+{
+    if (have_fsgsbase())
+        percpu__x86_wrgsbase(delta);
+    else if (syscall(SYS_arch_prctl, ARCH_SET_GS, delta) != 0)
+        return -PERCPU_ESYS;
+    return 0;
+}
+
+static uintptr_t reg_read(void)
+{
+    unsigned long delta = 0;
+    if (have_fsgsbase())
+        return percpu__x86_rdgsbase();
+    if (syscall(SYS_arch_prctl, ARCH_GET_GS, &delta) != 0)
+        percpu_panic("percpu: arch_prctl(ARCH_GET_GS) failed");
+    return delta;
+}
+
+#else
+
+__thread uintptr_t percpu__thread_delta;
+
+bool percpu__delta_fits(uintptr_t delta)
+{
+    (void)delta;
+    return true;
+}
+
+static int reg_write(uintptr_t delta)
+{
+    percpu__thread_delta = delta;
+    return 0;
+}
+
+static uintptr_t reg_read(void)
+{
+    return percpu__thread_delta;
+}
+
+#endif
+
+/* -- Claims: one CPU, one thread ---------------------------------------------------------------- */
+
+/* The claiming thread's &own_base, which no other living thread has; 0 for a free CPU. */
+static uintptr_t claims[PERCPU_MAX_CPUS];
+static __thread size_t own_cpu; /* plus 1 */
+static __thread int exit_rounds;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_thread_exit;
+static int once_error;
+
+static uintptr_t me(void)
+{
+    return (uintptr_t)&own_base;
+}
+
+static void release(void)
+{
+    if (own_cpu)
+        __atomic_store_n(&claims[own_cpu - 1], 0, __ATOMIC_RELEASE);
+    own_cpu = 0;
+}
+
+/* Other keys' destructors may still use per-CPU data: release in the last round. */
+static void thread_exits(void *value)
+{
+    if (++exit_rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS &&
+        pthread_setspecific(at_thread_exit, value) == 0)
+        return;
+    release();
+}
+
+/* Only the calling thread lives on in a child. */
+static void forked(void)
+{
+    for (size_t cpu = 0; cpu < percpu__limit; cpu++)
+        if (claims[cpu] != me())
+            claims[cpu] = 0;
+}
+
+static void prepare(void)
+{
+    once_error = pthread_key_create(&at_thread_exit, thread_exits);
+    if (!once_error)
+        once_error = pthread_atfork(NULL, NULL, forked);
+}
+
+int percpu__reg_claim(size_t cpu, uintptr_t delta)
+{
+    uintptr_t nobody = 0;
+    int error;
+
+    if (pthread_once(&once, prepare) != 0 || once_error)
+        return -PERCPU_ESYS;
+    if (own_cpu == cpu + 1) {
+        error = reg_write(delta);
+        if (!error)
+            own_base = percpu__template_start() + delta;
+        return error;
+    }
+    if (!__atomic_compare_exchange_n(&claims[cpu], &nobody, me(), false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return -PERCPU_EBUSY;
+    error = pthread_setspecific(at_thread_exit, &claims[cpu]) != 0 ? -PERCPU_ESYS : reg_write(delta);
+    if (error) {
+        __atomic_store_n(&claims[cpu], 0, __ATOMIC_RELEASE);
+        return error;
+    }
+    release();
+    own_cpu = cpu + 1;
+    own_base = percpu__template_start() + delta;
+    return 0;
+}
+
+int percpu__reg_release_all(void)
+{
+    for (size_t cpu = 0; cpu < percpu__limit; cpu++) {
+        uintptr_t owner = __atomic_load_n(&claims[cpu], __ATOMIC_ACQUIRE);
+        if (owner != 0 && owner != me())
+            return -PERCPU_EBUSY;
+    }
+    percpu_write_reg(0);
+    return 0;
+}
+
+bool percpu__reg_valid(void)
+{
+    return own_base != 0 && reg_read() == own_base - percpu__template_start();
+}
+
+uintptr_t percpu_read_reg(void)
+{
+    uintptr_t delta = reg_read();
+    return delta ? percpu__template_start() + delta : 0;
+}
+
+void percpu_write_reg(uintptr_t area_base)
+{
+    if (reg_write(area_base ? area_base - percpu__template_start() : 0) != 0) {
+        percpu_panic("percpu: percpu_write_reg(): arch_prctl(ARCH_SET_GS) failed");
+        return;
+    }
+    own_base = area_base;
+    if (!area_base)
+        release();
+}
+
+void percpu__wait(void)
+{
+    sched_yield();
+}
