@@ -26,7 +26,7 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
 
 void percpu__reset_from(uintptr_t from, void *p, size_t size)
 {
-    struct percpu__guard guard = percpu__guard();
+    struct percpu__guard guard = percpu__guard_take();
     uintptr_t to = percpu__current_checked(p);
     bool one_piece = size == 1 || size == 2 || size == 4 || size == sizeof(uintptr_t);
 

@@ -64,9 +64,13 @@ extern "C" {
 
 /*
  * The same in the first 2 KiB of the area, where an access is one instruction on riscv and
- * loongarch64 (with PERCPU_ZERO_VMA). Overflow of the 2 KiB is a link error.
+ * loongarch64 (with PERCPU_ZERO_VMA). Overflow of the 2 KiB is a link error. Scalars and
+ * structures; a header declares such a variable with PERCPU_DECLARE_NEAR.
  */
-#define PERCPU_DEFINE_NEAR(type, name) PERCPU__VARIABLE(PERCPU__SECTION_NEAR, type) __PERCPU_##name
+#define PERCPU_DEFINE_NEAR(type, name)                                                             \
+    PERCPU__NEAR PERCPU__VARIABLE(PERCPU__SECTION_NEAR, type) __PERCPU_##name
+#define PERCPU_DECLARE_NEAR(type, name)                                                            \
+    extern PERCPU__HIDDEN PERCPU__NEAR __typeof__(type) __PERCPU_##name
 
 /*
  * `T PERCPU *p` is a per-CPU pointer: it designates a variable on all CPUs at once and is never
@@ -192,13 +196,13 @@ void percpu_preempt_enable(void);
  * neither drops nor repeats them. The _raw forms take no guard: the caller keeps itself on its
  * CPU. Structures are used through pointers. Operands are evaluated once.
  */
-#define percpu_read(var) percpu_read_at(&__PERCPU_##var)
-#define percpu_write(var, value) percpu_write_at(&__PERCPU_##var, value)
-#define percpu_read_raw(var) percpu_read_raw_at(&__PERCPU_##var)
-#define percpu_write_raw(var, value) percpu_write_raw_at(&__PERCPU_##var, value)
+#define percpu_read(var) PERCPU__READ(percpu__load, &__PERCPU_##var)
+#define percpu_write(var, value) PERCPU__WRITE(percpu__store, &__PERCPU_##var, value)
+#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, &__PERCPU_##var)
+#define percpu_write_raw(var, value) PERCPU__WRITE(percpu__store_raw, &__PERCPU_##var, value)
 
 /* The address in this CPU's area; valid while the caller stays on its CPU. */
-#define percpu_current_ptr(var) percpu_current_ptr_at(&__PERCPU_##var)
+#define percpu_current_ptr(var) PERCPU__CURRENT_PTR(&__PERCPU_##var)
 
 /*
  * percpu_with_current(var, p) { ... p->x ... }: a block with `p` pointing into this CPU's area
@@ -207,8 +211,10 @@ void percpu_preempt_enable(void);
  * percpu_with_current_irq(var, p): the same with interrupts off (bare, single; a hosted single
  * program's interrupts are its signals).
  */
-#define percpu_with_current(var, p) percpu_with_current_at(&__PERCPU_##var, p)
-#define percpu_with_current_irq(var, p) percpu_with_current_irq_at(&__PERCPU_##var, p)
+#define percpu_with_current(var, p)                                                                \
+    PERCPU__WITH(percpu__guard_take, &__PERCPU_##var, p, __COUNTER__)
+#define percpu_with_current_irq(var, p)                                                            \
+    PERCPU__WITH(percpu__guard_irq, &__PERCPU_##var, p, __COUNTER__)
 
 /*
  * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
@@ -248,19 +254,20 @@ void percpu_preempt_enable(void);
 /* ==== Per-CPU pointers ================================================================ */
 
 /* The variable on all CPUs: T PERCPU *. A constant expression on bare and single. */
-#define percpu_addr(var) ((__typeof__(__PERCPU_##var) PERCPU *)&__PERCPU_##var)
+#define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)&__PERCPU_##var)
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
-#define percpu_read_at(p) PERCPU__READ(percpu__load, p)
-#define percpu_write_at(p, value) PERCPU__WRITE(percpu__store, p, value)
-#define percpu_read_raw_at(p) PERCPU__READ(percpu__load_raw, p)
-#define percpu_write_raw_at(p, value) PERCPU__WRITE(percpu__store_raw, p, value)
-#define percpu_current_ptr_at(p) ((__typeof__(*(p)) *)percpu__current_checked(p))
-#define percpu_with_current_at(p, q) PERCPU__WITH(percpu__guard, p, q, __COUNTER__)
-#define percpu_with_current_irq_at(p, q) PERCPU__WITH(percpu__guard_irq, p, q, __COUNTER__)
-#define percpu_reset_to_init_at(p) percpu__reset((void *)(p), sizeof(*(p)))
-#define percpu_remote_ptr_at(p, cpu) ((__typeof__(*(p)) *)percpu__remote(p, cpu))
-#define percpu_remote_ptr_raw_at(p, cpu) ((__typeof__(*(p)) *)percpu__remote_raw(p, cpu))
+#define percpu_read_at(p) PERCPU__READ(percpu__load, PERCPU__AT(p))
+#define percpu_write_at(p, value) PERCPU__WRITE(percpu__store, PERCPU__AT(p), value)
+#define percpu_read_raw_at(p) PERCPU__READ(percpu__load_raw, PERCPU__AT(p))
+#define percpu_write_raw_at(p, value) PERCPU__WRITE(percpu__store_raw, PERCPU__AT(p), value)
+#define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(PERCPU__AT(p))
+#define percpu_with_current_at(p, q) PERCPU__WITH(percpu__guard_take, PERCPU__AT(p), q, __COUNTER__)
+#define percpu_with_current_irq_at(p, q)                                                           \
+    PERCPU__WITH(percpu__guard_irq, PERCPU__AT(p), q, __COUNTER__)
+#define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
+#define percpu_remote_ptr_at(p, cpu) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote(p, cpu))
+#define percpu_remote_ptr_raw_at(p, cpu) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(p, cpu))
 #define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, cpu)
 #define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, cpu, value)
 #define percpu_sum_at(p) PERCPU__SUM(p)

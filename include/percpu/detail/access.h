@@ -97,6 +97,14 @@ PERCPU__DERIVE_WRITE(64)
 #undef PERCPU__DERIVE_WRITE
 #endif
 
+/*
+ * A per-CPU pointer that an operation with _at was given. An architecture whose accesses treat
+ * symbols specially makes it opaque here, so that what looks like a symbol is one.
+ */
+#ifndef PERCPU__AT
+#define PERCPU__AT(p) (p)
+#endif
+
 #ifndef percpu__relax
 PERCPU__INLINE void percpu__relax(void)
 {
@@ -143,7 +151,7 @@ static inline size_t percpu_cpu_id(void)
     return (size_t)percpu__read_32(&__PERCPU_percpu__head.cpu);
 }
 
-PERCPU__INLINE struct percpu__guard percpu__guard(void)
+PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
     struct percpu__guard guard = {false, 0, 0};
     percpu__preempt_off();
@@ -311,8 +319,10 @@ PERCPU__INLINE void percpu__store_to(uintptr_t address, const void *in, size_t s
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__w = (value);                                              \
-        store(p, &percpu__w, sizeof(percpu__w));                                                   \
+        store((volatile void *)(uintptr_t)(p), &percpu__w, sizeof(percpu__w));                                                   \
     })
+
+#define PERCPU__CURRENT_PTR(p) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(p))
 
 #define PERCPU__REMOTE_READ(p, cpu)                                                                \
     __extension__({                                                                                \
@@ -342,7 +352,7 @@ PERCPU__INLINE void percpu__store_to(uintptr_t address, const void *in, size_t s
                                   take(),                                                          \
                               *percpu__once##id = &percpu__g##id;                                  \
          percpu__once##id; percpu__once##id = 0)                                                   \
-        for (__typeof__(*(p)) *q = (__typeof__(*(p)) *)percpu__current_checked(p);                 \
+        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__CURRENT_PTR(p);                                 \
              percpu__once##id; percpu__once##id = 0)
 
 #endif

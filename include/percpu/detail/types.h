@@ -32,9 +32,29 @@
 #define PERCPU__SECTION_NEAR ".percpu..near"
 #endif
 
+/*
+ * An access has to know whether its operand is a near variable. Only qualifiers go from a variable
+ * to its members, and const is free, since no variable may be: where nearness matters
+ * (PERCPU__ARCH_NEAR_PAYS) near variables are const volatile, and the accesses take both off again
+ * (PERCPU__PLAIN_TYPE).
+ */
+#if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_NEAR_PAYS)
+#define PERCPU__NEAR const volatile
+#define PERCPU__IS_NEAR(x) PERCPU__IS_CONST_VOLATILE(x)
+#else
+#define PERCPU__NEAR
+#define PERCPU__IS_NEAR(x) 0
+#endif
+
 #define PERCPU__VARIABLE(sect, type) __attribute__((section(sect))) PERCPU__CHECKED(type)
 
 #ifdef __cplusplus
+
+#ifdef __clang__
+#define PERCPU__TRIVIAL_DESTRUCTOR(T) __is_trivially_destructible(T)
+#else
+#define PERCPU__TRIVIAL_DESTRUCTOR(T) __has_trivial_destructor(T)
+#endif
 
 namespace percpu__types
 {
@@ -60,10 +80,22 @@ template <> struct plain<bool> {
 };
 template <class T> struct variable {
     static_assert(!plain<T>::is_const, "percpu: a per-CPU variable cannot be const");
-    static_assert(__is_trivially_copyable(T) && __has_trivial_destructor(T),
+    static_assert(__is_trivially_copyable(T) && PERCPU__TRIVIAL_DESTRUCTOR(T),
                   "percpu: a per-CPU variable is copied as bytes and never destroyed: its type "
                   "must be trivially copyable and destructible");
     typedef T type;
+};
+template <class A, class B> struct same {
+    static const bool value = false;
+};
+template <class A> struct same<A, A> {
+    static const bool value = true;
+};
+template <class T> struct pointee {
+    typedef T type;
+};
+template <class T> struct pointee<const volatile T> {
+    typedef typename plain<T>::type type;
 };
 } // namespace percpu__types
 
@@ -74,7 +106,11 @@ template <class T> struct variable {
 #else
 #define PERCPU__CHECKED(T) __constinit percpu__types::variable<T>::type
 #endif
+
 #define PERCPU__VALUE_TYPE(x) percpu__types::plain<__typeof__(x)>::type
+#define PERCPU__PLAIN_TYPE(x) percpu__types::pointee<__typeof__(x)>::type
+#define PERCPU__IS_CONST_VOLATILE(x)                                                               \
+    percpu__types::same<__typeof__(x), const volatile PERCPU__VALUE_TYPE(x)>::value
 #define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
 #define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
 #define PERCPU__IS_ATOMIC(x) false
@@ -83,6 +119,12 @@ template <class T> struct variable {
 
 /* GCC's typeof of an _Atomic expression drops _Atomic: only a pointer to it tells. */
 #define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))
+#define PERCPU__IS_CONST_VOLATILE(x)                                                               \
+    _Generic(&(x), const volatile PERCPU__VALUE_TYPE(x) * : 1, default : 0)
+/* What a pointer into an area points to: the operand's type, without the mark of nearness. */
+#define PERCPU__PLAIN_TYPE(x)                                                                      \
+    __typeof__(*__builtin_choose_expr(PERCPU__IS_NEAR(x), (PERCPU__VALUE_TYPE(x) *)0,              \
+                                      (__typeof__(x) *)0))
 #define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) * : 1, default : 0)
 #define PERCPU__IS_ATOMIC(x) PERCPU__IS_ATOMIC_PTR(&(x), PERCPU__VALUE_TYPE(x))
 #define PERCPU__IS_ARRAY(x)                                                                        \

@@ -108,7 +108,7 @@ PERCPU__X86_ACCESS(64, "q", "r", "e")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__write_8 percpu__write_8
-/* The update operations (add, xchg, cmpxchg ...) belong here: one instruction each. */
+/* The update operations (add, xchg, cmpxchg ...) have their place here: one instruction each. */
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
 {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The linker script of the test programs, for GNU ld and LLD, through the C preprocessor. Given:
+ *
+ *     BARE_LOAD        where the machine's loader puts the program
+ *     BARE_OFFSET      VMA minus LMA: 0, or what makes it a high-half program
+ *     BARE_CPUS        areas to reserve in .percpu_areas
+ *     PERCPU_ZERO_VMA  the template is linked at VMA 0
+ *
+ * .boot is where execution starts. It has VMA = LMA in a high-half program too, and must not be
+ * written. Without PHDRS, since both linkers then give each change of VMA minus LMA a segment.
+ */
+ENTRY(bare_entry)
+
+#define LMA(section) AT(ADDR(section) - BARE_OFFSET)
+
+SECTIONS
+{
+    . = BARE_LOAD;
+    .boot : { KEEP(*(.boot .boot.*)) }
+    .note.Xen : { KEEP(*(.note.Xen)) }
+    bare_entry = ADDR(.boot);
+
+    . = ALIGN(4096) + BARE_OFFSET;
+    .text : LMA(.text) { *(.text .text.*) }
+
+    . = ALIGN(4096);
+    .rodata : LMA(.rodata) { *(.rodata .rodata.* .srodata .srodata.*) }
+
+    . = ALIGN(4096);
+    .data : LMA(.data) {
+        *(.data .data.* .sdata .sdata.* .got .got.*)
+        . = ALIGN(8);
+        __start_percpu_tests = .;
+        KEEP(*(percpu_tests))
+        __stop_percpu_tests = .;
+    }
+
+    PERCPU_CPU_NUM = BARE_CPUS;
+    PERCPU_LMA_OFFSET = BARE_OFFSET;
+#ifdef PERCPU_ZERO_VMA
+    INCLUDE percpu-vma0.ld
+#else
+    INCLUDE percpu.ld
+#endif
+
+    .bss : LMA(.bss) {
+        __bss_start = .;
+        *(.bss .bss.* .sbss .sbss.* COMMON)
+        __bss_end = .;
+    }
+
+    /DISCARD/ : { *(.note.gnu.* .eh_frame .eh_frame_hdr .interp) }
+}
