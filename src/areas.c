@@ -85,6 +85,8 @@ static int check_memory(uintptr_t base, size_t count)
     struct percpu_layout layout = percpu_area_layout_expected(count);
     uintptr_t end, image, image_end;
 
+    if (base == 0)
+        return -PERCPU_ENULL;
     if (count == 0)
         return -PERCPU_ECOUNT;
     if (layout.size == 0 || __builtin_add_overflow(base, layout.size, &end))
@@ -119,10 +121,9 @@ static void make_area(size_t cpu, uintptr_t base)
     __atomic_store_n(&percpu__delta[cpu], delta, __ATOMIC_RELEASE);
 }
 
-/* Both ways to initialise all areas. base 0: in place. Returns as percpu_init(). */
-static int init(uintptr_t base, size_t count)
+/* Both ways to initialise all areas. In place base and count are 0. Returns as percpu_init(). */
+static int init(bool in_place, uintptr_t base, size_t count)
 {
-    bool in_place = base == 0;
     int error;
 
     if (lock() == READY) {
@@ -163,15 +164,12 @@ static int init(uintptr_t base, size_t count)
 
 int percpu_init_in_place(void)
 {
-    return init(0, 0);
+    return init(true, 0, 0);
 }
 
 int percpu_init(void *base, size_t cpu_count)
 {
-    if (base != NULL)
-        return init((uintptr_t)base, cpu_count);
-    /* A second initialisation is a second one whatever its arguments. */
-    return __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) != 0 ? 0 : -PERCPU_ENULL;
+    return init(false, (uintptr_t)base, cpu_count);
 }
 
 int percpu_init_cpu(size_t cpu, void *base)
@@ -183,9 +181,7 @@ int percpu_init_cpu(size_t cpu, void *base)
         unlock(was);
         return 0;
     }
-    if (base == NULL)
-        error = -PERCPU_ENULL;
-    else if (cpu >= PERCPU_MAX_CPUS)
+    if (cpu >= PERCPU_MAX_CPUS)
         error = -PERCPU_ERANGE;
     if (!error && was == IDLE)
         error = percpu__template_check();

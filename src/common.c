@@ -3,6 +3,15 @@
 #define PERCPU__DEFINE_CONFIG 1
 #include "internal.h"
 
+#include <percpu/asm.h>
+
+/* What assembly is told. */
+PERCPU__ASSERT(PERCPU_HEAD_DELTA == offsetof(struct percpu__head, delta), "as in asm.h");
+PERCPU__ASSERT(PERCPU_HEAD_CPU == offsetof(struct percpu__head, cpu), "as in asm.h");
+PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &&
+                   sizeof(((struct percpu__head *)0)->cpu) == __SIZEOF_POINTER__,
+               "as in asm.h");
+
 size_t percpu__next_cpu(size_t cpu)
 {
     size_t limit = __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE);
@@ -27,8 +36,8 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
 void percpu__reset_from(uintptr_t from, void *p, size_t size)
 {
     struct percpu__guard guard = percpu__guard_take();
-    uintptr_t to = percpu__current_checked(p);
-    bool one_piece = size == 1 || size == 2 || size == 4 || size == sizeof(uintptr_t);
+    uintptr_t to = percpu__current_checked(p, false);
+    bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;
 
     if (one_piece && !(to & (size - 1)))
         percpu__store_to(to, (const void *)from, size);

@@ -4,7 +4,7 @@
  *
  *     static PERCPU_DEFINE(uint64_t, irq_count);
  *
- *     percpu_write(irq_count, percpu_read(irq_count) + 1);     on the current CPU
+ *     percpu_inc(irq_count);                                   on the current CPU
  *     uint64_t all = percpu_sum(irq_count);                    on every CPU
  *
  * Variables are linked into a template. Each CPU has an area, a copy of the template, and
@@ -54,8 +54,8 @@ extern "C" {
  * PERCPU_DECLARE(type, name) declares it, in a header. The storage symbol is
  * __PERCPU_<name>: a use of the bare name does not compile.
  */
-#define PERCPU_DEFINE(type, name) PERCPU__VARIABLE(PERCPU__SECTION(name), type) __PERCPU_##name
-#define PERCPU_DECLARE(type, name) extern PERCPU__HIDDEN __typeof__(type) __PERCPU_##name
+#define PERCPU_DEFINE(type, name) PERCPU__VARIABLE(PERCPU__SECTION(#name), type) __PERCPU_##name
+#define PERCPU_DECLARE(type, name) extern PERCPU__HIDDEN PERCPU__MODEL __typeof__(type) __PERCPU_##name
 
 /* The same with a cache line (64 bytes) of its own, for data that other CPUs write too. */
 #define PERCPU_DEFINE_ISOLATED(type, name)                                                         \
@@ -70,7 +70,7 @@ extern "C" {
 #define PERCPU_DEFINE_NEAR(type, name)                                                             \
     PERCPU__NEAR PERCPU__VARIABLE(PERCPU__SECTION_NEAR, type) __PERCPU_##name
 #define PERCPU_DECLARE_NEAR(type, name)                                                            \
-    extern PERCPU__HIDDEN PERCPU__NEAR __typeof__(type) __PERCPU_##name
+    extern PERCPU__HIDDEN PERCPU__MODEL PERCPU__NEAR __typeof__(type) __PERCPU_##name
 
 /*
  * `T PERCPU *p` is a per-CPU pointer: it designates a variable on all CPUs at once and is never
@@ -196,10 +196,42 @@ void percpu_preempt_enable(void);
  * neither drops nor repeats them. The _raw forms take no guard: the caller keeps itself on its
  * CPU. Structures are used through pointers. Operands are evaluated once.
  */
-#define percpu_read(var) PERCPU__READ(percpu__load, &__PERCPU_##var)
+#define percpu_read(var) PERCPU__READ(percpu__load, &__PERCPU_##var, __COUNTER__)
 #define percpu_write(var, value) PERCPU__WRITE(percpu__store, &__PERCPU_##var, value)
-#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, &__PERCPU_##var)
+#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, &__PERCPU_##var, __COUNTER__)
 #define percpu_write_raw(var, value) PERCPU__WRITE(percpu__store_raw, &__PERCPU_##var, value)
+
+/*
+ * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
+ * between, and no other CPU's copy is touched. Integers of 1, 2, 4 or 8 bytes; the operand is
+ * converted to the variable's type first, as `var += n` does. Overflow wraps.
+ *   add sub inc dec and or xor       no result
+ *   add_return and the like          the new value
+ *   fetch_add                        the old value
+ * For integers, bool, enums and pointers:
+ *   xchg(var, v), cmpxchg(var, old, new)    the old value
+ *   try_cmpxchg(var, &old, new)             true when it was `old` and is `new` now; else `old`,
+ *                                           of the variable's type, gets what it was
+ */
+#define percpu_add(var, n) PERCPU__UPDATE(percpu__add, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_sub(var, n) PERCPU__UPDATE(percpu__sub, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_inc(var) PERCPU__UPDATE(percpu__add, &__PERCPU_##var, 1, __COUNTER__)
+#define percpu_dec(var) PERCPU__UPDATE(percpu__sub, &__PERCPU_##var, 1, __COUNTER__)
+#define percpu_and(var, n) PERCPU__UPDATE(percpu__and, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_or(var, n) PERCPU__UPDATE(percpu__or, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_xor(var, n) PERCPU__UPDATE(percpu__xor, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_add_return(var, n)                                                                  \
+    PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_sub_return(var, n)                                                                  \
+    PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_inc_return(var) percpu_add_return(var, 1)
+#define percpu_dec_return(var) percpu_sub_return(var, 1)
+#define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_xchg(var, value) PERCPU__XCHG(&__PERCPU_##var, value, __COUNTER__)
+#define percpu_cmpxchg(var, old, new_value)                                                        \
+    PERCPU__CMPXCHG(&__PERCPU_##var, old, new_value, __COUNTER__)
+#define percpu_try_cmpxchg(var, old, new_value)                                                    \
+    PERCPU__TRY_CMPXCHG(&__PERCPU_##var, old, new_value, __COUNTER__)
 
 /* The address in this CPU's area; valid while the caller stays on its CPU. */
 #define percpu_current_ptr(var) PERCPU__CURRENT_PTR(&__PERCPU_##var)
@@ -257,10 +289,27 @@ void percpu_preempt_enable(void);
 #define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)&__PERCPU_##var)
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
-#define percpu_read_at(p) PERCPU__READ(percpu__load, PERCPU__AT(p))
+#define percpu_read_at(p) PERCPU__READ(percpu__load, PERCPU__AT(p), __COUNTER__)
 #define percpu_write_at(p, value) PERCPU__WRITE(percpu__store, PERCPU__AT(p), value)
-#define percpu_read_raw_at(p) PERCPU__READ(percpu__load_raw, PERCPU__AT(p))
+#define percpu_read_raw_at(p) PERCPU__READ(percpu__load_raw, PERCPU__AT(p), __COUNTER__)
 #define percpu_write_raw_at(p, value) PERCPU__WRITE(percpu__store_raw, PERCPU__AT(p), value)
+#define percpu_add_at(p, n) PERCPU__UPDATE(percpu__add, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_sub_at(p, n) PERCPU__UPDATE(percpu__sub, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_inc_at(p) PERCPU__UPDATE(percpu__add, PERCPU__AT(p), 1, __COUNTER__)
+#define percpu_dec_at(p) PERCPU__UPDATE(percpu__sub, PERCPU__AT(p), 1, __COUNTER__)
+#define percpu_and_at(p, n) PERCPU__UPDATE(percpu__and, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_or_at(p, n) PERCPU__UPDATE(percpu__or, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_xor_at(p, n) PERCPU__UPDATE(percpu__xor, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_add_return_at(p, n) PERCPU__RESULT(percpu__add_return, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_sub_return_at(p, n) PERCPU__RESULT(percpu__sub_return, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_inc_return_at(p) percpu_add_return_at(p, 1)
+#define percpu_dec_return_at(p) percpu_sub_return_at(p, 1)
+#define percpu_fetch_add_at(p, n) PERCPU__RESULT(percpu__fetch_add, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_xchg_at(p, value) PERCPU__XCHG(PERCPU__AT(p), value, __COUNTER__)
+#define percpu_cmpxchg_at(p, old, new_value)                                                       \
+    PERCPU__CMPXCHG(PERCPU__AT(p), old, new_value, __COUNTER__)
+#define percpu_try_cmpxchg_at(p, old, new_value)                                                   \
+    PERCPU__TRY_CMPXCHG(PERCPU__AT(p), old, new_value, __COUNTER__)
 #define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(PERCPU__AT(p))
 #define percpu_with_current_at(p, q) PERCPU__WITH(percpu__guard_take, PERCPU__AT(p), q, __COUNTER__)
 #define percpu_with_current_irq_at(p, q)                                                           \
@@ -268,7 +317,7 @@ void percpu_preempt_enable(void);
 #define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
 #define percpu_remote_ptr_at(p, cpu) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote(p, cpu))
 #define percpu_remote_ptr_raw_at(p, cpu) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(p, cpu))
-#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, cpu)
+#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, cpu, __COUNTER__)
 #define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, cpu, value)
 #define percpu_sum_at(p) PERCPU__SUM(p)
 

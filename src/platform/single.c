@@ -13,6 +13,13 @@ size_t percpu__limit = 1;
 static bool initialised;
 static uintptr_t pristine; /* distance from a variable to its initial value; 0: no copy yet */
 
+#if __STDC_HOSTED__
+/*
+ * Before other constructors and main() write: 101 is the first priority that is not libc's. It
+ * stands here, since GCC 12 drops the priority of a definition that was declared without one.
+ */
+__attribute__((constructor(101)))
+#endif
 static void keep_initial_values(void);
 
 static int init(void)
@@ -107,8 +114,7 @@ uintptr_t percpu__pristine(void)
 #include <signal.h>
 #include <sys/mman.h>
 
-/* Before other constructors and main() write: 101 is the first priority that is not libc's. */
-__attribute__((constructor(101))) static void keep_initial_values(void)
+static void keep_initial_values(void)
 {
     void *memory = MAP_FAILED;
     if (!pristine)

@@ -23,7 +23,7 @@ struct percpu__head {
 };
 #define PERCPU__NO_CPU SIZE_MAX
 #define PERCPU__MAGIC ((uintptr_t)0x43726550)
-extern PERCPU__HIDDEN struct percpu__head __PERCPU_percpu__head;
+extern PERCPU__HIDDEN PERCPU__MODEL PERCPU__NEAR struct percpu__head __PERCPU_percpu__head;
 
 /* Deltas by CPU, valid below percpu__limit. Deltas are multiples of 64: an odd one is none. */
 #define PERCPU__ABSENT ((uintptr_t)1)
@@ -41,22 +41,34 @@ PERCPU__HIDDEN void percpu__reset_from(uintptr_t from, void *p, size_t size);
 
 /* -- What the platform or the architecture provides -------------------------------------- */
 
-/* The address of this CPU's copy: p + delta. Mandatory. */
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p);
+/*
+ * The address of this CPU's copy: p + delta. Mandatory. `near` is a constant: `p` lies in a near
+ * variable (PERCPU_DEFINE_NEAR), so within 2 KiB of VMA 0. It matters where nearness saves
+ * instructions (PERCPU__ARCH_NEAR_PAYS) and is false everywhere else.
+ */
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near);
 
 /* One access to this CPU's copy. An architecture does it in one statement; see below. */
-PERCPU__INLINE uint8_t percpu__read_8(const volatile void *p);
-PERCPU__INLINE uint16_t percpu__read_16(const volatile void *p);
-PERCPU__INLINE uint32_t percpu__read_32(const volatile void *p);
-PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p);
-PERCPU__INLINE void percpu__write_8(volatile void *p, uint8_t value);
-PERCPU__INLINE void percpu__write_16(volatile void *p, uint16_t value);
-PERCPU__INLINE void percpu__write_32(volatile void *p, uint32_t value);
-PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value);
+PERCPU__INLINE uint8_t percpu__read_8(const volatile void *p, bool near);
+PERCPU__INLINE uint16_t percpu__read_16(const volatile void *p, bool near);
+PERCPU__INLINE uint32_t percpu__read_32(const volatile void *p, bool near);
+PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, bool near);
+PERCPU__INLINE void percpu__write_8(volatile void *p, uint8_t value, bool near);
+PERCPU__INLINE void percpu__write_16(volatile void *p, uint16_t value, bool near);
+PERCPU__INLINE void percpu__write_32(volatile void *p, uint32_t value, bool near);
+PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near);
+
+/* 8 bytes in one access. Optional: for architectures whose registers are narrower. */
+PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address);
+PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
 
 /* Turn interrupts off on this CPU, and back to what they were. Compiler barriers. */
+#ifndef PERCPU_PLATFORM_THREAD
 PERCPU__INLINE uintptr_t percpu__irq_save(void);
 PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
+#endif
+
+#include <percpu/detail/update.h>
 
 /* A hint to a CPU that waits. Optional. */
 PERCPU__INLINE void percpu__relax(void);
@@ -71,30 +83,69 @@ PERCPU__INLINE void percpu__relax(void);
 
 /* -- What can be derived ------------------------------------------------------------------ */
 
+#ifndef percpu__load_64
+PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+{
+    return *(const volatile percpu__u64 *)address;
+}
+
+PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+{
+    *(volatile percpu__u64 *)address = value;
+}
+#endif
+
+/* One access to any CPU's copy, by its address. */
+PERCPU__INLINE void percpu__load_from(void *out, uintptr_t address, size_t size)
+{
+    switch (size) {
+    case 1: *(percpu__u8 *)out = *(const volatile percpu__u8 *)address; break;
+    case 2: *(percpu__u16 *)out = *(const volatile percpu__u16 *)address; break;
+    case 4: *(percpu__u32 *)out = *(const volatile percpu__u32 *)address; break;
+    default: *(percpu__u64 *)out = percpu__load_64(address); break;
+    }
+}
+
+PERCPU__INLINE void percpu__store_to(uintptr_t address, const void *in, size_t size)
+{
+    switch (size) {
+    case 1: *(volatile percpu__u8 *)address = *(const percpu__u8 *)in; break;
+    case 2: *(volatile percpu__u16 *)address = *(const percpu__u16 *)in; break;
+    case 4: *(volatile percpu__u32 *)address = *(const percpu__u32 *)in; break;
+    default: percpu__store_64(address, *(const percpu__u64 *)in); break;
+    }
+}
+
 #ifndef percpu__read_8
 #define PERCPU__DERIVE_READ(bits)                                                                  \
-    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p)                      \
+    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
     {                                                                                              \
-        return *(const volatile percpu__u##bits *)percpu__current(p);                              \
+        return *(const volatile percpu__u##bits *)percpu__current(p, near);                        \
     }
 PERCPU__DERIVE_READ(8)
 PERCPU__DERIVE_READ(16)
 PERCPU__DERIVE_READ(32)
-PERCPU__DERIVE_READ(64)
 #undef PERCPU__DERIVE_READ
+PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, bool near)
+{
+    return percpu__load_64(percpu__current(p, near));
+}
 #endif
 
 #ifndef percpu__write_8
 #define PERCPU__DERIVE_WRITE(bits)                                                                 \
-    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value)               \
+    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
     {                                                                                              \
-        *(volatile percpu__u##bits *)percpu__current(p) = value;                                   \
+        *(volatile percpu__u##bits *)percpu__current(p, near) = value;                             \
     }
 PERCPU__DERIVE_WRITE(8)
 PERCPU__DERIVE_WRITE(16)
 PERCPU__DERIVE_WRITE(32)
-PERCPU__DERIVE_WRITE(64)
 #undef PERCPU__DERIVE_WRITE
+PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near)
+{
+    percpu__store_64(percpu__current(p, near), value);
+}
 #endif
 
 /*
@@ -110,6 +161,25 @@ PERCPU__INLINE void percpu__relax(void)
 {
     __asm__ volatile("" : : : "memory");
 }
+#endif
+
+/* Updates: a kernel can mask interrupts; in a program (of one thread per area) there are signals. */
+#if defined(PERCPU_PLATFORM_BARE)
+#define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_MASKING
+#else
+#define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_ATOMIC
+#endif
+#ifndef PERCPU__UPDATES_8
+PERCPU__DERIVE_UPDATES(8)
+#endif
+#ifndef PERCPU__UPDATES_16
+PERCPU__DERIVE_UPDATES(16)
+#endif
+#ifndef PERCPU__UPDATES_32
+PERCPU__DERIVE_UPDATES(32)
+#endif
+#ifndef PERCPU__UPDATES_64
+PERCPU__DERIVE_UPDATES(64)
 #endif
 
 /* -- Guards --------------------------------------------------------------------------------- */
@@ -146,9 +216,10 @@ struct percpu__guard {
 static inline size_t percpu_cpu_id(void)
 {
     percpu__debug_current();
+    const bool near = PERCPU__IS_NEAR(__PERCPU_percpu__head.cpu);
     if (sizeof(size_t) == 8)
-        return (size_t)percpu__read_64(&__PERCPU_percpu__head.cpu);
-    return (size_t)percpu__read_32(&__PERCPU_percpu__head.cpu);
+        return (size_t)percpu__read_64(&__PERCPU_percpu__head.cpu, near);
+    return (size_t)percpu__read_32(&__PERCPU_percpu__head.cpu, near);
 }
 
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
@@ -194,55 +265,55 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 /* -- Operations ------------------------------------------------------------------------------ */
 
 /* percpu__load_raw and percpu__store_raw: `size` is a constant, one case remains. */
-PERCPU__INLINE void percpu__load_raw(void *out, const volatile void *p, size_t size)
+PERCPU__INLINE void percpu__load_raw(void *out, const volatile void *p, size_t size, bool near)
 {
     percpu__debug_current();
     switch (size) {
-    case 1: *(percpu__u8 *)out = percpu__read_8(p); break;
-    case 2: *(percpu__u16 *)out = percpu__read_16(p); break;
-    case 4: *(percpu__u32 *)out = percpu__read_32(p); break;
-    default: *(percpu__u64 *)out = percpu__read_64(p); break;
+    case 1: *(percpu__u8 *)out = percpu__read_8(p, near); break;
+    case 2: *(percpu__u16 *)out = percpu__read_16(p, near); break;
+    case 4: *(percpu__u32 *)out = percpu__read_32(p, near); break;
+    default: *(percpu__u64 *)out = percpu__read_64(p, near); break;
     }
 }
 
-PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t size)
+PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t size, bool near)
 {
     percpu__debug_current();
     switch (size) {
-    case 1: percpu__write_8(p, *(const percpu__u8 *)in); break;
-    case 2: percpu__write_16(p, *(const percpu__u16 *)in); break;
-    case 4: percpu__write_32(p, *(const percpu__u32 *)in); break;
-    default: percpu__write_64(p, *(const percpu__u64 *)in); break;
+    case 1: percpu__write_8(p, *(const percpu__u8 *)in, near); break;
+    case 2: percpu__write_16(p, *(const percpu__u16 *)in, near); break;
+    case 4: percpu__write_32(p, *(const percpu__u32 *)in, near); break;
+    default: percpu__write_64(p, *(const percpu__u64 *)in, near); break;
     }
 }
 
 /* The same with the guard, where the access is more than one instruction. */
-PERCPU__INLINE void percpu__load(void *out, const volatile void *p, size_t size)
+PERCPU__INLINE void percpu__load(void *out, const volatile void *p, size_t size, bool near)
 {
 #ifdef PERCPU__ONE_INSTRUCTION_READ
-    percpu__load_raw(out, p, size);
+    percpu__load_raw(out, p, size, near);
 #else
     percpu__preempt_off();
-    percpu__load_raw(out, p, size);
+    percpu__load_raw(out, p, size, near);
     percpu__preempt_on();
 #endif
 }
 
-PERCPU__INLINE void percpu__store(volatile void *p, const void *in, size_t size)
+PERCPU__INLINE void percpu__store(volatile void *p, const void *in, size_t size, bool near)
 {
 #ifdef PERCPU__ONE_INSTRUCTION_WRITE
-    percpu__store_raw(p, in, size);
+    percpu__store_raw(p, in, size, near);
 #else
     percpu__preempt_off();
-    percpu__store_raw(p, in, size);
+    percpu__store_raw(p, in, size, near);
     percpu__preempt_on();
 #endif
 }
 
-PERCPU__INLINE uintptr_t percpu__current_checked(const volatile void *p)
+PERCPU__INLINE uintptr_t percpu__current_checked(const volatile void *p, bool near)
 {
     percpu__debug_current();
-    return percpu__current(p);
+    return percpu__current(p, near);
 }
 
 /*
@@ -285,51 +356,127 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, size_t c
     return address;
 }
 
-PERCPU__INLINE void percpu__load_from(void *out, uintptr_t address, size_t size)
+/* The guard around an update that can be split. */
+PERCPU__INLINE void percpu__update_begin(void)
 {
-    switch (size) {
-    case 1: *(percpu__u8 *)out = *(const volatile percpu__u8 *)address; break;
-    case 2: *(percpu__u16 *)out = *(const volatile percpu__u16 *)address; break;
-    case 4: *(percpu__u32 *)out = *(const volatile percpu__u32 *)address; break;
-    default: *(percpu__u64 *)out = *(const volatile percpu__u64 *)address; break;
-    }
+    percpu__debug_current();
+#ifdef PERCPU__UPDATES_GUARDED
+    percpu__preempt_off();
+#endif
 }
 
-PERCPU__INLINE void percpu__store_to(uintptr_t address, const void *in, size_t size)
+PERCPU__INLINE void percpu__update_end(void)
 {
-    switch (size) {
-    case 1: *(volatile percpu__u8 *)address = *(const percpu__u8 *)in; break;
-    case 2: *(volatile percpu__u16 *)address = *(const percpu__u16 *)in; break;
-    case 4: *(volatile percpu__u32 *)address = *(const percpu__u32 *)in; break;
-    default: *(volatile percpu__u64 *)address = *(const percpu__u64 *)in; break;
+#ifdef PERCPU__UPDATES_GUARDED
+    percpu__preempt_on();
+#endif
+}
+
+/* The update `name` by size, without a result, and with one. */
+#define PERCPU__UPDATE_BY_SIZE(name)                                                               \
+    PERCPU__INLINE void percpu__##name(volatile void *p, uint64_t value, size_t size, bool near)   \
+    {                                                                                              \
+        percpu__update_begin();                                                                    \
+        switch (size) {                                                                            \
+        case 1: percpu__##name##_8(p, (uint8_t)value, near); break;                                \
+        case 2: percpu__##name##_16(p, (uint16_t)value, near); break;                              \
+        case 4: percpu__##name##_32(p, (uint32_t)value, near); break;                              \
+        default: percpu__##name##_64(p, value, near); break;                                       \
+        }                                                                                          \
+        percpu__update_end();                                                                      \
     }
+PERCPU__UPDATE_BY_SIZE(add)
+PERCPU__UPDATE_BY_SIZE(and)
+PERCPU__UPDATE_BY_SIZE(or)
+PERCPU__UPDATE_BY_SIZE(xor)
+
+#define PERCPU__RESULT_BY_SIZE(name)                                                               \
+    PERCPU__INLINE uint64_t percpu__##name(volatile void *p, uint64_t value, size_t size, bool near) \
+    {                                                                                              \
+        uint64_t result;                                                                           \
+        percpu__update_begin();                                                                    \
+        switch (size) {                                                                            \
+        case 1: result = percpu__##name##_8(p, (uint8_t)value, near); break;                       \
+        case 2: result = percpu__##name##_16(p, (uint16_t)value, near); break;                     \
+        case 4: result = percpu__##name##_32(p, (uint32_t)value, near); break;                     \
+        default: result = percpu__##name##_64(p, value, near); break;                              \
+        }                                                                                          \
+        percpu__update_end();                                                                      \
+        return result;                                                                             \
+    }
+PERCPU__RESULT_BY_SIZE(add_return)
+PERCPU__RESULT_BY_SIZE(fetch_add)
+PERCPU__RESULT_BY_SIZE(xchg)
+
+PERCPU__INLINE uint64_t percpu__cmpxchg(volatile void *p, uint64_t expected, uint64_t value,
+                                        size_t size, bool near)
+{
+    uint64_t old;
+    percpu__update_begin();
+    switch (size) {
+    case 1: old = percpu__cmpxchg_8(p, (uint8_t)expected, (uint8_t)value, near); break;
+    case 2: old = percpu__cmpxchg_16(p, (uint16_t)expected, (uint16_t)value, near); break;
+    case 4: old = percpu__cmpxchg_32(p, (uint32_t)expected, (uint32_t)value, near); break;
+    default: old = percpu__cmpxchg_64(p, expected, value, near); break;
+    }
+    percpu__update_end();
+    return old;
+}
+
+/* A scalar as the updates see it, and back. Little-endian: the low bytes. */
+PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
+{
+    uint64_t bits = 0;
+    __builtin_memcpy(&bits, value, size);
+    return bits;
+}
+
+PERCPU__INLINE void percpu__from_bits(void *value, uint64_t bits, size_t size)
+{
+    __builtin_memcpy(value, &bits, size);
+}
+
+/* Negated after the conversion to the variable's type: modulo 2^n that is subtraction. */
+PERCPU__INLINE void percpu__sub(volatile void *p, uint64_t value, size_t size, bool near)
+{
+    percpu__add(p, 0 - value, size, near);
+}
+
+PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, size_t size, bool near)
+{
+    return percpu__add_return(p, 0 - value, size, near);
 }
 
 /* -- Macros: typed on the outside, bytes on the inside ---------------------------------------- */
 
-#define PERCPU__READ(load, p)                                                                      \
+/* `id` makes the local's name unique: an operand may contain another read. */
+#define PERCPU__READ(load, p, id) PERCPU__READ_(load, p, id)
+#define PERCPU__READ_(load, p, id)                                                                 \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
-        PERCPU__VALUE_TYPE(*(p)) percpu__r;                                                        \
-        load(&percpu__r, p, sizeof(percpu__r));                                                    \
-        percpu__r;                                                                                 \
+        PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
+        load(&percpu__r##id, p, sizeof(percpu__r##id), PERCPU__IS_NEAR(*(p)));                     \
+        percpu__r##id;                                                                             \
     })
 
 #define PERCPU__WRITE(store, p, value)                                                             \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__w = (value);                                              \
-        store((volatile void *)(uintptr_t)(p), &percpu__w, sizeof(percpu__w));                                                   \
+        store((volatile void *)(uintptr_t)(p), &percpu__w, sizeof(percpu__w),                      \
+              PERCPU__IS_NEAR(*(p)));                                                              \
     })
 
-#define PERCPU__CURRENT_PTR(p) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(p))
+#define PERCPU__CURRENT_PTR(p)                                                                     \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(p, PERCPU__IS_NEAR(*(p))))
 
-#define PERCPU__REMOTE_READ(p, cpu)                                                                \
+#define PERCPU__REMOTE_READ(p, cpu, id) PERCPU__REMOTE_READ_(p, cpu, id)
+#define PERCPU__REMOTE_READ_(p, cpu, id)                                                           \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
-        PERCPU__VALUE_TYPE(*(p)) percpu__rr;                                                       \
-        percpu__load_from(&percpu__rr, percpu__remote_checked(p, cpu), sizeof(percpu__rr));        \
-        percpu__rr;                                                                                \
+        PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
+        percpu__load_from(&percpu__r##id, percpu__remote_checked(p, cpu), sizeof(percpu__r##id));  \
+        percpu__r##id;                                                                             \
     })
 
 #define PERCPU__REMOTE_WRITE(p, cpu, value)                                                        \
@@ -343,6 +490,59 @@ PERCPU__INLINE void percpu__store_to(uintptr_t address, const void *in, size_t s
     __extension__({                                                                                \
         PERCPU__CHECK_INTEGER(*(p));                                                               \
         (PERCPU__VALUE_TYPE(*(p)))percpu__sum(p, sizeof(*(p)));                                    \
+    })
+
+/* As `var op= n` does, the operand is converted to the variable's type first. */
+#define PERCPU__UPDATE(op, p, n, id) PERCPU__UPDATE_(op, p, n, id)
+#define PERCPU__UPDATE_(op, p, n, id)                                                              \
+    __extension__({                                                                                \
+        PERCPU__CHECK_INTEGER(*(p));                                                               \
+        PERCPU__CHECK_OPERAND(n);                                                                  \
+        PERCPU__VALUE_TYPE(*(p)) percpu__n##id = (PERCPU__VALUE_TYPE(*(p)))(n);                    \
+        op((volatile void *)(uintptr_t)(p), (uint64_t)percpu__n##id, sizeof(percpu__n##id),        \
+           PERCPU__IS_NEAR(*(p)));                                                                  \
+    })
+
+#define PERCPU__RESULT(op, p, n, id)                                                               \
+    ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(op, p, n, id))
+
+#define PERCPU__XCHG(p, value, id) PERCPU__XCHG_(p, value, id)
+#define PERCPU__XCHG_(p, value, id)                                                                \
+    __extension__({                                                                                \
+        PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__VALUE_TYPE(*(p)) percpu__x##id = (value);                                          \
+        size_t percpu__s##id = sizeof(percpu__x##id);                                              \
+        percpu__from_bits(&percpu__x##id,                                                          \
+                          percpu__xchg((volatile void *)(uintptr_t)(p),                            \
+                                       percpu__bits(&percpu__x##id, percpu__s##id),                \
+                                       percpu__s##id, PERCPU__IS_NEAR(*(p))),                      \
+                          percpu__s##id);                                                          \
+        percpu__x##id;                                                                             \
+    })
+
+#define PERCPU__CMPXCHG(p, old, new_value, id) PERCPU__CMPXCHG_(p, old, new_value, id)
+#define PERCPU__CMPXCHG_(p, old, new_value, id)                                                    \
+    __extension__({                                                                                \
+        PERCPU__VALUE_TYPE(*(p)) percpu__o##id = (old);                                            \
+        (void)PERCPU__TRY_CMPXCHG_(p, &percpu__o##id, new_value, id##_);                           \
+        percpu__o##id;                                                                             \
+    })
+
+#define PERCPU__TRY_CMPXCHG(p, old, new_value, id) PERCPU__TRY_CMPXCHG_(p, old, new_value, id)
+#define PERCPU__TRY_CMPXCHG_(p, old, new_value, id)                                                \
+    __extension__({                                                                                \
+        PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__VALUE_TYPE(*(p)) *percpu__e##id = (old), percpu__x##id = (new_value);              \
+        size_t percpu__s##id = sizeof(percpu__x##id);                                              \
+        uint64_t percpu__b##id = percpu__bits(percpu__e##id, percpu__s##id);                       \
+        uint64_t percpu__was##id =                                                                 \
+            percpu__cmpxchg((volatile void *)(uintptr_t)(p), percpu__b##id,                        \
+                            percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id,            \
+                            PERCPU__IS_NEAR(*(p)));                                                \
+        bool percpu__ok##id = percpu__was##id == percpu__b##id;                                    \
+        if (!percpu__ok##id)                                                                       \
+            percpu__from_bits(percpu__e##id, percpu__was##id, percpu__s##id);                      \
+        percpu__ok##id;                                                                            \
     })
 
 /* Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. */

@@ -45,6 +45,19 @@
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/x86_64.h>
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
+#elif defined(__loongarch64)
+#define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
+#define PERCPU__ARCH_NEAR_PAYS 1
+#define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
+#elif defined(__arm__) && __ARM_ARCH >= 7 && __ARM_ARCH_PROFILE == 'A'
+#define PERCPU__ARCH_HEADER <percpu/detail/arch/arm.h>
+#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template that its code reaches at VMA 0 */
+#ifdef PERCPU_ARM_TPIDRPRW
+#define PERCPU__ARM_TPID "c13, c0, 4"
+#define PERCPU__CFG_ARCH "__tpidrprw"
+#else
+#define PERCPU__ARM_TPID "c13, c0, 3"
+#endif
 #elif defined(PERCPU_PLATFORM_BARE)
 #error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
 #endif

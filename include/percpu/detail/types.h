@@ -23,11 +23,11 @@
  * symbols from every linker instead.
  */
 #if defined(PERCPU_PLATFORM_THREAD) || (defined(PERCPU_PLATFORM_SINGLE) && __STDC_HOSTED__)
-#define PERCPU__SECTION(name) "percpu_vars"
+#define PERCPU__SECTION(string) "percpu_vars"
 #define PERCPU__SECTION_ISOLATED "percpu_isolated"
 #define PERCPU__SECTION_NEAR "percpu_vars"
 #else
-#define PERCPU__SECTION(name) ".percpu.var." #name
+#define PERCPU__SECTION(string) ".percpu.var." string
 #define PERCPU__SECTION_ISOLATED ".percpu..isolated"
 #define PERCPU__SECTION_NEAR ".percpu..near"
 #endif
@@ -46,7 +46,15 @@
 #define PERCPU__IS_NEAR(x) 0
 #endif
 
-#define PERCPU__VARIABLE(sect, type) __attribute__((section(sect))) PERCPU__CHECKED(type)
+/* What variables need where the compiler cannot reach VMA 0 from everywhere by itself. */
+#if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_ZERO_VMA_MODEL)
+#define PERCPU__MODEL PERCPU__ARCH_ZERO_VMA_MODEL
+#else
+#define PERCPU__MODEL
+#endif
+
+#define PERCPU__VARIABLE(sect, type)                                                               \
+    __attribute__((section(sect))) PERCPU__MODEL PERCPU__CHECKED(type)
 
 #ifdef __cplusplus
 
@@ -169,5 +177,10 @@ template <class T> struct pointee<const volatile T> {
     PERCPU__ASSERT(!PERCPU__IS_BOOL(x), "percpu: no arithmetic on bool; use percpu_write() or "    \
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
+
+/* What is added or combined. */
+#define PERCPU__CHECK_OPERAND(n)                                                                   \
+    PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4,                                 \
+                   "percpu: the operand of an update is no integer")
 
 #endif

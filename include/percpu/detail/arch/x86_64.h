@@ -32,9 +32,9 @@ PERCPU__INLINE void percpu__relax(void)
 
 #ifdef PERCPU__USE_REGISTER
 
-/* -- The register. User space has only the FSGSBASE instructions ------------------------- */
+/* -- The register: IA32_GS_BASE, MSR 0xc0000101 (SDM vol. 4, table 2-2) ------------------ */
 
-/* SDM vol. 2, RDGSBASE and WRGSBASE: valid where CR4.FSGSBASE (bit 16) is set. */
+/* RDGSBASE, WRGSBASE (SDM vol. 2): valid where CR4.FSGSBASE, bit 16, is set; also for programs. */
 PERCPU__INLINE uintptr_t percpu__x86_rdgsbase(void)
 {
     uintptr_t base;
@@ -47,18 +47,17 @@ PERCPU__INLINE void percpu__x86_wrgsbase(uintptr_t base)
     __asm__ volatile("wrgsbase %0" : : "r"(base) : "memory");
 }
 
-PERCPU__INLINE uintptr_t percpu__x86_cr4(void)
+PERCPU__INLINE bool percpu__x86_cr4(int bit)
 {
     uintptr_t cr4;
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-    return cr4;
+    return cr4 >> bit & 1;
 }
 
-/* IA32_GS_BASE is MSR 0xc0000101 (SDM vol. 4, table 2-2). */
 PERCPU__INLINE uintptr_t percpu__reg_read(void)
 {
     uint32_t low, high;
-    if (percpu__x86_cr4() & 1u << 16)
+    if (percpu__x86_cr4(16))
         return percpu__x86_rdgsbase();
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0xc0000101u));
     return (uintptr_t)high << 32 | low;
@@ -66,51 +65,24 @@ PERCPU__INLINE uintptr_t percpu__reg_read(void)
 
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 {
-    if (percpu__x86_cr4() & 1u << 16)
+    uint32_t low = (uint32_t)delta, high = (uint32_t)(delta >> 32);
+    if (percpu__x86_cr4(16))
         percpu__x86_wrgsbase(delta);
     else
-        __asm__ volatile("wrmsr" : : "a"((uint32_t)delta), "d"((uint32_t)(delta >> 32)),
-                         "c"(0xc0000101u) : "memory");
+        __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(0xc0000101u) : "memory");
 }
 
-/*
- * GS_BASE must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57 (bit 12; SDM vol. 1,
- * 3.3.7.1). Writing anything else raises #GP.
- */
+/* It must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1, 3.3.7.1). */
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 {
-    int unused = percpu__x86_cr4() & 1u << 12 ? 64 - 57 : 64 - 48;
+    int unused = 64 - (percpu__x86_cr4(12) ? 57 : 48);
     return (uintptr_t)((intptr_t)(delta << unused) >> unused) == delta;
 }
 #define percpu__reg_holds percpu__reg_holds
 
 /* -- Accesses ---------------------------------------------------------------------------- */
 
-/* clang-format off */
-#define PERCPU__X86_ACCESS(bits, suffix, in, immediate)                                            \
-    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p)                               \
-    {                                                                                              \
-        uint##bits##_t value;                                                                      \
-        __asm__ volatile("mov" suffix " %%gs:%1, %0"                                               \
-                         : "=" in(value) : "m"(*(const volatile percpu__u##bits *)p));                      \
-        return value;                                                                              \
-    }                                                                                              \
-    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value)                        \
-    {                                                                                              \
-        __asm__ volatile("mov" suffix " %1, %%gs:%0"                                               \
-                         : "=m"(*(volatile percpu__u##bits *)p) : in immediate(value));                     \
-    }
-PERCPU__X86_ACCESS(8, "b", "q", "i")
-PERCPU__X86_ACCESS(16, "w", "r", "i")
-PERCPU__X86_ACCESS(32, "l", "r", "i")
-PERCPU__X86_ACCESS(64, "q", "r", "e")
-#undef PERCPU__X86_ACCESS
-/* clang-format on */
-#define percpu__read_8 percpu__read_8
-#define percpu__write_8 percpu__write_8
-/* The update operations (add, xchg, cmpxchg ...) have their place here: one instruction each. */
-
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near __attribute__((unused)))
 {
     uintptr_t address = (uintptr_t)p;
     __asm__ volatile("addq %%gs:%1, %0"
@@ -119,9 +91,76 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
 }
 #define percpu__current percpu__current
 
-/* A read or write is one instruction here: no guard. */
+#define PERCPU__X86_FN(type, name, bits, ...)                                                      \
+    PERCPU__INLINE type percpu__##name##_##bits(__VA_ARGS__, bool near __attribute__((unused)))
+
+/* clang-format off */
+#define PERCPU__X86_ACCESS(bits, suffix, in, immediate)                                            \
+    PERCPU__X86_FN(uint##bits##_t, read, bits, const volatile void *p)                             \
+    {                                                                                              \
+        uint##bits##_t value;                                                                      \
+        __asm__ volatile("mov" suffix " %%gs:%1, %0"                                               \
+                         : "=" in(value) : "m"(*(const volatile percpu__u##bits *)p));             \
+        return value;                                                                              \
+    }                                                                                              \
+    PERCPU__X86_FN(void, write, bits, volatile void *p, uint##bits##_t value)                      \
+    {                                                                                              \
+        __asm__ volatile("mov" suffix " %1, %%gs:%0"                                               \
+                         : "=m"(*(volatile percpu__u##bits *)p) : in immediate(value));            \
+    }
+
+/* -- Updates: one instruction, without bus lock. xchg with memory implies the lock (SDM vol. 3A,
+   9.1.2.1), so that it is a loop over cmpxchg, which an interrupt between can only repeat. ----- */
+
+#define PERCPU__X86_OP(name, bits, suffix, in, immediate)                                          \
+    PERCPU__X86_FN(void, name, bits, volatile void *p, uint##bits##_t value)                       \
+    {                                                                                              \
+        __asm__ volatile(#name suffix " %1, %%gs:%0"                                               \
+                         : "+m"(*(volatile percpu__u##bits *)p) : in immediate(value) : "cc");     \
+    }
+#define PERCPU__X86_SIZE(bits, suffix, in, immediate)                                              \
+    PERCPU__X86_ACCESS(bits, suffix, in, immediate)                                                \
+    PERCPU__X86_OP(add, bits, suffix, in, immediate)                                               \
+    PERCPU__X86_OP(and, bits, suffix, in, immediate)                                               \
+    PERCPU__X86_OP(or, bits, suffix, in, immediate)                                                \
+    PERCPU__X86_OP(xor, bits, suffix, in, immediate)                                               \
+    PERCPU__X86_FN(uint##bits##_t, fetch_add, bits, volatile void *p, uint##bits##_t value)        \
+    {                                                                                              \
+        __asm__ volatile("xadd" suffix " %0, %%gs:%1"                                              \
+                         : "+" in(value), "+m"(*(volatile percpu__u##bits *)p) : : "cc");          \
+        return value;                                                                              \
+    }                                                                                              \
+    PERCPU__X86_FN(uint##bits##_t, add_return, bits, volatile void *p, uint##bits##_t value)       \
+    {                                                                                              \
+        return (uint##bits##_t)(percpu__fetch_add_##bits(p, value, near) + value);                 \
+    }                                                                                              \
+    PERCPU__X86_FN(uint##bits##_t, cmpxchg, bits, volatile void *p, uint##bits##_t old,            \
+                   uint##bits##_t value)                                                           \
+    {                                                                                              \
+        __asm__ volatile("cmpxchg" suffix " %2, %%gs:%1"                                           \
+                         : "+a"(old), "+m"(*(volatile percpu__u##bits *)p) : in(value) : "cc");    \
+        return old;                                                                                \
+    }                                                                                              \
+    PERCPU__X86_FN(uint##bits##_t, xchg, bits, volatile void *p, uint##bits##_t value)             \
+    {                                                                                              \
+        uint##bits##_t old;                                                                        \
+        __asm__ volatile("mov" suffix " %%gs:%1, %0\n1:\tcmpxchg" suffix " %2, %%gs:%1\n\tjnz 1b"  \
+                         : "=&a"(old), "+m"(*(volatile percpu__u##bits *)p) : in(value) : "cc");   \
+        return old;                                                                                \
+    }
+PERCPU__X86_SIZE(8, "b", "q", "i")
+PERCPU__X86_SIZE(16, "w", "r", "i")
+PERCPU__X86_SIZE(32, "l", "r", "i")
+PERCPU__X86_SIZE(64, "q", "r", "e")
+/* clang-format on */
+#define percpu__read_8 percpu__read_8
+#define percpu__write_8 percpu__write_8
 #define PERCPU__ONE_INSTRUCTION_READ 1
 #define PERCPU__ONE_INSTRUCTION_WRITE 1
+#define PERCPU__UPDATES_8 1
+#define PERCPU__UPDATES_16 1
+#define PERCPU__UPDATES_32 1
+#define PERCPU__UPDATES_64 1
 
 #endif /* PERCPU__USE_REGISTER */
 #endif

@@ -16,8 +16,9 @@ PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta);
 #include PERCPU__ARCH_HEADER
 
 #ifndef percpu__current
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
+    (void)near;
     return (uintptr_t)p + percpu__reg_read();
 }
 #endif

@@ -21,8 +21,9 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state)
 #include PERCPU__ARCH_HEADER
 #endif
 
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
+    (void)near;
     return (uintptr_t)p;
 }
 

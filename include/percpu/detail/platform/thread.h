@@ -16,8 +16,9 @@
 #else
 extern PERCPU__HIDDEN __thread uintptr_t percpu__thread_delta;
 
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
+    (void)near;
     uintptr_t address = (uintptr_t)p;
     __asm__("" : "+r"(address)); /* the copy is elsewhere: no bounds of the variable */
     return address + percpu__thread_delta;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What trap code written in assembly needs: a variable's symbol, and where an area says whose it
+ * is. For .S files; C may include it too. Architectures need nothing more: the register holds the
+ * delta, so the address of a variable on this CPU is its symbol plus the register.
+ *
+ *     x86_64         incq    %gs:PERCPU_SYMBOL(irq_count)(%rip)
+ *
+ *     aarch64        adrp    x0, PERCPU_SYMBOL(irq_count)
+ *                    add     x0, x0, :lo12:PERCPU_SYMBOL(irq_count)
+ *                    mrs     x1, tpidr_el1
+ *                    ldr     x2, [x0, x1]
+ *
+ *     arm            movw    r0, #:lower16:PERCPU_SYMBOL(irq_count)
+ *                    movt    r0, #:upper16:PERCPU_SYMBOL(irq_count)
+ *                    mrc     p15, 0, r1, c13, c0, 3
+ *                    ldr     r2, [r0, r1]
+ *
+ *     riscv64        .option norelax
+ *                    lla     t0, PERCPU_SYMBOL(irq_count)
+ *                    add     t0, t0, gp
+ *                    ld      t1, 0(t0)
+ *
+ *     loongarch64    la.pcrel $t0, PERCPU_SYMBOL(irq_count)
+ *                    ldx.d   $t1, $t0, $r21
+ *
+ * x86_64's form also holds with PERCPU_ZERO_VMA; docs/entry.md has the others' forms for it. The
+ * variable must not be static: PERCPU_DEFINE(uint64_t, irq_count) in C. Do not touch a per-CPU
+ * variable before the register is known to be the kernel's: docs/entry.md.
+ */
+#ifndef PERCPU_ASM_H
+#define PERCPU_ASM_H
+
+/* The storage of a variable, or of a member: PERCPU_SYMBOL(stats) + 8. */
+#define PERCPU_SYMBOL(name) __PERCPU_##name
+
+/*
+ * Each area's head. Its words, a pointer wide, are not written after initialisation: the area's
+ * delta (what the register holds), and the CPU's number (what percpu_cpu_id() returns).
+ */
+#define PERCPU_HEAD PERCPU_SYMBOL(percpu__head)
+#define PERCPU_HEAD_DELTA 0
+#define PERCPU_HEAD_CPU __SIZEOF_POINTER__
+
+#endif

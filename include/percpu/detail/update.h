@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Updates: what an architecture provides for each size (8, 16, 32, 64 bits), and ready ways to
+ * provide it. `p` is a template address, `near` as in access.h; the function updates this CPU's
+ * copy, and loses no update that an interrupt handler on this CPU makes meanwhile.
+ *
+ * An architecture's header defines the functions of a size, by hand or with the macros below, and
+ * marks it with PERCPU__UPDATES_<bits>. access.h derives the sizes that are not marked. Where a
+ * function can be split by preemption and migration, so that the guard must hold around it,
+ * the architecture (or platform) defines PERCPU__UPDATES_GUARDED.
+ */
+#ifndef PERCPU_DETAIL_UPDATE_H
+#define PERCPU_DETAIL_UPDATE_H
+
+#define PERCPU__UPDATE_PROTOTYPES(bits)                                                            \
+    PERCPU__INLINE void percpu__add_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    PERCPU__INLINE void percpu__and_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    PERCPU__INLINE void percpu__or_##bits(volatile void *p, uint##bits##_t value, bool near);      \
+    PERCPU__INLINE void percpu__xor_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    /* The new value, the old value. */                                                            \
+    PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
+                                                            uint##bits##_t value, bool near);      \
+    PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p,                       \
+                                                           uint##bits##_t value, bool near);       \
+    PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value, bool near); \
+    /* Writes `value` if the copy equals `expected`. Returns the old value. */                     \
+    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near);
+PERCPU__UPDATE_PROTOTYPES(8)
+PERCPU__UPDATE_PROTOTYPES(16)
+PERCPU__UPDATE_PROTOTYPES(32)
+PERCPU__UPDATE_PROTOTYPES(64)
+#undef PERCPU__UPDATE_PROTOTYPES
+
+/* -- With interrupts off: right everywhere but against NMI; nothing can preempt either ------- */
+
+/* `how` is `return`, or `(void)` where there is no result. */
+#define PERCPU__BY_MASKING(bits, type, how, name, new_value, result)                               \
+    PERCPU__INLINE type percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
+    {                                                                                              \
+        uintptr_t state = percpu__irq_save();                                                      \
+        uintptr_t copy = percpu__current(p, near);                                                 \
+        uint##bits##_t old, now;                                                                   \
+        percpu__load_from(&old, copy, sizeof(old));                                                \
+        now = (uint##bits##_t)(new_value);                                                         \
+        percpu__store_to(copy, &now, sizeof(now));                                                 \
+        percpu__irq_restore(state);                                                                \
+        how(type)(result);                                                                         \
+    }
+
+#define PERCPU__CMPXCHG_BY_MASKING(bits)                                                           \
+    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
+    {                                                                                              \
+        uintptr_t state = percpu__irq_save();                                                      \
+        uintptr_t copy = percpu__current(p, near);                                                 \
+        uint##bits##_t old;                                                                        \
+        percpu__load_from(&old, copy, sizeof(old));                                                \
+        if (old == expected)                                                                       \
+            percpu__store_to(copy, &value, sizeof(value));                                         \
+        percpu__irq_restore(state);                                                                \
+        return old;                                                                                \
+    }
+
+#define PERCPU__UPDATES_BY_MASKING(bits)                                                           \
+    PERCPU__BY_MASKING(bits, void, (void), add, old + value, 0)                                    \
+    PERCPU__BY_MASKING(bits, void, (void), and, old & value, 0)                                    \
+    PERCPU__BY_MASKING(bits, void, (void), or, old | value, 0)                                     \
+    PERCPU__BY_MASKING(bits, void, (void), xor, old ^ value, 0)                                    \
+    PERCPU__BY_MASKING(bits, uint##bits##_t, return, add_return, old + value, old + value)         \
+    PERCPU__BY_MASKING(bits, uint##bits##_t, return, fetch_add, old + value, old)                  \
+    PERCPU__BY_MASKING(bits, uint##bits##_t, return, xchg, value, old)                             \
+    PERCPU__CMPXCHG_BY_MASKING(bits)
+
+/* -- With the compiler's atomics: the caller stays on its CPU --------------------------------- */
+
+#define PERCPU__BY_ATOMIC(bits, type, how, name, builtin)                                          \
+    PERCPU__INLINE type percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
+    {                                                                                              \
+        volatile percpu__u##bits *copy = (volatile percpu__u##bits *)percpu__current(p, near);     \
+        how builtin(copy, value, __ATOMIC_RELAXED);                                                \
+    }
+
+#define PERCPU__CMPXCHG_BY_ATOMIC(bits)                                                            \
+    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
+    {                                                                                              \
+        __atomic_compare_exchange_n((volatile percpu__u##bits *)percpu__current(p, near), &expected, \
+                                    value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);             \
+        return expected; /* the old value when it differed */                                      \
+    }
+
+#define PERCPU__UPDATES_BY_ATOMIC(bits)                                                            \
+    PERCPU__BY_ATOMIC(bits, void, (void), add, __atomic_fetch_add)                                 \
+    PERCPU__BY_ATOMIC(bits, void, (void), and, __atomic_fetch_and)                                 \
+    PERCPU__BY_ATOMIC(bits, void, (void), or, __atomic_fetch_or)                                   \
+    PERCPU__BY_ATOMIC(bits, void, (void), xor, __atomic_fetch_xor)                                 \
+    PERCPU__BY_ATOMIC(bits, uint##bits##_t, return, add_return, __atomic_add_fetch)                \
+    PERCPU__BY_ATOMIC(bits, uint##bits##_t, return, fetch_add, __atomic_fetch_add)                 \
+    PERCPU__BY_ATOMIC(bits, uint##bits##_t, return, xchg, __atomic_exchange_n)                     \
+    PERCPU__CMPXCHG_BY_ATOMIC(bits)
+
+#endif
