@@ -2,6 +2,8 @@
 /* The areas: who has one, where, and how they come to be. Not on single, which has none. */
 #include "internal.h"
 
+#ifndef PERCPU_PLATFORM_SINGLE
+
 /* The library's own variable. It marks the template and, in each area, says whose area it is. */
 __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE_NEAR(struct percpu__head,
                                                                percpu__head) = {
@@ -24,13 +26,21 @@ static size_t first_count;
 enum { IDLE, BUSY, READY };
 static int state = IDLE;
 
+static bool take(int seen)
+{
+    if (percpu__atomics_work())
+        return __atomic_compare_exchange_n(&state, &seen, BUSY, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED);
+    __atomic_store_n(&state, BUSY, __ATOMIC_RELAXED); /* the caller is alone: see percpu.h */
+    return true;
+}
+
 /* Returns IDLE or READY, what it was; the caller has it to itself. */
 static int lock(void)
 {
     for (;;) {
         int seen = __atomic_load_n(&state, __ATOMIC_RELAXED);
-        if (seen != BUSY && __atomic_compare_exchange_n(&state, &seen, BUSY, false,
-                                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (seen != BUSY && take(seen))
             return seen;
         percpu__wait();
     }
@@ -266,3 +276,5 @@ void percpu__check_current(void)
     else if (!percpu__reg_valid())
         percpu_panic("percpu: access on a CPU (or thread) that has not called percpu_init_reg()");
 }
+
+#endif

@@ -2,6 +2,8 @@
 /* Hosted programs: the template is two sections, which every linker brackets by itself. */
 #include "internal.h"
 
+#if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)
+
 extern const char __start_percpu_vars[] PERCPU__HIDDEN, __stop_percpu_vars[] PERCPU__HIDDEN;
 extern const char __start_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
 extern const char __stop_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
@@ -46,3 +48,5 @@ void percpu__template_copy(uintptr_t area)
     if (isolated())
         copy(area, __start_percpu_isolated, __stop_percpu_isolated);
 }
+
+#endif

@@ -20,7 +20,9 @@
  *   PERCPU_PLATFORM_THREAD   a thread plays a CPU (default hosted)
  *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
+ *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
+ *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
  *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)
  *   PERCPU_DEBUG             check bounds, initialisation and guards; failures call percpu_panic()
  *
@@ -99,6 +101,8 @@ enum percpu_error {
     PERCPU_ENOTINIT,    /* percpu_init() or percpu_init_in_place() has not succeeded yet */
     PERCPU_ESYS,        /* the system refused a call that must not fail */
     PERCPU_EOVERLAP,    /* the memory overlaps the template or another area */
+    PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: see PERCPU_ARM_EL2 */
+    PERCPU_ERESTART,    /* PERCPU_RESTART: the table of sequences is out of order */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */
@@ -127,6 +131,10 @@ struct percpu_layout percpu_area_layout_expected(size_t cpu_count);
  * PERCPU_DEBUG reports other arguments); or a negative enum percpu_error, and nothing has
  * changed. Of several concurrent callers one initialises; the others wait for it and get 0, or
  * try themselves when it failed. Not from interrupt or signal handlers.
+ *
+ * Both, and percpu_init_cpu() and percpu_fini(), may run before caches and MMU are on, and then use
+ * no atomic instruction on aarch64 and arm: nothing else may call them meanwhile, and what they
+ * wrote is the caller's to make visible to CPUs whose caches are on.
  */
 int percpu_init_in_place(void);
 int percpu_init(void *base, size_t cpu_count);
@@ -142,7 +150,8 @@ int percpu_init_cpu(size_t cpu, void *base);
 /*
  * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
  * CPU's area. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ERANGE, -PERCPU_EBUSY (thread: another
- * thread plays that CPU), -PERCPU_ESYS. Call it once on each CPU, with interrupts off.
+ * thread plays that CPU), -PERCPU_EEL, -PERCPU_ESYS. Call it once on each CPU, with interrupts off.
+ * It may run before caches and MMU are on, and contains no atomic instruction.
  */
 int percpu_init_reg(size_t cpu);
 
@@ -183,6 +192,17 @@ void percpu_panic(const char *message);
 #ifdef PERCPU_PREEMPT
 void percpu_preempt_disable(void);
 void percpu_preempt_enable(void);
+#endif
+
+/*
+ * With PERCPU_RESTART, for the kernel's return from an exception, interrupt or NMI that came from
+ * kernel mode, on every such return: the address to return to. It is `pc`, or, when `pc` lies in
+ * one of the library's sequences, the sequence's start. A user program's `pc` must not be given
+ * to it. Two comparisons outside of the kernel's sequences, else a binary search. Touches no
+ * per-CPU data; any context. docs/restart.md shows the line to add, for each architecture.
+ */
+#ifdef PERCPU_RESTART
+uintptr_t percpu_restart_pc(uintptr_t pc);
 #endif
 
 /* ==== Use, on the current CPU ========================================================= */

@@ -2,6 +2,8 @@
 /* bare: the linker script says where template and areas are. */
 #include "../internal.h"
 
+#ifdef PERCPU_PLATFORM_BARE
+
 /*
  * The script's symbols. Weak ones are not in every script: one written after the older percpu
  * systems has no _percpu_template (area 0 is the template) and no _percpu_align.
@@ -54,6 +56,8 @@ int percpu__template_check(void)
 #endif
     if (head->magic != PERCPU__MAGIC || head->cpu != PERCPU__NO_CPU)
         return -PERCPU_ENOTEMPLATE;
+    if (!percpu__restart_sorted())
+        return -PERCPU_ERESTART;
     return 0;
 }
 
@@ -100,9 +104,11 @@ bool percpu__delta_fits(uintptr_t delta)
 
 int percpu__reg_claim(size_t cpu, uintptr_t delta)
 {
+    int error = percpu__reg_check();
     (void)cpu;
-    percpu__reg_write(delta);
-    return 0;
+    if (!error)
+        percpu__reg_write(delta);
+    return error;
 }
 
 int percpu__reg_release_all(void)
@@ -112,7 +118,10 @@ int percpu__reg_release_all(void)
 
 bool percpu__reg_valid(void)
 {
-    uintptr_t delta = percpu__reg_read();
+    uintptr_t delta;
+    if (percpu__reg_check())
+        return false;
+    delta = percpu__reg_read();
     /* The register can hold anything: look for it, do not go where it points. */
     for (size_t cpu = 0; cpu < percpu__limit; cpu++)
         if (percpu__delta[cpu] == delta && delta != PERCPU__ABSENT)
@@ -134,3 +143,5 @@ void percpu__wait(void)
 {
     percpu__relax();
 }
+
+#endif

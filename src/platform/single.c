@@ -2,6 +2,8 @@
 /* single: one CPU whose area is the variables themselves. */
 #include "../internal.h"
 
+#ifdef PERCPU_PLATFORM_SINGLE
+
 __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE_NEAR(struct percpu__head,
                                                                percpu__head) = {
     .magic = PERCPU__MAGIC,
@@ -164,5 +166,7 @@ static void keep_initial_values(void)
     __builtin_memcpy(_percpu_start, _percpu_template, size);
     pristine = (uintptr_t)_percpu_start - (uintptr_t)_percpu_load_start;
 }
+
+#endif
 
 #endif

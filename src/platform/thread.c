@@ -2,6 +2,8 @@
 /* thread: areas from the system, CPUs claimed by threads. */
 #include "../internal.h"
 
+#ifdef PERCPU_PLATFORM_THREAD
+
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
@@ -244,3 +246,5 @@ void percpu__wait(void)
 {
     sched_yield();
 }
+
+#endif

@@ -73,6 +73,38 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
 /* A hint to a CPU that waits. Optional. */
 PERCPU__INLINE void percpu__relax(void);
 
+/* Do atomic instructions work on ordinary memory here and now? Not before caches are on, perhaps. */
+PERCPU__INLINE bool percpu__atomics_work(void);
+
+/*
+ * For an architecture whose instructions name symbols: is `p` a symbol plus a constant, so that an
+ * "i" operand can be it? When the most and the least that can follow p in its object are equal,
+ * the compiler, having inlined, knows which object it is and where in it. clang does not know the
+ * most of an external variable: there its front end decides, and PERCPU__OPERAND lets nothing else
+ * through. PERCPU__OPAQUE, for PERCPU__AT, keeps `c ? &a : &b` from looking so.
+ */
+#if !defined(__OPTIMIZE__)
+#define PERCPU__IS_SYMBOL(p) 0
+#elif defined(__clang__)
+#define PERCPU__IS_SYMBOL(p) (__builtin_object_size((const void *)(uintptr_t)(p), 2) != 0)
+#else
+#define PERCPU__IS_SYMBOL(p)                                                                       \
+    (__builtin_object_size((const void *)(p), 0) == __builtin_object_size((const void *)(p), 2))
+#endif
+#define PERCPU__OPAQUE(p) ((__typeof__(&*(p)))percpu__hide(p))
+
+/*
+ * For memory operands, which say what an asm statement reads or changes, where no register holds
+ * the address: a pointer that was never set, of which compilers know nothing. volatile: kept for
+ * the next access it would occupy a register.
+ */
+PERCPU__INLINE uintptr_t percpu__anywhere(void)
+{
+    uintptr_t address;
+    __asm__ volatile("" : "=r"(address));
+    return address;
+}
+
 #if defined(PERCPU_PLATFORM_BARE)
 #include <percpu/detail/platform/bare.h>
 #elif defined(PERCPU_PLATFORM_THREAD)
@@ -154,6 +186,25 @@ PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near
  */
 #ifndef PERCPU__AT
 #define PERCPU__AT(p) (p)
+#elif defined(__clang__) && !defined(PERCPU__OPERAND)
+#define PERCPU__OPERAND(p)                                                                         \
+    PERCPU__CHOOSE(__builtin_constant_p(__builtin_object_size((const void *)(p), 0)), p,           \
+                   PERCPU__OPAQUE(p))
+#endif
+
+#ifndef percpu__atomics_work
+PERCPU__INLINE bool percpu__atomics_work(void)
+{
+    return true;
+}
+#endif
+
+/*
+ * The operand of any operation. An architecture that has to know a symbol when it sees one may make
+ * everything else opaque here.
+ */
+#ifndef PERCPU__OPERAND
+#define PERCPU__OPERAND(p) (p)
 #endif
 
 #ifndef percpu__relax
@@ -287,15 +338,23 @@ PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t s
     }
 }
 
+/* Where some accesses are one instruction and others more. */
+#ifndef PERCPU__ONE_INSTRUCTION
+#define PERCPU__ONE_INSTRUCTION(p, size, near) false
+#endif
+
 /* The same with the guard, where the access is more than one instruction. */
 PERCPU__INLINE void percpu__load(void *out, const volatile void *p, size_t size, bool near)
 {
 #ifdef PERCPU__ONE_INSTRUCTION_READ
     percpu__load_raw(out, p, size, near);
 #else
-    percpu__preempt_off();
+    const bool one = PERCPU__ONE_INSTRUCTION(p, size, near);
+    if (!one)
+        percpu__preempt_off();
     percpu__load_raw(out, p, size, near);
-    percpu__preempt_on();
+    if (!one)
+        percpu__preempt_on();
 #endif
 }
 
@@ -304,9 +363,12 @@ PERCPU__INLINE void percpu__store(volatile void *p, const void *in, size_t size,
 #ifdef PERCPU__ONE_INSTRUCTION_WRITE
     percpu__store_raw(p, in, size, near);
 #else
-    percpu__preempt_off();
+    const bool one = PERCPU__ONE_INSTRUCTION(p, size, near);
+    if (!one)
+        percpu__preempt_off();
     percpu__store_raw(p, in, size, near);
-    percpu__preempt_on();
+    if (!one)
+        percpu__preempt_on();
 #endif
 }
 
@@ -455,7 +517,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
-        load(&percpu__r##id, p, sizeof(percpu__r##id), PERCPU__IS_NEAR(*(p)));                     \
+        load(&percpu__r##id, PERCPU__OPERAND(p), sizeof(percpu__r##id), PERCPU__IS_NEAR(*(p)));    \
         percpu__r##id;                                                                             \
     })
 
@@ -463,12 +525,13 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__w = (value);                                              \
-        store((volatile void *)(uintptr_t)(p), &percpu__w, sizeof(percpu__w),                      \
+        store((volatile void *)(uintptr_t)PERCPU__OPERAND(p), &percpu__w, sizeof(percpu__w),       \
               PERCPU__IS_NEAR(*(p)));                                                              \
     })
 
 #define PERCPU__CURRENT_PTR(p)                                                                     \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(p, PERCPU__IS_NEAR(*(p))))
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(PERCPU__OPERAND(p),                       \
+                                                         PERCPU__IS_NEAR(*(p))))
 
 #define PERCPU__REMOTE_READ(p, cpu, id) PERCPU__REMOTE_READ_(p, cpu, id)
 #define PERCPU__REMOTE_READ_(p, cpu, id)                                                           \
@@ -499,7 +562,8 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         PERCPU__CHECK_INTEGER(*(p));                                                               \
         PERCPU__CHECK_OPERAND(n);                                                                  \
         PERCPU__VALUE_TYPE(*(p)) percpu__n##id = (PERCPU__VALUE_TYPE(*(p)))(n);                    \
-        op((volatile void *)(uintptr_t)(p), (uint64_t)percpu__n##id, sizeof(percpu__n##id),        \
+        op((volatile void *)(uintptr_t)PERCPU__OPERAND(p), (uint64_t)percpu__n##id,                \
+           sizeof(percpu__n##id),                                                                  \
            PERCPU__IS_NEAR(*(p)));                                                                  \
     })
 
@@ -513,7 +577,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         PERCPU__VALUE_TYPE(*(p)) percpu__x##id = (value);                                          \
         size_t percpu__s##id = sizeof(percpu__x##id);                                              \
         percpu__from_bits(&percpu__x##id,                                                          \
-                          percpu__xchg((volatile void *)(uintptr_t)(p),                            \
+                          percpu__xchg((volatile void *)(uintptr_t)PERCPU__OPERAND(p),             \
                                        percpu__bits(&percpu__x##id, percpu__s##id),                \
                                        percpu__s##id, PERCPU__IS_NEAR(*(p))),                      \
                           percpu__s##id);                                                          \
@@ -536,7 +600,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         size_t percpu__s##id = sizeof(percpu__x##id);                                              \
         uint64_t percpu__b##id = percpu__bits(percpu__e##id, percpu__s##id);                       \
         uint64_t percpu__was##id =                                                                 \
-            percpu__cmpxchg((volatile void *)(uintptr_t)(p), percpu__b##id,                        \
+            percpu__cmpxchg((volatile void *)(uintptr_t)PERCPU__OPERAND(p), percpu__b##id,         \
                             percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id,            \
                             PERCPU__IS_NEAR(*(p)));                                                \
         bool percpu__ok##id = percpu__was##id == percpu__b##id;                                    \

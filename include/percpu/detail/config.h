@@ -58,6 +58,33 @@
 #else
 #define PERCPU__ARM_TPID "c13, c0, 3"
 #endif
+#elif defined(__aarch64__) && !defined(__ILP32__)
+#define PERCPU__ARCH_HEADER <percpu/detail/arch/aarch64.h>
+#define PERCPU__ARCH_NEAR_PAYS 1
+#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* one movz */
+#ifdef PERCPU_ARM_EL2
+#define PERCPU__A64_EL 2
+#define PERCPU__CFG_ARCH "__el2"
+#else
+#define PERCPU__A64_EL 1
+#endif
+#elif defined(__riscv)
+#define PERCPU__ARCH_HEADER <percpu/detail/arch/riscv.h>
+#define PERCPU__ARCH_NEAR_PAYS 1
+#ifdef PERCPU_RISCV_TP
+#define PERCPU__RISCV_BASE "tp"
+#else
+#define PERCPU__RISCV_BASE "gp"
+#endif
+#ifdef PERCPU_RISCV_M_MODE
+#define PERCPU__RISCV_STATUS "mstatus"
+#define PERCPU__RISCV_IE 8 /* MIE */
+#define PERCPU__CFG_ARCH "__m_mode_" PERCPU__RISCV_BASE
+#else
+#define PERCPU__RISCV_STATUS "sstatus"
+#define PERCPU__RISCV_IE 2 /* SIE */
+#define PERCPU__CFG_ARCH "__" PERCPU__RISCV_BASE
+#endif
 #elif defined(PERCPU_PLATFORM_BARE)
 #error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
 #endif
@@ -72,6 +99,25 @@
 #endif
 #if defined(__code_model_large__) || defined(__AARCH64_CMODEL_LARGE__)
 #error "percpu: the large code model is not supported: accesses need a symbol within 2 GiB"
+#endif
+
+#if defined(PERCPU_ARM_TPIDRPRW) && !(defined(__arm__) && defined(PERCPU_PLATFORM_BARE))
+#error "percpu: PERCPU_ARM_TPIDRPRW is for PERCPU_PLATFORM_BARE on 32-bit arm; aarch64 has TPIDR_EL1"
+#endif
+#if defined(PERCPU_RISCV_TP) && !(defined(__riscv) && defined(PERCPU_PLATFORM_BARE))
+#error "percpu: PERCPU_RISCV_TP is for PERCPU_PLATFORM_BARE on riscv"
+#endif
+#if defined(PERCPU_RISCV_M_MODE) && !(defined(__riscv) && !__STDC_HOSTED__)
+#error "percpu: PERCPU_RISCV_M_MODE is for freestanding riscv programs: only they mask interrupts"
+#endif
+#if defined(__riscv) && defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU_RISCV_TP) &&              \
+    defined(__clang__)
+#if __has_feature(shadow_call_stack)
+#error "percpu: the shadow call stack is in gp: build with PERCPU_RISCV_TP"
+#endif
+#endif
+#ifndef PERCPU__CFG_ARCH
+#define PERCPU__CFG_ARCH ""
 #endif
 
 #ifdef PERCPU_ZERO_VMA
@@ -93,6 +139,15 @@
 #define PERCPU__CFG_PREEMPT "__preempt"
 #else
 #define PERCPU__CFG_PREEMPT ""
+#endif
+
+#ifdef PERCPU_RESTART
+#if !defined(PERCPU_PLATFORM_BARE)
+#error "percpu: PERCPU_RESTART is for PERCPU_PLATFORM_BARE: only a kernel can restart its sequences"
+#endif
+#define PERCPU__CFG_RESTART "__restart"
+#else
+#define PERCPU__CFG_RESTART ""
 #endif
 
 #ifdef PERCPU_DEBUG
@@ -130,7 +185,7 @@
 #define PERCPU__STR(x) PERCPU__STR_(x)
 #define PERCPU__CFG_SYMBOL                                                                         \
     "percpu_built_as__" PERCPU__CFG_PLATFORM "__cpus_" PERCPU__STR(PERCPU_MAX_CPUS)                \
-        PERCPU__CFG_VMA PERCPU__CFG_PREEMPT PERCPU__CFG_DEBUG
+        PERCPU__CFG_ARCH PERCPU__CFG_VMA PERCPU__CFG_PREEMPT PERCPU__CFG_RESTART PERCPU__CFG_DEBUG
 
 #ifdef PERCPU__DEFINE_CONFIG /* src/config.c */
 __asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
@@ -139,6 +194,10 @@ __asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
         PERCPU__CFG_SYMBOL ":\n\t"
         ".long 0\n\t"
         ".popsection");
+#if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_ZERO_VMA_LIMIT)
+/* For the ASSERT of percpu-vma0.ld, where linkers do not check the relocations. */
+__asm__(".globl __percpu_zero_vma_limit\n\t.set __percpu_zero_vma_limit, " PERCPU__ARCH_ZERO_VMA_LIMIT);
+#endif
 #else
 __asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
         ".hidden " PERCPU__CFG_SYMBOL "\n\t"

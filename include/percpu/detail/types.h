@@ -99,6 +99,9 @@ template <class A, class B> struct same {
 template <class A> struct same<A, A> {
     static const bool value = true;
 };
+template <bool c> struct condition {
+    static const bool value = c;
+};
 template <class T> struct pointee {
     typedef T type;
 };
@@ -122,8 +125,12 @@ template <class T> struct pointee<const volatile T> {
 #define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
 #define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
 #define PERCPU__IS_ATOMIC(x) false
+/* The condition is decided by the front end, not after inlining. */
+#define PERCPU__CHOOSE(c, a, b) (percpu__types::condition<(c)>::value ? (a) : (b))
 
 #else
+
+#define PERCPU__CHOOSE(c, a, b) __builtin_choose_expr(c, a, b)
 
 /* GCC's typeof of an _Atomic expression drops _Atomic: only a pointer to it tells. */
 #define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))

@@ -32,6 +32,31 @@ PERCPU__UPDATE_PROTOTYPES(32)
 PERCPU__UPDATE_PROTOTYPES(64)
 #undef PERCPU__UPDATE_PROTOTYPES
 
+/*
+ * -- With PERCPU_RESTART: plain load, operation, store. The kernel's return from an exception moves
+ * an interrupted sequence back to its start (percpu_restart_pc), so it is as if it had not begun.
+ *
+ * The text of a sequence: PERCPU__RESTART_BEGIN, instructions that may be repeated (they begin with
+ * the read of the register), the store that commits as the last instruction, PERCPU__RESTART_END.
+ * Outputs are early-clobber and no input is tied to an output or changed: a restart needs them
+ * all. Leaving the sequence by a branch is a way not to commit.
+ *
+ * The entry in the table is a pair of distances, so that it needs no relocation at run time. Flag
+ * "o" links it to its code's section: --gc-sections drops both together and the linker keeps the
+ * table in the order of the code; "?" puts it into the group of a C++ inline function.
+ */
+#ifdef PERCPU_RESTART
+#define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
+#define PERCPU__RESTART_END                                                                        \
+    "\n.Lpercpu_end%=:\n\t"                                                                        \
+    ".pushsection percpu_restart,\"ao?\",%%progbits,.Lpercpu_begin%=\n\t"                          \
+    ".long .Lpercpu_begin%= - ., .Lpercpu_end%= - .\n\t"                                           \
+    ".popsection"
+#else
+#define PERCPU__RESTART_BEGIN ""
+#define PERCPU__RESTART_END ""
+#endif
+
 /* -- With interrupts off: right everywhere but against NMI; nothing can preempt either ------- */
 
 /* `how` is `return`, or `(void)` where there is no result. */

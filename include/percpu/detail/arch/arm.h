@@ -5,14 +5,14 @@
  *
  * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  *
- * 64-bit accesses contain LDREXD, the one access of 8 bytes that is single-copy atomic on each
- * ARMv7-A (ARM, A3.5.3). So they need Normal memory: MMU on, or a CPU that is known to do without
- * (A3.4.5). And the kernel's return from exceptions must clear the local monitor (CLREX).
+ * 64-bit accesses contain LDREXD, the one access of 8 bytes that is single-copy atomic on every
+ * ARMv7-A (ARM, A3.5.3). They need memory with exclusives: in general MMU on, and the
+ * kernel's return from exceptions must clear the exclusive monitor (CLREX; A3.4.4).
  */
 #ifndef PERCPU_DETAIL_ARCH_ARM_H
 #define PERCPU_DETAIL_ARCH_ARM_H
 
-/* -- Interrupts: IRQ, CPSR.I (ARM, B1.3.3). FIQ stays on: it is this architecture's NMI. -------- */
+/* -- Interrupts: IRQ, CPSR.I (ARM, B1.3.3). FIQ stays on: it counts as NMI. --------------------- */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
@@ -32,32 +32,36 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
-/* -- 8 bytes at once. A store owns the address through its own LDREXD (ARM, A3.4.1). ------------ */
+/* -- 8 bytes at once. A store needs the monitor, so an LDREXD of its own (ARM, A3.4.1). --------- */
 
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
 {
     uint64_t value;
     __asm__ volatile("ldrexd %Q0, %R0, [%1]"
-                     : "=&r"(value) : "r"(address), "m"(*(const volatile percpu__u64 *)address));
+                     : "=&r"(value)
+                     : "r"(address), "m"(*(const volatile percpu__u64 *)address));
     return value;
 }
+
+#define PERCPU__ARM_STORE_64                                                                       \
+    "1:\tldrexd %Q[scratch], %R[scratch], [%[copy]]\n\t"                                           \
+    "strexd %Q[scratch], %Q[value], %R[value], [%[copy]]\n\t"                                      \
+    "teq %Q[scratch], #0\n\t"                                                                      \
+    "bne 1b"
 
 PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 {
     uint64_t scratch;
-    __asm__ volatile("1:\tldrexd %Q0, %R0, [%2]\n\t"
-                     "strexd %Q0, %Q3, %R3, [%2]\n\t"
-                     "teq %Q0, #0\n\t"
-                     "bne 1b"
-                     : "=&r"(scratch), "+m"(*(volatile percpu__u64 *)address)
-                     : "r"(address), "r"(value) : "cc");
+    __asm__ volatile(PERCPU__ARM_STORE_64
+                     : [scratch] "=&r"(scratch), "+m"(*(volatile percpu__u64 *)address)
+                     : [copy] "r"(address), [value] "r"(value)
+                     : "cc");
 }
 #define percpu__load_64 percpu__load_64
-#define percpu__store_64 percpu__store_64
 
 #ifdef PERCPU__USE_REGISTER
 
-/* -- The register (ARM, B4.1.150 and 149). Its own reads see a write without barriers (B3.15.5). - */
+/* -- The register (ARM, B4.1.149 and 150). Reads see writes without a barrier (B3.15.5). -------- */
 
 PERCPU__INLINE uintptr_t percpu__reg_read(void)
 {
@@ -71,98 +75,79 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
     __asm__ volatile("mcr p15, 0, %0, " PERCPU__ARM_TPID : : "r"(delta) : "memory");
 }
 
-/* -- Accesses: base and access in one statement, the template address where it may ---------------- */
+/* Caches on: SCTLR.M and C (ARM, B4.1.130). Exclusives on other memory may not work (A3.4.5). */
+PERCPU__INLINE bool percpu__atomics_work(void)
+{
+    uintptr_t sctlr;
+    __asm__ volatile("mrc p15, 0, %0, c1, c0, 0" : "=r"(sctlr));
+    return (sctlr & 5) == 5;
+}
+#define percpu__atomics_work percpu__atomics_work
 
+/* -- Accesses: base and access in one statement ------------------------------------------------- */
 /*
- * The address of a symbol, or of a member, in a register: unlike the base, compilers may share it
- * and move it out of loops. Their own way takes one more instruction for a member, and at VMA 0,
- * where :lower16: is all of it: the linker drops the upper half without a word, so percpu-vma0.ld
- * asserts __percpu_zero_vma_limit. When the most and the least that can follow p in its object
- * are equal, p is a symbol plus a constant.
+ * The address of a symbol or member in a register; unlike the base, compilers may share it and move
+ * it out of loops. Their own way takes one instruction more for a member, and at VMA 0, where MOVW
+ * alone does: linkers truncate :lower16: silently, so percpu-vma0.ld asserts 64 KiB.
  */
 PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p)
 {
-#if defined(__OPTIMIZE__) && !defined(__PIC__)
-    if (__builtin_object_size((const void *)p, 0) == __builtin_object_size((const void *)p, 2)) {
-        uintptr_t address;
-        __asm__("movw %0, #:lower16:%c1" PERCPU__ARM_MOVT : "=r"(address) : "i"(p));
+    uintptr_t address = (uintptr_t)p;
+#ifndef __PIC__
+    if (!PERCPU__IS_SYMBOL(p))
         return address;
-    }
+    if (sizeof(PERCPU__CFG_VMA) > 1) /* not "": VMA 0 */
+        __asm__("movw %0, #:lower16:%c1" : "=r"(address) : "i"(p));
+    else
+        __asm__("movw %0, #:lower16:%c1\n\tmovt %0, #:upper16:%c1" : "=r"(address) : "i"(p));
 #endif
-    return (uintptr_t)p;
+    return address;
 }
-/* A per-CPU pointer, which is a register: never what the above takes for a symbol. */
-#define PERCPU__AT(p)                                                                              \
-    __extension__({                                                                                \
-        __typeof__(p) percpu__at = (p);                                                            \
-        __asm__("" : "+r"(percpu__at));                                                            \
-        percpu__at;                                                                                \
-    })
+#define PERCPU__AT(p) PERCPU__OPAQUE(p)
 
-/* clang-format off */
-#define PERCPU__ARM_ACCESS(bits, suffix)                                                           \
-    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
-    {                                                                                              \
-        uintptr_t address = percpu__arm_address(p);                                                \
-        uint32_t value;                                                                            \
-        (void)near;                                                                                \
-        __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID "\n\tldr" suffix " %0, [%1, %0]"      \
-                         : "=&r"(value)                                                            \
-                         : "r"(address), "m"(*(const volatile percpu__u##bits *)address));         \
-        return (uint##bits##_t)value;                                                              \
-    }                                                                                              \
-    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
-    {                                                                                              \
-        uintptr_t base, address = percpu__arm_address(p);                                          \
-        (void)near;                                                                                \
-        __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID "\n\tstr" suffix " %3, [%2, %0]"      \
-                         : "=&r"(base), "+m"(*(volatile percpu__u##bits *)address)                 \
-                         : "r"(address), "r"((uint32_t)value));                                    \
-    }
-PERCPU__ARM_ACCESS(8, "b")
-PERCPU__ARM_ACCESS(16, "h")
-PERCPU__ARM_ACCESS(32, "")
-#undef PERCPU__ARM_ACCESS
-/* clang-format on */
-
-PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, bool near)
-{
-    uintptr_t address = percpu__arm_address(p);
-    uint64_t value;
-    (void)near;
-    __asm__ volatile("mrc p15, 0, %Q0, " PERCPU__ARM_TPID "\n\t"
-                     "add %Q0, %1, %Q0\n\t"
-                     "ldrexd %Q0, %R0, [%Q0]"
-                     : "=&r"(value) : "r"(address), "m"(*(const volatile percpu__u64 *)address));
-    return value;
-}
-
-PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near)
-{
-    uintptr_t copy, address = percpu__arm_address(p);
-    uint64_t scratch;
-    (void)near;
-    __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID "\n\t"
-                     "add %0, %3, %0\n"
-                     "1:\tldrexd %Q1, %R1, [%0]\n\t"
-                     "strexd %Q1, %Q4, %R4, [%0]\n\t"
-                     "teq %Q1, #0\n\t"
-                     "bne 1b"
-                     : "=&r"(copy), "=&r"(scratch), "+m"(*(volatile percpu__u64 *)address)
-                     : "r"(address), "r"(value) : "cc");
-}
-#define percpu__read_8 percpu__read_8
-#define percpu__write_8 percpu__write_8
+#define PERCPU__ARM_BASE "mrc p15, 0, %[copy], " PERCPU__ARM_TPID "\n\t"
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
     uintptr_t copy, address = percpu__arm_address(p);
     (void)near;
-    __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID "\n\tadd %0, %1, %0"
-                     : "=&r"(copy) : "r"(address));
+    __asm__ volatile(PERCPU__ARM_BASE "add %0, %1, %0" : [copy] "=&r"(copy) : "r"(address));
     return copy;
 }
 #define percpu__current percpu__current
+
+/* clang-format off */
+#define PERCPU__ARM_ACCESS(bits, load, store, ...)                                                 \
+    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
+    {                                                                                              \
+        uintptr_t copy, address = percpu__arm_address(p);                                          \
+        uint##bits##_t value;                                                                      \
+        (void)near;                                                                                \
+        __asm__ volatile(PERCPU__ARM_BASE load : [copy] "=&r"(copy), "=r"(value)                   \
+                         : "r"(address), "m"(*(const volatile percpu__u##bits *)address));         \
+        return value;                                                                              \
+    }                                                                                              \
+    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
+    {                                                                                              \
+        uintptr_t copy, address = percpu__arm_address(p);                                          \
+        uint64_t scratch;                                                                          \
+        (void)near, (void)scratch;                                                                 \
+        __asm__ volatile(PERCPU__ARM_BASE store                                                    \
+                         : [copy] "=&r"(copy), "+m"(*(volatile percpu__u##bits *)address)          \
+                           __VA_ARGS__                                                             \
+                         : [address] "r"(address), [value] "r"(value) : "cc");                     \
+    }
+#define PERCPU__ARM_WORD(bits, suffix)                                                             \
+    PERCPU__ARM_ACCESS(bits, "ldr" suffix " %1, [%2, %0]",                                         \
+                       "str" suffix " %[value], [%[address], %0]", )
+PERCPU__ARM_WORD(8, "b")
+PERCPU__ARM_WORD(16, "h")
+PERCPU__ARM_WORD(32, "")
+PERCPU__ARM_ACCESS(64, "add %0, %2, %0\n\tldrexd %Q1, %R1, [%0]",
+                   "add %0, %[address], %0\n" PERCPU__ARM_STORE_64, , [scratch] "=&r"(scratch))
+/* clang-format on */
+#define percpu__read_8 percpu__read_8
+#define percpu__write_8 percpu__write_8
 
 #endif /* PERCPU__USE_REGISTER */
 #endif

@@ -47,22 +47,28 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 /* -- Template addresses -------------------------------------------------------------------------- */
 
 /*
- * Is p a symbol, plus a constant perhaps, so that an "i" operand can name it? True for what the
- * compiler knows both the largest and the smallest possible remaining size of, and these agree.
- * PERCPU__AT keeps `c ? &a : &b` from looking like that.
- *
  * A template at VMA 0 can be further than the 2 GiB around the PC that pcalau12i reaches, and no
  * linker checks that relocation. There variables have the model "extreme" (config.h): addresses that
- * the compiler makes reach everywhere, in five instructions, and those made here are absolute: 31
- * bits, or the 11 of a near variable that a load's own displacement holds. Linkers truncate both
- * silently; the linker script asserts the limits.
+ * the compiler makes reach everywhere, in five instructions, and those of symbols are made here:
+ * absolute ones of 31 bits, or the 11 of a near variable in a load's own displacement. Linkers
+ * truncate both silently; the linker script asserts the limits.
+ *
+ * A symbol, plus a constant perhaps, is what an "i" operand can be. It has the same least and
+ * greatest remaining size; clang does not know the greatest one of an external variable. All that
+ * clang's front end does not take for a symbol is made opaque (PERCPU__OPERAND), and so are per-CPU
+ * pointers (PERCPU__AT), since `c ? &a : &b` has one size too.
  */
 #if defined(PERCPU_ZERO_VMA) && defined(__OPTIMIZE__)
-#define PERCPU__LOONG_ABSOLUTE(p) (__builtin_object_size(p, 0) == __builtin_object_size(p, 2))
+#define PERCPU__LOONG_SIZE(p, kind) __builtin_object_size((const void *)(uintptr_t)(p), kind)
+#define PERCPU__LOONG_ABSOLUTE(p)                                                                  \
+    (PERCPU__LOONG_SIZE(p, 2) != 0 && (PERCPU__LOONG_SIZE(p, 2) == PERCPU__LOONG_SIZE(p, 0) ||     \
+                                       PERCPU__LOONG_SIZE(p, 0) == SIZE_MAX))
+#define PERCPU__OPERAND(p)                                                                         \
+    (__builtin_constant_p(__builtin_object_size((const void *)(p), 0)) ? (p) : PERCPU__AT(p))
+#define PERCPU__AT(p) ((__typeof__(&*(p)))percpu__hide(p))
 #else
 #define PERCPU__LOONG_ABSOLUTE(p) 0
 #endif
-#define PERCPU__AT(p) ((__typeof__(&*(p)))percpu__hide(p))
 
 PERCPU__INLINE uintptr_t percpu__loong_address(const volatile void *p)
 {
