@@ -5,8 +5,7 @@
 #ifndef PERCPU_PLATFORM_SINGLE
 
 /* The library's own variable. It marks the template and, in each area, says whose area it is. */
-__attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE_NEAR(struct percpu__head,
-                                                               percpu__head) = {
+__attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head) = {
     .delta = 0,
     .cpu = PERCPU__NO_CPU,
     .magic = PERCPU__MAGIC,
@@ -67,7 +66,7 @@ static uintptr_t area_of(size_t cpu)
 static bool has_area(size_t cpu)
 {
     return cpu < __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) &&
-           __atomic_load_n(&percpu__delta[cpu], __ATOMIC_RELAXED) != PERCPU__ABSENT;
+           __atomic_load_n(&percpu__delta[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
 
 struct percpu_layout percpu_area_layout_expected(size_t cpu_count)

@@ -10,7 +10,8 @@ static const char *const text[] = {
     [PERCPU_EDELTA] = "the per-CPU register cannot hold the distance from the template to this "
                       "memory; use memory nearer to the program",
     [PERCPU_EVMA] = "the template is linked at another address than the code was compiled for: "
-                    "PERCPU_ZERO_VMA goes with percpu-vma0.ld and only with it",
+                    "PERCPU_ZERO_VMA goes with percpu-vma0.ld and only with it, and with a "
+                    "template that the architecture reaches there",
     [PERCPU_ENOTEMPLATE] = "the .percpu section was not loaded (is it NOLOAD?), or its memory was "
                            "used as an area before",
     [PERCPU_ENOMEM] = "no memory for the areas",

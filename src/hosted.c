@@ -4,6 +4,9 @@
 
 #if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)
 
+#include <link.h>
+#include <sys/auxv.h>
+
 extern const char __start_percpu_vars[] PERCPU__HIDDEN, __stop_percpu_vars[] PERCPU__HIDDEN;
 extern const char __start_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
 extern const char __stop_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
@@ -13,12 +16,43 @@ static bool isolated(void)
     return (uintptr_t)__start_percpu_isolated != (uintptr_t)__stop_percpu_isolated;
 }
 
-uintptr_t percpu__template_start(void)
+static uintptr_t first_section(void)
 {
     uintptr_t first = (uintptr_t)__start_percpu_vars;
     if (isolated() && (uintptr_t)__start_percpu_isolated < first)
         first = (uintptr_t)__start_percpu_isolated;
     return first;
+}
+
+/*
+ * No linker script, so no symbol that tells the strictest alignment. Each section's divides its
+ * address, and the linker has given the segment at least as much (ELF gABI, p_align).
+ */
+size_t percpu__template_align(void)
+{
+    static size_t known;
+    size_t align = __atomic_load_n(&known, __ATOMIC_RELAXED), limit = PERCPU_CACHE_LINE;
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    uintptr_t vars = (uintptr_t)__start_percpu_vars, lone = (uintptr_t)__start_percpu_isolated;
+
+    if (align)
+        return align;
+    align = vars & -vars;
+    if (isolated() && (lone & -lone) > align)
+        align = lone & -lone;
+    for (unsigned long n = getauxval(AT_PHNUM); n > 0; n--, header++)
+        if (header->p_type == PT_LOAD && header->p_align > limit)
+            limit = (size_t)header->p_align;
+    if (align > limit)
+        align = limit;
+    __atomic_store_n(&known, align, __ATOMIC_RELAXED);
+    return align;
+}
+
+/* The first section may be less strictly aligned than the second. */
+uintptr_t percpu__template_start(void)
+{
+    return first_section() & ~(uintptr_t)(percpu__template_align() - 1);
 }
 
 size_t percpu__template_size(void)
@@ -31,8 +65,8 @@ size_t percpu__template_size(void)
 
 void percpu__template_image(uintptr_t *first, uintptr_t *end)
 {
-    *first = percpu__template_start();
-    *end = *first + percpu__template_size();
+    *first = first_section();
+    *end = percpu__template_start() + percpu__template_size();
 }
 
 static void copy(uintptr_t area, const char *first, const char *end)

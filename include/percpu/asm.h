@@ -21,10 +21,11 @@
  *                    add     t0, t0, gp
  *                    ld      t1, 0(t0)
  *
- *     loongarch64    la.pcrel $t0, PERCPU_SYMBOL(irq_count)
+ *     loongarch64    la.abs  $t0, PERCPU_SYMBOL(irq_count)
  *                    ldx.d   $t1, $t0, $r21
  *
- * x86_64's form also holds with PERCPU_ZERO_VMA; docs/entry.md has the others' forms for it. The
+ * x86_64's and loongarch64's forms also hold with PERCPU_ZERO_VMA; docs/entry.md has the others'
+ * forms for it. (loongarch64's la.pcrel does not, and linkers do not say so.) The
  * variable must not be static: PERCPU_DEFINE(uint64_t, irq_count) in C. Do not touch a per-CPU
  * variable before the register is known to be the kernel's: docs/entry.md.
  */

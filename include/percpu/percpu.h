@@ -182,9 +182,10 @@ uintptr_t percpu_area_base(size_t cpu);
 static inline size_t percpu_cpu_id(void);
 
 /*
- * What PERCPU_DEBUG builds call with a sentence that says what is wrong. The library's own
- * (weak) function prints it where there is somewhere to print to, and stops. Define your own to
- * do something else; if it returns, the operation goes on as without PERCPU_DEBUG.
+ * What PERCPU_DEBUG builds call with a sentence that says what is wrong; every build does where
+ * it has no other way to report (a system call failed, no initial value to go back to). The
+ * library's own (weak) function prints it where there is somewhere to print to, and stops. Define
+ * your own to do something else; if it returns, the operation goes on as without PERCPU_DEBUG.
  */
 void percpu_panic(const char *message);
 
@@ -244,8 +245,10 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
     PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, n, __COUNTER__)
 #define percpu_sub_return(var, n)                                                                  \
     PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_inc_return(var) percpu_add_return(var, 1)
-#define percpu_dec_return(var) percpu_sub_return(var, 1)
+#define percpu_inc_return(var)                                                                     \
+    PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, 1, __COUNTER__)
+#define percpu_dec_return(var)                                                                     \
+    PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, 1, __COUNTER__)
 #define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, &__PERCPU_##var, n, __COUNTER__)
 #define percpu_xchg(var, value) PERCPU__XCHG(&__PERCPU_##var, value, __COUNTER__)
 #define percpu_cmpxchg(var, old, new_value)                                                        \

@@ -13,6 +13,9 @@
 extern const char _percpu_start[], _percpu_end[], _percpu_load_start[], _percpu_load_end[];
 extern const char _percpu_template[] __attribute__((weak));
 extern const char _percpu_align[] __attribute__((weak));
+#ifdef PERCPU__ARCH_ZERO_VMA_LIMIT
+extern const char __percpu_zero_vma_limit[];
+#endif
 
 static const volatile uintptr_t start = (uintptr_t)_percpu_start;
 static const volatile uintptr_t end = (uintptr_t)_percpu_end;
@@ -50,6 +53,12 @@ int percpu__template_check(void)
 #ifdef PERCPU_ZERO_VMA
     if (load_start != 0)
         return -PERCPU_EVMA;
+#ifdef PERCPU__ARCH_ZERO_VMA_LIMIT
+    /* Our fragment asserts it; another script does not. */
+    static const volatile uintptr_t limit = (uintptr_t)__percpu_zero_vma_limit;
+    if (load_end > limit)
+        return -PERCPU_EVMA;
+#endif
 #else
     if (load_start == 0)
         return -PERCPU_EVMA;
@@ -75,9 +84,12 @@ void percpu__template_copy(uintptr_t area)
 
 size_t percpu__slots(void)
 {
-    size_t align = percpu__template_align();
+    size_t align = percpu__template_align(), count = 0;
     size_t stride = (percpu__template_size() + align - 1) & ~(align - 1);
-    return (end - start) / stride;
+    /* Not by division: some machines need a library for it. */
+    for (uintptr_t room = end - start; room >= stride; room -= stride)
+        count++;
+    return count;
 }
 
 int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)

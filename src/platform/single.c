@@ -4,8 +4,7 @@
 
 #ifdef PERCPU_PLATFORM_SINGLE
 
-__attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE_NEAR(struct percpu__head,
-                                                               percpu__head) = {
+__attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head) = {
     .magic = PERCPU__MAGIC,
 };
 

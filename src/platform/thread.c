@@ -5,28 +5,11 @@
 #ifdef PERCPU_PLATFORM_THREAD
 
 #include <limits.h>
-#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/*
- * No linker script, so no symbol that tells the strictest alignment. It divides the template's
- * address, and the linker has given the segment at least as much (ELF gABI, p_align).
- */
-size_t percpu__template_align(void)
-{
-    uintptr_t first = percpu__template_start();
-    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-    size_t limit = PERCPU_CACHE_LINE, align = (size_t)(first & -first);
-
-    for (unsigned long n = getauxval(AT_PHNUM); n > 0; n--, header++)
-        if (header->p_type == PT_LOAD && header->p_align > limit)
-            limit = (size_t)header->p_align;
-    return align < limit ? align : limit;
-}
 
 int percpu__template_check(void)
 {

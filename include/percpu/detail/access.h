@@ -23,7 +23,7 @@ struct percpu__head {
 };
 #define PERCPU__NO_CPU SIZE_MAX
 #define PERCPU__MAGIC ((uintptr_t)0x43726550)
-extern PERCPU__HIDDEN PERCPU__MODEL PERCPU__NEAR struct percpu__head __PERCPU_percpu__head;
+extern PERCPU__HIDDEN PERCPU__MODEL struct percpu__head __PERCPU_percpu__head;
 
 /* Deltas by CPU, valid below percpu__limit. Deltas are multiples of 64: an odd one is none. */
 #define PERCPU__ABSENT ((uintptr_t)1)
@@ -220,16 +220,19 @@ PERCPU__INLINE void percpu__relax(void)
 #else
 #define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_ATOMIC
 #endif
-#ifndef PERCPU__UPDATES_8
+#ifndef PERCPU__UPDATES
+#define PERCPU__UPDATES 0
+#endif
+#if !(PERCPU__UPDATES & 8)
 PERCPU__DERIVE_UPDATES(8)
 #endif
-#ifndef PERCPU__UPDATES_16
+#if !(PERCPU__UPDATES & 16)
 PERCPU__DERIVE_UPDATES(16)
 #endif
-#ifndef PERCPU__UPDATES_32
+#if !(PERCPU__UPDATES & 32)
 PERCPU__DERIVE_UPDATES(32)
 #endif
-#ifndef PERCPU__UPDATES_64
+#if !(PERCPU__UPDATES & 64)
 PERCPU__DERIVE_UPDATES(64)
 #endif
 
@@ -338,7 +341,7 @@ PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t s
     }
 }
 
-/* Where some accesses are one instruction and others more. */
+/* Is this access one instruction from the base to the data? Then nothing can come between. */
 #ifndef PERCPU__ONE_INSTRUCTION
 #define PERCPU__ONE_INSTRUCTION(p, size, near) false
 #endif
@@ -346,30 +349,22 @@ PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t s
 /* The same with the guard, where the access is more than one instruction. */
 PERCPU__INLINE void percpu__load(void *out, const volatile void *p, size_t size, bool near)
 {
-#ifdef PERCPU__ONE_INSTRUCTION_READ
-    percpu__load_raw(out, p, size, near);
-#else
     const bool one = PERCPU__ONE_INSTRUCTION(p, size, near);
     if (!one)
         percpu__preempt_off();
     percpu__load_raw(out, p, size, near);
     if (!one)
         percpu__preempt_on();
-#endif
 }
 
 PERCPU__INLINE void percpu__store(volatile void *p, const void *in, size_t size, bool near)
 {
-#ifdef PERCPU__ONE_INSTRUCTION_WRITE
-    percpu__store_raw(p, in, size, near);
-#else
     const bool one = PERCPU__ONE_INSTRUCTION(p, size, near);
     if (!one)
         percpu__preempt_off();
     percpu__store_raw(p, in, size, near);
     if (!one)
         percpu__preempt_on();
-#endif
 }
 
 PERCPU__INLINE uintptr_t percpu__current_checked(const volatile void *p, bool near)
@@ -389,9 +384,16 @@ PERCPU__INLINE uintptr_t percpu__hide(const volatile void *p)
     return address;
 }
 
+#ifndef percpu__delta_of
+PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
+{
+    return percpu__delta[cpu];
+}
+#endif
+
 PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, size_t cpu)
 {
-    return percpu__hide(p) + percpu__delta[cpu];
+    return percpu__hide(p) + percpu__delta_of(cpu);
 }
 
 PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, size_t cpu)
@@ -523,7 +525,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 
 #define PERCPU__WRITE(store, p, value)                                                             \
     __extension__({                                                                                \
-        PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__VALUE_TYPE(*(p)) percpu__w = (value);                                              \
         store((volatile void *)(uintptr_t)PERCPU__OPERAND(p), &percpu__w, sizeof(percpu__w),       \
               PERCPU__IS_NEAR(*(p)));                                                              \
@@ -533,10 +535,20 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(PERCPU__OPERAND(p),                       \
                                                          PERCPU__IS_NEAR(*(p))))
 
+/* The bytes that one instruction of this architecture reads or writes. */
+#ifndef PERCPU__REMOTE_MAX
+#define PERCPU__REMOTE_MAX 8
+#endif
+#define PERCPU__CHECK_REMOTE(x)                                                                    \
+    PERCPU__ASSERT(sizeof(x) <= PERCPU__REMOTE_MAX,                                                \
+                   "percpu: this machine has no single access to 8 bytes: use 4-byte variables, "  \
+                   "or percpu_remote_ptr() and a lock")
+
 #define PERCPU__REMOTE_READ(p, cpu, id) PERCPU__REMOTE_READ_(p, cpu, id)
 #define PERCPU__REMOTE_READ_(p, cpu, id)                                                           \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__CHECK_REMOTE(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
         percpu__load_from(&percpu__r##id, percpu__remote_checked(p, cpu), sizeof(percpu__r##id));  \
         percpu__r##id;                                                                             \
@@ -544,7 +556,8 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 
 #define PERCPU__REMOTE_WRITE(p, cpu, value)                                                        \
     __extension__({                                                                                \
-        PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__CHECK_WRITABLE(*(p));                                                              \
+        PERCPU__CHECK_REMOTE(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__rw = (value);                                             \
         percpu__store_to(percpu__remote_checked(p, cpu), &percpu__rw, sizeof(percpu__rw));         \
     })
@@ -552,6 +565,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 #define PERCPU__SUM(p)                                                                             \
     __extension__({                                                                                \
         PERCPU__CHECK_INTEGER(*(p));                                                               \
+        PERCPU__CHECK_REMOTE(*(p));                                                                \
         (PERCPU__VALUE_TYPE(*(p)))percpu__sum(p, sizeof(*(p)));                                    \
     })
 
@@ -559,6 +573,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 #define PERCPU__UPDATE(op, p, n, id) PERCPU__UPDATE_(op, p, n, id)
 #define PERCPU__UPDATE_(op, p, n, id)                                                              \
     __extension__({                                                                                \
+        PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__CHECK_INTEGER(*(p));                                                               \
         PERCPU__CHECK_OPERAND(n);                                                                  \
         PERCPU__VALUE_TYPE(*(p)) percpu__n##id = (PERCPU__VALUE_TYPE(*(p)))(n);                    \
@@ -573,7 +588,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 #define PERCPU__XCHG(p, value, id) PERCPU__XCHG_(p, value, id)
 #define PERCPU__XCHG_(p, value, id)                                                                \
     __extension__({                                                                                \
-        PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__VALUE_TYPE(*(p)) percpu__x##id = (value);                                          \
         size_t percpu__s##id = sizeof(percpu__x##id);                                              \
         percpu__from_bits(&percpu__x##id,                                                          \
@@ -595,7 +610,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 #define PERCPU__TRY_CMPXCHG(p, old, new_value, id) PERCPU__TRY_CMPXCHG_(p, old, new_value, id)
 #define PERCPU__TRY_CMPXCHG_(p, old, new_value, id)                                                \
     __extension__({                                                                                \
-        PERCPU__CHECK_SCALAR(*(p));                                                                \
+        PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__VALUE_TYPE(*(p)) *percpu__e##id = (old), percpu__x##id = (new_value);              \
         size_t percpu__s##id = sizeof(percpu__x##id);                                              \
         uint64_t percpu__b##id = percpu__bits(percpu__e##id, percpu__s##id);                       \

@@ -122,6 +122,8 @@ template <class T> struct pointee<const volatile T> {
 #define PERCPU__PLAIN_TYPE(x) percpu__types::pointee<__typeof__(x)>::type
 #define PERCPU__IS_CONST_VOLATILE(x)                                                               \
     percpu__types::same<__typeof__(x), const volatile PERCPU__VALUE_TYPE(x)>::value
+#define PERCPU__IS_CONST(x)                                                                        \
+    percpu__types::same<__typeof__(x), const PERCPU__VALUE_TYPE(x)>::value
 #define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
 #define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
 #define PERCPU__IS_ATOMIC(x) false
@@ -136,6 +138,7 @@ template <class T> struct pointee<const volatile T> {
 #define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))
 #define PERCPU__IS_CONST_VOLATILE(x)                                                               \
     _Generic(&(x), const volatile PERCPU__VALUE_TYPE(x) * : 1, default : 0)
+#define PERCPU__IS_CONST(x) _Generic(&(x), const PERCPU__VALUE_TYPE(x) * : 1, default : 0)
 /* What a pointer into an area points to: the operand's type, without the mark of nearness. */
 #define PERCPU__PLAIN_TYPE(x)                                                                      \
     __typeof__(*__builtin_choose_expr(PERCPU__IS_NEAR(x), (PERCPU__VALUE_TYPE(x) *)0,              \
@@ -177,6 +180,11 @@ template <class T> struct pointee<const volatile T> {
     PERCPU__ASSERT(PERCPU__IS_WORD(x), "percpu: the operand's size is not 1, 2, 4 or 8 bytes");    \
     PERCPU__ASSERT(!PERCPU__IS_ATOMIC(x), "percpu: the operand is _Atomic; percpu operations "     \
                                           "need a plain type")
+
+/* The operand of what writes. (const and volatile together mark nearness.) */
+#define PERCPU__CHECK_WRITABLE(x)                                                                  \
+    PERCPU__CHECK_SCALAR(x);                                                                       \
+    PERCPU__ASSERT(!PERCPU__IS_CONST(x), "percpu: the operand is const")
 
 /* The operand of arithmetic. */
 #define PERCPU__CHECK_INTEGER(x)                                                                   \

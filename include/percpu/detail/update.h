@@ -5,7 +5,7 @@
  * copy, and loses no update that an interrupt handler on this CPU makes meanwhile.
  *
  * An architecture's header defines the functions of a size, by hand or with the macros below, and
- * marks it with PERCPU__UPDATES_<bits>. access.h derives the sizes that are not marked. Where a
+ * names it in PERCPU__UPDATES, e.g. (32 | 64). access.h derives the sizes not named. Where a
  * function can be split by preemption and migration, so that the guard must hold around it,
  * the architecture (or platform) defines PERCPU__UPDATES_GUARDED.
  */
@@ -96,6 +96,22 @@ PERCPU__UPDATE_PROTOTYPES(64)
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, fetch_add, old + value, old)                  \
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, xchg, value, old)                             \
     PERCPU__CMPXCHG_BY_MASKING(bits)
+
+/* Reads and writes of 8 bytes where no instruction does one. */
+#define PERCPU__ACCESS_64_BY_MASKING()                                                             \
+    PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, bool near)                     \
+    {                                                                                              \
+        uintptr_t state = percpu__irq_save();                                                      \
+        uint64_t value = percpu__load_64(percpu__current(p, near));                                \
+        percpu__irq_restore(state);                                                                \
+        return value;                                                                              \
+    }                                                                                              \
+    PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near)              \
+    {                                                                                              \
+        uintptr_t state = percpu__irq_save();                                                      \
+        percpu__store_64(percpu__current(p, near), value);                                         \
+        percpu__irq_restore(state);                                                                \
+    }
 
 /* -- With the compiler's atomics: the caller stays on its CPU --------------------------------- */
 

@@ -8,7 +8,7 @@
 #ifndef PERCPU_DETAIL_ARCH_AARCH64_H
 #define PERCPU_DETAIL_ARCH_AARCH64_H
 
-/* -- Interrupts: PSTATE.I and PSTATE.F, since some machines signal ordinary ones as FIQ (DAIF) --- */
+/* -- Interrupts: PSTATE.I and PSTATE.F, since some machines signal ordinary ones as FIQ (DAIF) - */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
@@ -29,8 +29,7 @@ PERCPU__INLINE void percpu__relax(void)
 #define percpu__relax percpu__relax
 
 #ifdef PERCPU__USE_REGISTER
-
-/* -- The register. A CPU's own accesses to it need no barrier between them (TPIDR_EL1, EL2) ------ */
+/* -- The register. A CPU's own accesses to it need no barrier between them (TPIDR_EL1, EL2) ---- */
 
 #define PERCPU__A64_TPIDR "tpidr_el" PERCPU__STR(PERCPU__A64_EL)
 #define PERCPU__A64_MRS "mrs %0, " PERCPU__A64_TPIDR "\n\t"
@@ -47,7 +46,7 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
     __asm__ volatile("msr " PERCPU__A64_TPIDR ", %0" : : "r"(delta) : "memory");
 }
 
-/* CurrentEL bits 3..2. VHE, which gives EL1's names to EL2's registers, leaves TPIDR_EL1 as it is. */
+/* CurrentEL bits 3..2. VHE gives EL1's names to registers of EL2, but not to TPIDR_EL2. */
 PERCPU__INLINE unsigned percpu__a64_el(void)
 {
     uintptr_t el;
@@ -77,13 +76,12 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 }
 #define percpu__atomics_work percpu__atomics_work
 
-/* -- Accesses ------------------------------------------------------------------------------------ */
+/* -- Accesses ---------------------------------------------------------------------------------- */
 
 /*
  * The template address, which compilers may share and move: it is the same on each CPU. At VMA 0
- * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). Elsewhere GCC, left alone,
- * would add a member's offset in a third instruction. "S" is what GCC allows in PIC, "i" what
- * clang 14 needs for members.
+ * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). Elsewhere GCC itself adds
+ * a member's offset in a third instruction. In PIC GCC needs "S", for members clang 14 "i".
  */
 #ifdef PERCPU_ZERO_VMA
 #define PERCPU__A64_ADDRESS "movz %0, #:abs_g0:%c1"
@@ -92,23 +90,13 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 #endif
 #define PERCPU__AT(p) PERCPU__OPAQUE(p)
 
-PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p)
+PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, bool near)
 {
     uintptr_t address = (uintptr_t)p;
-    if (PERCPU__IS_SYMBOL(p))
+    if (PERCPU__IS_SYMBOL(p) && near)
+        address = percpu__anywhere(); /* in no register: it is an access's own offset */
+    else if (PERCPU__IS_SYMBOL(p))
         __asm__(PERCPU__A64_ADDRESS : "=r"(address) : "Si"(p));
-    return address;
-}
-
-/*
- * Memory operands say what is read or changed; no instruction uses them. A near variable's address
- * is in no register: a pointer that was never set, of which compilers know nothing, stands for it.
- * volatile: kept for the next access it would occupy a register.
- */
-PERCPU__INLINE uintptr_t percpu__a64_anywhere(void)
-{
-    uintptr_t address;
-    __asm__ volatile("" : "=r"(address));
     return address;
 }
 
@@ -116,32 +104,32 @@ PERCPU__INLINE uintptr_t percpu__a64_anywhere(void)
 #define PERCPU__A64_ACCESS(bits, load, store)                                                      \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
     {                                                                                              \
-        bool lo12 = PERCPU__IS_SYMBOL(p) && near;                                                  \
-        uintptr_t a = lo12 ? percpu__a64_anywhere() : percpu__a64_address(p);                      \
+        uintptr_t t, a = percpu__a64_address(p, near);                                             \
         uint64_t value;                                                                            \
-        if (lo12)                                                                                  \
-            __asm__ volatile(PERCPU__A64_MRS load ", [%0, #:lo12:%c1]" : "=r"(value)               \
+        if (PERCPU__IS_SYMBOL(p) && near)                                                          \
+            __asm__ volatile(PERCPU__A64_MRS load ", [%0, #:lo12:%c2]" : "=&r"(t), "=r"(value)     \
                              : "Si"(p), "m"(*(const volatile percpu__u##bits *)a));                \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_MRS load ", [%0, %1]" : "=&r"(value)                      \
+            __asm__ volatile(PERCPU__A64_MRS load ", [%0, %2]" : "=&r"(t), "=r"(value)             \
                              : "r"(a), "m"(*(const volatile percpu__u##bits *)a));                 \
         return (uint##bits##_t)value;                                                              \
     }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
     {                                                                                              \
-        bool lo12 = PERCPU__IS_SYMBOL(p) && near;                                                  \
-        uintptr_t t, a = lo12 ? percpu__a64_anywhere() : percpu__a64_address(p);                   \
-        if (lo12)                                                                                  \
-            __asm__ volatile(PERCPU__A64_MRS store ", [%0, #:lo12:%c2]"                            \
-                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a) : "Si"(p), "rZ"(value)); \
+        uintptr_t t, a = percpu__a64_address(p, near);                                             \
+        if (PERCPU__IS_SYMBOL(p) && near)                                                          \
+            __asm__ volatile(PERCPU__A64_MRS store ", [%0, #:lo12:%c3]"                            \
+                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
+                             : "rZ"(value), "Si"(p));                                              \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_MRS store ", [%0, %2]"                                    \
-                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a) : "r"(a), "rZ"(value)); \
+            __asm__ volatile(PERCPU__A64_MRS store ", [%0, %3]"                                    \
+                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
+                             : "rZ"(value), "r"(a));                                               \
     }
-PERCPU__A64_ACCESS(8, "ldrb %w0", "strb %w3")
-PERCPU__A64_ACCESS(16, "ldrh %w0", "strh %w3")
-PERCPU__A64_ACCESS(32, "ldr %w0", "str %w3")
-PERCPU__A64_ACCESS(64, "ldr %0", "str %x3")
+PERCPU__A64_ACCESS(8, "ldrb %w1", "strb %w2")
+PERCPU__A64_ACCESS(16, "ldrh %w1", "strh %w2")
+PERCPU__A64_ACCESS(32, "ldr %w1", "str %w2")
+PERCPU__A64_ACCESS(64, "ldr %1", "str %x2")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__write_8 percpu__write_8
@@ -152,8 +140,8 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
     if (PERCPU__IS_SYMBOL(p) && near)
         __asm__ volatile(PERCPU__A64_MRS "add %0, %0, #:lo12:%c1" : "=r"(copy) : "Si"(p));
     else
-        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1"
-                         : "=&r"(copy) : "r"(percpu__a64_address(p)));
+        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1" : "=&r"(copy)
+                         : "r"(percpu__a64_address(p, false)));
     return copy;
 }
 #define percpu__current percpu__current

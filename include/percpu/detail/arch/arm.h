@@ -94,7 +94,8 @@ PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p)
 {
     uintptr_t address = (uintptr_t)p;
 #ifndef __PIC__
-    if (!PERCPU__IS_SYMBOL(p))
+    /* Relocations have 16 bits for the offset in the variable, signed (ELF for Arm, IHI 0044). */
+    if (!PERCPU__IS_SYMBOL(p) || __builtin_object_size((const char *)p - 0x8000, 2) != 0)
         return address;
     if (sizeof(PERCPU__CFG_VMA) > 1) /* not "": VMA 0 */
         __asm__("movw %0, #:lower16:%c1" : "=r"(address) : "i"(p));

@@ -50,25 +50,11 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
  * A template at VMA 0 can be further than the 2 GiB around the PC that pcalau12i reaches, and no
  * linker checks that relocation. There variables have the model "extreme" (config.h): addresses that
  * the compiler makes reach everywhere, in five instructions, and those of symbols are made here:
- * absolute ones of 31 bits, or the 11 of a near variable in a load's own displacement. Linkers
- * truncate both silently; the linker script asserts the limits.
- *
- * A symbol, plus a constant perhaps, is what an "i" operand can be. It has the same least and
- * greatest remaining size; clang does not know the greatest one of an external variable. All that
- * clang's front end does not take for a symbol is made opaque (PERCPU__OPERAND), and so are per-CPU
- * pointers (PERCPU__AT), since `c ? &a : &b` has one size too.
+ * absolute ones of 31 bits, or the 11 of a near variable in an instruction's own displacement.
+ * Linkers truncate both silently; the linker script asserts the limits.
  */
-#if defined(PERCPU_ZERO_VMA) && defined(__OPTIMIZE__)
-#define PERCPU__LOONG_SIZE(p, kind) __builtin_object_size((const void *)(uintptr_t)(p), kind)
-#define PERCPU__LOONG_ABSOLUTE(p)                                                                  \
-    (PERCPU__LOONG_SIZE(p, 2) != 0 && (PERCPU__LOONG_SIZE(p, 2) == PERCPU__LOONG_SIZE(p, 0) ||     \
-                                       PERCPU__LOONG_SIZE(p, 0) == SIZE_MAX))
-#define PERCPU__OPERAND(p)                                                                         \
-    (__builtin_constant_p(__builtin_object_size((const void *)(p), 0)) ? (p) : PERCPU__AT(p))
-#define PERCPU__AT(p) ((__typeof__(&*(p)))percpu__hide(p))
-#else
-#define PERCPU__LOONG_ABSOLUTE(p) 0
-#endif
+#define PERCPU__LOONG_ABSOLUTE(p) (sizeof(PERCPU__CFG_VMA) > 1 && PERCPU__IS_SYMBOL(p))
+#define PERCPU__AT(p) PERCPU__OPAQUE(p)
 
 PERCPU__INLINE uintptr_t percpu__loong_address(const volatile void *p)
 {
@@ -79,70 +65,60 @@ PERCPU__INLINE uintptr_t percpu__loong_address(const volatile void *p)
     return address;
 }
 
-/* -- Accesses -------------------------------------------------------------------------------------- */
-
 /*
- * A memory operand tells the compiler that an access reads or changes an object. Where the address is
- * in no register (near) it gets a pointer to anywhere, out of an empty statement: it costs nothing,
- * may alias any variable whose address was given to a statement, and nothing uses its value.
+ * -- Accesses. `width` is bu, hu, w or d; p an operand, or a the register with its address. 32-bit
+ * values are sign-extended in registers (psABI).
  */
-PERCPU__INLINE volatile void *percpu__loong_somewhere(void)
-{
-    volatile void *p;
-    __asm__ volatile("" : "=r"(p)); /* volatile: a shared one would be kept, across calls too */
-    return p;
-}
+#define PERCPU__LOONG_NEAR(op, width, r) op "." width " " r ", $r21, %%pc_lo12(%[p])"
+#define PERCPU__LOONG_FAR(op, width, r) op "x." width " " r ", %[a], $r21"
+#define PERCPU__LOONG_IS_NEAR(p) (near && PERCPU__LOONG_ABSOLUTE(p))
 
 /* clang-format off */
-#define PERCPU__LOONG_ACCESS(bits, load, indexed_load, store, indexed_store)                       \
+#define PERCPU__LOONG_ACCESS(bits, load, store)                                                    \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
     {                                                                                              \
-        uint##bits##_t value;                                                                      \
-        if (near && PERCPU__LOONG_ABSOLUTE(p)) {                                                   \
-            const volatile void *q = percpu__loong_somewhere();                                    \
-            __asm__ volatile(load " %0, $r21, %%pc_lo12(%1)"                                       \
-                             : "=r"(value) : "i"(p), "m"(*(const volatile percpu__u##bits *)q));   \
-        } else {                                                                                   \
-            uintptr_t a = percpu__loong_address(p);                                                      \
-            __asm__ volatile(indexed_load " %0, %1, $r21"                                          \
-                             : "=r"(value) : "r"(a), "m"(*(const volatile percpu__u##bits *)a));   \
-        }                                                                                          \
-        return value;                                                                              \
+        uintptr_t v, a = PERCPU__LOONG_IS_NEAR(p) ? percpu__anywhere() : percpu__loong_address(p); \
+        if (PERCPU__LOONG_IS_NEAR(p))                                                              \
+            __asm__ volatile(PERCPU__LOONG_NEAR("ld", load, "%[v]")                                \
+                             : [v] "=r"(v) : [p] "i"(p), "m"(*(const volatile percpu__u##bits *)a)); \
+        else                                                                                       \
+            __asm__ volatile(PERCPU__LOONG_FAR("ld", load, "%[v]")                                 \
+                             : [v] "=r"(v) : [a] "r"(a), "m"(*(const volatile percpu__u##bits *)a)); \
+        return (uint##bits##_t)v;                                                                  \
     }                                                                                              \
-    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
+    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t v, bool near)        \
     {                                                                                              \
-        if (near && PERCPU__LOONG_ABSOLUTE(p)) {                                                   \
-            volatile void *q = percpu__loong_somewhere();                                          \
-            __asm__ volatile(store " %z1, $r21, %%pc_lo12(%2)"                                     \
-                             : "=m"(*(volatile percpu__u##bits *)q) : "rJ"(value), "i"(p));        \
-        } else {                                                                                   \
-            uintptr_t a = percpu__loong_address(p);                                                      \
-            __asm__ volatile(indexed_store " %z1, %2, $r21"                                        \
-                             : "=m"(*(volatile percpu__u##bits *)a) : "rJ"(value), "r"(a));        \
-        }                                                                                          \
+        uintptr_t a = PERCPU__LOONG_IS_NEAR(p) ? percpu__anywhere() : percpu__loong_address(p);    \
+        if (PERCPU__LOONG_IS_NEAR(p))                                                              \
+            __asm__ volatile(PERCPU__LOONG_NEAR("st", store, "%z[v]")                              \
+                             : "=m"(*(volatile percpu__u##bits *)a) : [p] "i"(p), [v] "rJ"(v));    \
+        else                                                                                       \
+            __asm__ volatile(PERCPU__LOONG_FAR("st", store, "%z[v]")                               \
+                             : "=m"(*(volatile percpu__u##bits *)a) : [a] "r"(a), [v] "rJ"(v));    \
     }
-PERCPU__LOONG_ACCESS(8, "ld.bu", "ldx.bu", "st.b", "stx.b")
-PERCPU__LOONG_ACCESS(16, "ld.hu", "ldx.hu", "st.h", "stx.h")
-PERCPU__LOONG_ACCESS(32, "ld.wu", "ldx.wu", "st.w", "stx.w")
-PERCPU__LOONG_ACCESS(64, "ld.d", "ldx.d", "st.d", "stx.d")
-#undef PERCPU__LOONG_ACCESS
+PERCPU__LOONG_ACCESS(8, "bu", "b")
+PERCPU__LOONG_ACCESS(16, "hu", "h")
+PERCPU__LOONG_ACCESS(32, "w", "w")
+PERCPU__LOONG_ACCESS(64, "d", "d")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__write_8 percpu__write_8
+#define PERCPU__ONE_INSTRUCTION(p, size, near) true
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
-    uintptr_t address;
-    if (near && PERCPU__LOONG_ABSOLUTE(p))
-        __asm__ volatile("addi.d %0, $r21, %%pc_lo12(%1)" : "=r"(address) : "i"(p));
+    uintptr_t copy;
+    if (PERCPU__LOONG_IS_NEAR(p))
+        __asm__ volatile("addi.d %0, $r21, %%pc_lo12(%1)" : "=r"(copy) : "i"(p));
     else
-        __asm__ volatile("add.d %0, %1, $r21" : "=r"(address) : "r"(percpu__loong_address(p)));
-    return address;
+        __asm__ volatile("add.d %0, %1, $r21" : "=r"(copy) : "r"(percpu__loong_address(p)));
+    return copy;
 }
 #define percpu__current percpu__current
 
-#define PERCPU__ONE_INSTRUCTION_READ 1
-#define PERCPU__ONE_INSTRUCTION_WRITE 1
+#ifdef PERCPU_RESTART
+#include <percpu/detail/arch/loongarch64_restart.h>
+#endif
 
 #endif /* PERCPU__USE_REGISTER */
 #endif

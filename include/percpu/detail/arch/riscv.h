@@ -62,13 +62,9 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
  * 2 GiB around the PC. VMA 0: absolute, and then GNU ld reaches what auipc does not, LLD refuses.
  * Linkers check the upper part of both, and truncate a lower part that stands alone (near).
  */
-#ifdef PERCPU_ZERO_VMA
-#define PERCPU__RISCV_HIGH "lui %[t], %%hi(%[p])\n\t"
-#define PERCPU__RISCV_LOW "%%lo(%[p])"
-#else
-#define PERCPU__RISCV_HIGH "1:\tauipc %[t], %%pcrel_hi(%[p])\n\t"
-#define PERCPU__RISCV_LOW "%%pcrel_lo(1b)"
-#endif
+#define PERCPU__RISCV_HIGH                                                                         \
+    PERCPU__BY_VMA("lui %[t], %%hi(%[p])\n\t", "1:\tauipc %[t], %%pcrel_hi(%[p])\n\t")
+#define PERCPU__RISCV_LOW PERCPU__BY_VMA("%%lo(%[p])", "%%pcrel_lo(1b)")
 #define PERCPU__RISCV_ADD(p) "add %[t], " p ", " PERCPU__RISCV_BASE "\n\t"
 #define PERCPU__RISCV_NORELAX(text) ".option push\n\t.option norelax\n\t" text "\n\t.option pop"
 #define PERCPU__RISCV_FAR(access)                                                                  \
@@ -113,7 +109,19 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 PERCPU__RISCV_ACCESS(8, "lbu", "sb")
 PERCPU__RISCV_ACCESS(16, "lhu", "sh")
 PERCPU__RISCV_ACCESS(32, "lw", "sw")
+#if __riscv_xlen == 64
+PERCPU__RISCV_ACCESS(64, "ld", "sd")
+#define PERCPU__RISCV_LX "ld"
+#else
+#define PERCPU__RISCV_LX "lw"
+PERCPU__ACCESS_64_BY_MASKING()
+/* For access.h: another CPU could see 8 bytes half written. */
+#define PERCPU__REMOTE_MAX 4
+#endif
+#undef PERCPU__RISCV_ACCESS
 /* clang-format on */
+#define percpu__read_8 percpu__read_8
+#define percpu__write_8 percpu__write_8
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
@@ -128,3 +136,21 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
         __asm__ volatile(PERCPU__RISCV_ADD("%[p]") : [t] "=r"(copy) : [p] "r"(p));
     return copy;
 }
+#define percpu__current percpu__current
+
+/* percpu__delta[cpu]: compilers do not fold the lower part of the address into the load. */
+PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
+{
+    uintptr_t delta, offset = cpu * sizeof(delta);
+    __asm__ volatile(PERCPU__RISCV_NORELAX("1:\tauipc %0, %%pcrel_hi(percpu__delta)\n\tadd %0, %0, %1\n\t"
+                                           PERCPU__RISCV_LX " %0, %%pcrel_lo(1b)(%0)")
+                     : "=&r"(delta) : "r"(offset), "m"(*(uintptr_t *)percpu__anywhere()));
+    return delta;
+}
+#define percpu__delta_of percpu__delta_of
+
+#define PERCPU__ONE_INSTRUCTION(p, size, near)                                                     \
+    (PERCPU__IS_SYMBOL(p) && (near) && (size) <= sizeof(uintptr_t))
+
+#endif /* PERCPU__USE_REGISTER */
+#endif

@@ -9,6 +9,7 @@
 #ifndef PERCPU_DETAIL_ARCH_X86_64_H
 #define PERCPU_DETAIL_ARCH_X86_64_H
 
+#ifndef PERCPU__NO_INTERRUPTS
 /* -- Interrupts: RFLAGS.IF (SDM vol. 3A, 7.8.1 "Masking Maskable Hardware Interrupts") --- */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
@@ -24,6 +25,7 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t flags)
         __asm__ volatile("sti" : : : "memory");
 }
 
+#endif
 PERCPU__INLINE void percpu__relax(void)
 {
     __asm__ volatile("pause");
@@ -80,8 +82,6 @@ PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 }
 #define percpu__reg_holds percpu__reg_holds
 
-/* -- Accesses ---------------------------------------------------------------------------- */
-
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near __attribute__((unused)))
 {
     uintptr_t address = (uintptr_t)p;
@@ -90,6 +90,12 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near __att
     return address;
 }
 #define percpu__current percpu__current
+#define PERCPU__X86_GS "%%gs:"
+#else
+#define PERCPU__X86_GS "" /* single: the variable itself */
+#endif
+
+/* -- Accesses ---------------------------------------------------------------------------- */
 
 #define PERCPU__X86_FN(type, name, bits, ...)                                                      \
     PERCPU__INLINE type percpu__##name##_##bits(__VA_ARGS__, bool near __attribute__((unused)))
@@ -99,68 +105,24 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near __att
     PERCPU__X86_FN(uint##bits##_t, read, bits, const volatile void *p)                             \
     {                                                                                              \
         uint##bits##_t value;                                                                      \
-        __asm__ volatile("mov" suffix " %%gs:%1, %0"                                               \
+        __asm__ volatile("mov" suffix " " PERCPU__X86_GS "%1, %0"                                  \
                          : "=" in(value) : "m"(*(const volatile percpu__u##bits *)p));             \
         return value;                                                                              \
     }                                                                                              \
     PERCPU__X86_FN(void, write, bits, volatile void *p, uint##bits##_t value)                      \
     {                                                                                              \
-        __asm__ volatile("mov" suffix " %1, %%gs:%0"                                               \
+        __asm__ volatile("mov" suffix " %1, " PERCPU__X86_GS "%0"                                  \
                          : "=m"(*(volatile percpu__u##bits *)p) : in immediate(value));            \
     }
-
-/* -- Updates: one instruction, without bus lock. xchg with memory implies the lock (SDM vol. 3A,
-   9.1.2.1), so that it is a loop over cmpxchg, which an interrupt between can only repeat. ----- */
-
-#define PERCPU__X86_OP(name, bits, suffix, in, immediate)                                          \
-    PERCPU__X86_FN(void, name, bits, volatile void *p, uint##bits##_t value)                       \
-    {                                                                                              \
-        __asm__ volatile(#name suffix " %1, %%gs:%0"                                               \
-                         : "+m"(*(volatile percpu__u##bits *)p) : in immediate(value) : "cc");     \
-    }
-#define PERCPU__X86_SIZE(bits, suffix, in, immediate)                                              \
-    PERCPU__X86_ACCESS(bits, suffix, in, immediate)                                                \
-    PERCPU__X86_OP(add, bits, suffix, in, immediate)                                               \
-    PERCPU__X86_OP(and, bits, suffix, in, immediate)                                               \
-    PERCPU__X86_OP(or, bits, suffix, in, immediate)                                                \
-    PERCPU__X86_OP(xor, bits, suffix, in, immediate)                                               \
-    PERCPU__X86_FN(uint##bits##_t, fetch_add, bits, volatile void *p, uint##bits##_t value)        \
-    {                                                                                              \
-        __asm__ volatile("xadd" suffix " %0, %%gs:%1"                                              \
-                         : "+" in(value), "+m"(*(volatile percpu__u##bits *)p) : : "cc");          \
-        return value;                                                                              \
-    }                                                                                              \
-    PERCPU__X86_FN(uint##bits##_t, add_return, bits, volatile void *p, uint##bits##_t value)       \
-    {                                                                                              \
-        return (uint##bits##_t)(percpu__fetch_add_##bits(p, value, near) + value);                 \
-    }                                                                                              \
-    PERCPU__X86_FN(uint##bits##_t, cmpxchg, bits, volatile void *p, uint##bits##_t old,            \
-                   uint##bits##_t value)                                                           \
-    {                                                                                              \
-        __asm__ volatile("cmpxchg" suffix " %2, %%gs:%1"                                           \
-                         : "+a"(old), "+m"(*(volatile percpu__u##bits *)p) : in(value) : "cc");    \
-        return old;                                                                                \
-    }                                                                                              \
-    PERCPU__X86_FN(uint##bits##_t, xchg, bits, volatile void *p, uint##bits##_t value)             \
-    {                                                                                              \
-        uint##bits##_t old;                                                                        \
-        __asm__ volatile("mov" suffix " %%gs:%1, %0\n1:\tcmpxchg" suffix " %2, %%gs:%1\n\tjnz 1b"  \
-                         : "=&a"(old), "+m"(*(volatile percpu__u##bits *)p) : in(value) : "cc");   \
-        return old;                                                                                \
-    }
-PERCPU__X86_SIZE(8, "b", "q", "i")
-PERCPU__X86_SIZE(16, "w", "r", "i")
-PERCPU__X86_SIZE(32, "l", "r", "i")
-PERCPU__X86_SIZE(64, "q", "r", "e")
+PERCPU__X86_ACCESS(8, "b", "q", "i")
+PERCPU__X86_ACCESS(16, "w", "r", "i")
+PERCPU__X86_ACCESS(32, "l", "r", "i")
+PERCPU__X86_ACCESS(64, "q", "r", "e")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__write_8 percpu__write_8
-#define PERCPU__ONE_INSTRUCTION_READ 1
-#define PERCPU__ONE_INSTRUCTION_WRITE 1
-#define PERCPU__UPDATES_8 1
-#define PERCPU__UPDATES_16 1
-#define PERCPU__UPDATES_32 1
-#define PERCPU__UPDATES_64 1
+#define PERCPU__ONE_INSTRUCTION(p, size, near) true
 
-#endif /* PERCPU__USE_REGISTER */
+#include <percpu/detail/arch/x86_64_update.h>
+
 #endif

@@ -17,7 +17,14 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state)
 {
     percpu__signals_unblock(state);
 }
-#elif defined(PERCPU__ARCH_HEADER)
+#endif
+
+/* A program takes what the architecture can do without privilege; a kernel takes all of it. */
+#if defined(PERCPU__ARCH_USER_REGISTER) && __STDC_HOSTED__
+#define PERCPU__NO_INTERRUPTS 1
+#include PERCPU__ARCH_HEADER
+#undef PERCPU__NO_INTERRUPTS
+#elif defined(PERCPU__ARCH_HEADER) && !__STDC_HOSTED__
 #include PERCPU__ARCH_HEADER
 #endif
 
@@ -27,9 +34,9 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
     return (uintptr_t)p;
 }
 
-/* Plain accesses: one instruction wherever a scalar is no larger than a register. */
-#define PERCPU__ONE_INSTRUCTION_READ 1
-#define PERCPU__ONE_INSTRUCTION_WRITE 1
+/* There is nobody to be kept from. */
+#undef PERCPU__ONE_INSTRUCTION
+#define PERCPU__ONE_INSTRUCTION(p, size, near) true
 
 /*
  * Distance from a variable to its initial value: the copy that was made before main (hosted) or

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: asm.sh SOURCE-ROOT
+# <percpu/asm.h>: every architecture's assembly with it is accepted, for each kind of template; on
+# x86_64 a program's assembly and C agree. CC is the host's C compiler.
+set -u
+root=$1
+CC="${CC:-cc}"
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+count=0
+check() {
+    name=$1
+    shift
+    count=$((count + 1))
+    if "$@" >"$tmp/log" 2>&1; then
+        echo "ok $count - $name"
+    else
+        echo "not ok $count - $name"
+        tail -n 40 "$tmp/log" | sed 's/^/# /'
+    fi
+}
+
+# assemble FILE COMPILER...: both kinds of template; the object refers to the variable and the head.
+assemble() {
+    file=$1
+    shift
+    for vma in -UPERCPU_ZERO_VMA -DPERCPU_ZERO_VMA; do
+        "$@" $vma -I"$root/include" -c "$root/tests/asm/$file.S" -o "$tmp/asm.o" || return 1
+        for symbol in __PERCPU_asm_word __PERCPU_percpu__head; do
+            llvm-nm-19 --undefined-only "$tmp/asm.o" | grep -w $symbol || return 1
+        done
+    done
+}
+
+run() {
+    # shellcheck disable=SC2086
+    $CC -pthread -DPERCPU_PLATFORM_THREAD -I"$root/include" $1 -o "$tmp/main" "$root/tests/asm/main.c" \
+        "$root/tests/asm/x86_64.S" "$root"/src/*.c "$root"/src/platform/*.c && "$tmp/main"
+}
+
+echo 1..11
+check 'x86_64, gcc' assemble x86_64 gcc
+check 'x86_64, clang' assemble x86_64 clang-19 --target=x86_64-unknown-none-elf
+check 'aarch64, clang' assemble aarch64 clang-19 --target=aarch64-none-elf
+check 'arm, A32, clang' assemble arm clang-19 --target=armv7a-none-eabi
+check 'arm, T32, clang' assemble arm clang-19 --target=armv7a-none-eabi -mthumb
+check 'riscv64, clang' assemble riscv clang-19 --target=riscv64-none-elf
+check 'riscv32, clang' assemble riscv clang-19 --target=riscv32-none-elf
+check 'loongarch64, clang' assemble loongarch64 clang-19 --target=loongarch64-none-gnusf
+check 'assembly and C agree, PIE' run '-O2 -fPIE -pie'
+check 'assembly and C agree, at a fixed address' run '-O2 -fno-pie -no-pie'
+check 'assembly and C agree, static' run '-O0 -fno-pie -static'

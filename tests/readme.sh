@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: readme.sh SOURCE-ROOT
+# The code on README.md's pages does what the page says: it compiles without a warning, the kernel
+# links with the lines for its linker script, the program runs. And no document has a dead link.
+# CC is the host's C compiler.
+set -u
+root=$1
+CC="${CC:-cc}"
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+count=0
+check() {
+    name=$1
+    shift
+    count=$((count + 1))
+    if "$@" >"$tmp/log" 2>&1; then
+        echo "ok $count - $name"
+    else
+        echo "not ok $count - $name"
+        tail -n 40 "$tmp/log" | sed 's/^/# /'
+    fi
+}
+
+# Each block of C begins with its file's name; the block of linker script has none.
+extract() {
+    awk -v folder="$tmp" '
+        /^```/ { inside = !inside; file = ""; if ($0 == "```ld") file = folder "/lines.ld"; next }
+        inside && file == "" && /^\/\* [a-z]+\.c \*\/$/ { file = folder "/" $2 }
+        inside && file != "" { print > file }
+    ' "$root/README.md" && [ -s "$tmp/kernel.c" ] && [ -s "$tmp/program.c" ] && [ -s "$tmp/lines.ld" ]
+}
+
+warnings='-std=gnu17 -Wall -Wextra -Wpedantic -Wconversion -Werror'
+
+# kernel_builds COMPILER...
+kernel_builds() {
+    freestanding='-O2 -ffreestanding -nostdlib -fno-pic -fno-stack-protector'
+    # shellcheck disable=SC2086
+    "$@" $freestanding $warnings -I"$root/include" -c "$tmp/kernel.c" -o "$tmp/kernel.o"
+}
+
+kernel_links() {
+    {
+        echo 'ENTRY(boot) SECTIONS { . = 0x100000; .text : { *(.text .text.*) }'
+        echo '.rodata : { *(.rodata .rodata.*) } .data : { *(.data .data.*) }'
+        cat "$tmp/lines.ld"
+        echo '.bss : { *(.bss .bss.* COMMON) } /DISCARD/ : { *(.eh_frame .comment .note.*) } }'
+    } >"$tmp/kernel.lds"
+    echo 'void *memcpy(void *to, const void *from, unsigned long n) { (void)from; (void)n; return to; }' \
+        >"$tmp/memcpy.c"
+    # shellcheck disable=SC2086
+    $CC -O2 -ffreestanding -nostdlib -static -no-pie -fno-pic -fno-stack-protector -mgeneral-regs-only \
+        -I"$root/include" -L"$root/ld" -Wl,-T,"$tmp/kernel.lds" -Wl,--build-id=none -o "$tmp/kernel" \
+        "$tmp/kernel.c" "$tmp/memcpy.c" "$root"/src/*.c "$root"/src/platform/*.c
+}
+
+program_runs() {
+    # shellcheck disable=SC2086
+    $CC -O2 $warnings -I"$root/include" -pthread -o "$tmp/program" "$tmp/program.c" \
+        "$root"/src/*.c "$root"/src/platform/*.c && output=$("$tmp/program") || return 1
+    echo "$output"
+    # "N requests on C CPUs", a thousand for each.
+    # shellcheck disable=SC2086
+    set -- $output
+    [ $# -eq 5 ] && [ "$1 $2 $3 $5" = "$((1000 * $4)) requests on CPUs" ] && [ "$4" -gt 0 ]
+}
+
+# Every relative link of every document leads somewhere; so does every path in `code` of README.md.
+links() {
+    status=0
+    for file in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
+        [ -f "$root/$file" ] || continue
+        for link in $(grep -o ']([^)#:]*[)#]' "$root/$file" | sed 's/^](//; s/[)#]$//'); do
+            [ -e "$root/$(dirname "$file")/$link" ] || { echo "$file: $link" && status=1; }
+        done
+    done
+    for path in $(grep -o '`\(examples\|include\|src\|docs\|tests\)/[^` ]*`' "$root/README.md" | tr -d '`'); do
+        [ -e "$root/$path" ] || { echo "README.md: $path" && status=1; }
+    done
+    return $status
+}
+
+cd "$root" || exit 1
+echo 1..9
+check 'README.md has the code' extract
+# shellcheck disable=SC2086
+check 'the kernel compiles, x86_64' kernel_builds $CC
+for target in aarch64-none-elf armv7a-none-eabi riscv64-none-elf loongarch64-none-gnusf; do
+    check "the kernel compiles, ${target%%-*}" kernel_builds clang-19 --target=$target
+done
+check 'the kernel links with the lines for its linker script' kernel_links
+check 'the program runs and counts' program_runs
+check 'no dead links' links
