@@ -103,6 +103,7 @@ enum percpu_error {
     PERCPU_EOVERLAP,    /* the memory overlaps the template or another area */
     PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: see PERCPU_ARM_EL2 */
     PERCPU_ERESTART,    /* PERCPU_RESTART: the table of sequences is out of order */
+    PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */
@@ -150,7 +151,7 @@ int percpu_init_cpu(size_t cpu, void *base);
 /*
  * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
  * CPU's area. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ERANGE, -PERCPU_EBUSY (thread: another
- * thread plays that CPU), -PERCPU_EEL, -PERCPU_ESYS. Call it once on each CPU, with interrupts off.
+ * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_ESYS. Call it once on each CPU, with interrupts off.
  * It may run before caches and MMU are on, and contains no atomic instruction.
  */
 int percpu_init_reg(size_t cpu);

@@ -61,8 +61,10 @@ static __thread uintptr_t own_base;
 
 #ifdef PERCPU__USE_REGISTER
 
-#include <asm/prctl.h>
 #include <sys/syscall.h>
+
+/* arch_prctl(2); the kernel's header with the names is not on every libc's path. */
+enum { SET_GS = 0x1001, GET_GS = 0x1004 };
 
 /* Linux, Documentation/arch/x86/x86_64/fsgs.rst: bit 1 of AT_HWCAP2 allows the instructions. */
 static bool have_fsgsbase(void)
@@ -80,7 +82,7 @@ static int reg_write(uintptr_t delta)
 {
     if (have_fsgsbase())
         percpu__x86_wrgsbase(delta);
-    else if (syscall(SYS_arch_prctl, ARCH_SET_GS, delta) != 0)
+    else if (syscall(SYS_arch_prctl, SET_GS, delta) != 0)
         return -PERCPU_ESYS;
     return 0;
 }
@@ -90,7 +92,7 @@ static uintptr_t reg_read(void)
     unsigned long delta = 0;
     if (have_fsgsbase())
         return percpu__x86_rdgsbase();
-    if (syscall(SYS_arch_prctl, ARCH_GET_GS, &delta) != 0)
+    if (syscall(SYS_arch_prctl, GET_GS, &delta) != 0)
         percpu_panic("percpu: arch_prctl(ARCH_GET_GS) failed");
     return delta;
 }

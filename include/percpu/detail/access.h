@@ -32,7 +32,7 @@ extern PERCPU__HIDDEN size_t percpu__limit;
 
 /* In the library. */
 PERCPU__HIDDEN void percpu__check_current(void);
-PERCPU__HIDDEN void percpu__bad_cpu(void);
+PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
 PERCPU__HIDDEN void percpu__moved(void);
 PERCPU__HIDDEN size_t percpu__next_cpu(size_t cpu);
 PERCPU__HIDDEN uintptr_t percpu__offset(uintptr_t vma);

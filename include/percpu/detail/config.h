@@ -75,6 +75,7 @@
 #elif defined(__riscv)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/riscv.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
+#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x7ffff000" /* lui */
 #ifdef PERCPU_RISCV_TP
 #define PERCPU__RISCV_BASE "tp"
 #else

@@ -46,6 +46,7 @@ PERCPU__UPDATE_PROTOTYPES(64)
  * table in the order of the code; "?" puts it into the group of a C++ inline function.
  */
 #ifdef PERCPU_RESTART
+#define PERCPU__RESTARTS true
 #define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
 #define PERCPU__RESTART_END                                                                        \
     "\n.Lpercpu_end%=:\n\t"                                                                        \
@@ -53,6 +54,7 @@ PERCPU__UPDATE_PROTOTYPES(64)
     ".long .Lpercpu_begin%= - ., .Lpercpu_end%= - .\n\t"                                           \
     ".popsection"
 #else
+#define PERCPU__RESTARTS false
 #define PERCPU__RESTART_BEGIN ""
 #define PERCPU__RESTART_END ""
 #endif

@@ -2,12 +2,10 @@
 /*
  * arm: ARMv7-A, A32 and T32. The per-CPU register is TPIDRURO (c13, c0, 3), which user mode can
  * read, or with PERCPU_ARM_TPIDRPRW TPIDRPRW (c13, c0, 4), which it cannot.
- *
+ * 64-bit accesses contain LDREXD, the one access of 8 bytes that is single-copy atomic on each
+ * ARMv7-A (ARM, A3.5.3). So in general they need MMU and caches on, and the kernel's return from
+ * exceptions must clear the exclusive monitor (CLREX; A3.4.4).
  * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
- *
- * 64-bit accesses contain LDREXD, the one access of 8 bytes that is single-copy atomic on every
- * ARMv7-A (ARM, A3.5.3). They need memory with exclusives: in general MMU on, and the
- * kernel's return from exceptions must clear the exclusive monitor (CLREX; A3.4.4).
  */
 #ifndef PERCPU_DETAIL_ARCH_ARM_H
 #define PERCPU_DETAIL_ARCH_ARM_H
@@ -37,25 +35,20 @@ PERCPU__INLINE void percpu__relax(void)
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
 {
     uint64_t value;
-    __asm__ volatile("ldrexd %Q0, %R0, [%1]"
-                     : "=&r"(value)
-                     : "r"(address), "m"(*(const volatile percpu__u64 *)address));
+    __asm__ volatile("ldrexd %Q0, %R0, %1" : "=r"(value) : "Q"(*(const volatile percpu__u64 *)address));
     return value;
 }
 
-#define PERCPU__ARM_STORE_64                                                                       \
-    "1:\tldrexd %Q[scratch], %R[scratch], [%[copy]]\n\t"                                           \
-    "strexd %Q[scratch], %Q[value], %R[value], [%[copy]]\n\t"                                      \
-    "teq %Q[scratch], #0\n\t"                                                                      \
-    "bne 1b"
+#define PERCPU__ARM_STREXD(copy)                                                                   \
+    "ldrexd %Q[scratch], %R[scratch], " copy "\n\tstrexd %Q[scratch], %Q[value], %R[value], " copy
+#define PERCPU__ARM_AGAIN "\n\tteq %Q[scratch], #0\n\tbne 1b"
 
 PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 {
     uint64_t scratch;
-    __asm__ volatile(PERCPU__ARM_STORE_64
-                     : [scratch] "=&r"(scratch), "+m"(*(volatile percpu__u64 *)address)
-                     : [copy] "r"(address), [value] "r"(value)
-                     : "cc");
+    __asm__ volatile("1:\t" PERCPU__ARM_STREXD("%[copy]") PERCPU__ARM_AGAIN
+                     : [scratch] "=&r"(scratch), [copy] "+Q"(*(volatile percpu__u64 *)address)
+                     : [value] "r"(value) : "cc");
 }
 #define percpu__load_64 percpu__load_64
 
@@ -106,26 +99,29 @@ PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p)
 }
 #define PERCPU__AT(p) PERCPU__OPAQUE(p)
 
-#define PERCPU__ARM_BASE "mrc p15, 0, %[copy], " PERCPU__ARM_TPID "\n\t"
-
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
     uintptr_t copy, address = percpu__arm_address(p);
     (void)near;
-    __asm__ volatile(PERCPU__ARM_BASE "add %0, %1, %0" : [copy] "=&r"(copy) : "r"(address));
+    __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID "\n\tadd %0, %1, %0"
+                     : "=&r"(copy) : "r"(address));
     return copy;
 }
 #define percpu__current percpu__current
 
+#define PERCPU__ARM_BEGIN PERCPU__RESTART_BEGIN "1:\tmrc p15, 0, %[copy], " PERCPU__ARM_TPID "\n\t"
+
 /* clang-format off */
-#define PERCPU__ARM_ACCESS(bits, load, store, ...)                                                 \
+/* Memory operand a stands for the object, its base register %m[a] holds the template address. */
+#define PERCPU__ARM_ACCESS(bits, load, store, again, ...)                                          \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
     {                                                                                              \
         uintptr_t copy, address = percpu__arm_address(p);                                          \
         uint##bits##_t value;                                                                      \
         (void)near;                                                                                \
-        __asm__ volatile(PERCPU__ARM_BASE load : [copy] "=&r"(copy), "=r"(value)                   \
-                         : "r"(address), "m"(*(const volatile percpu__u##bits *)address));         \
+        __asm__ volatile(PERCPU__ARM_BEGIN load PERCPU__RESTART_END                                \
+                         : [copy] "=&r"(copy), [value] "=r"(value)                                 \
+                         : [a] "Q"(*(const volatile percpu__u##bits *)address));                   \
         return value;                                                                              \
     }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
@@ -133,22 +129,25 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
         uintptr_t copy, address = percpu__arm_address(p);                                          \
         uint64_t scratch;                                                                          \
         (void)near, (void)scratch;                                                                 \
-        __asm__ volatile(PERCPU__ARM_BASE store                                                    \
-                         : [copy] "=&r"(copy), "+m"(*(volatile percpu__u##bits *)address)          \
+        __asm__ volatile(PERCPU__ARM_BEGIN store PERCPU__RESTART_END again                         \
+                         : [copy] "=&r"(copy), [a] "+Q"(*(volatile percpu__u##bits *)address)      \
                            __VA_ARGS__                                                             \
-                         : [address] "r"(address), [value] "r"(value) : "cc");                     \
+                         : [value] "r"(value) : "cc");                                             \
     }
 #define PERCPU__ARM_WORD(bits, suffix)                                                             \
-    PERCPU__ARM_ACCESS(bits, "ldr" suffix " %1, [%2, %0]",                                         \
-                       "str" suffix " %[value], [%[address], %0]", )
+    PERCPU__ARM_ACCESS(bits, "ldr" suffix " %[value], [%m[a], %[copy]]",                           \
+                       "str" suffix " %[value], [%m[a], %[copy]]", "", )
 PERCPU__ARM_WORD(8, "b")
 PERCPU__ARM_WORD(16, "h")
 PERCPU__ARM_WORD(32, "")
-PERCPU__ARM_ACCESS(64, "add %0, %2, %0\n\tldrexd %Q1, %R1, [%0]",
-                   "add %0, %[address], %0\n" PERCPU__ARM_STORE_64, , [scratch] "=&r"(scratch))
+PERCPU__ARM_ACCESS(64, "add %[copy], %m[a], %[copy]\n\tldrexd %Q[value], %R[value], [%[copy]]",
+                   "add %[copy], %m[a], %[copy]\n\t" PERCPU__ARM_STREXD("[%[copy]]"),
+                   PERCPU__ARM_AGAIN, , [scratch] "=&r"(scratch))
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__write_8 percpu__write_8
+#define PERCPU__ONE_INSTRUCTION(p, size, near) (sizeof(PERCPU__CFG_RESTART) > 1) /* a sequence */
+#include <percpu/detail/arch/arm_restart.h>
 
 #endif /* PERCPU__USE_REGISTER */
 #endif

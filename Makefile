@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+# A thin face over Meson, for GNU make. `make help` lists what there is.
+TARGET = host
+PLATFORM =
+ARGS =
+PREFIX = /usr/local
+LIBDIR = lib
+DESTDIR =
+
+# A target is a cross file: cross/<target>-<compiler>.ini.
+targets := host $(sort $(foreach c,gcc clang,$(patsubst cross/%-$c.ini,%,$(wildcard cross/*-$c.ini))))
+platforms := thread single
+comma := ,
+list = $(subst $() ,$(comma) ,$(strip $1))
+
+ifeq ($(filter $(targets),$(TARGET)),)
+$(error there is no TARGET=$(TARGET); use one of: $(call list,$(targets)))
+endif
+ifneq ($(PLATFORM),)
+ifeq ($(filter $(platforms),$(PLATFORM)),)
+$(error there is no PLATFORM=$(PLATFORM); use one of: $(call list,$(platforms)))
+endif
+ifneq ($(TARGET),host)
+$(error PLATFORM=$(PLATFORM) goes with TARGET=host only; other targets are bare)
+endif
+endif
+
+# build/host, build/host-single, build/x86_64. Tests are built in folders of their own.
+B := build/$(TARGET)$(if $(PLATFORM),-$(PLATFORM))
+cross_file := $(firstword $(wildcard cross/$(TARGET)-gcc.ini cross/$(TARGET)-clang.ini))
+configure = test -f $1/build.ninja || meson setup $1 -Dtests=false $2 >$1.log 2>&1 || { cat $1.log; exit 1; }
+setup_args = $(if $(PLATFORM),-Dplatform=$(PLATFORM)) $(if $(cross_file),--cross-file $(cross_file))
+
+.PHONY: lib demo test bench install lint format clean help
+lib:
+ifneq ($(TARGET),host)
+	$(error make lib is for TARGET=host; a kernel compiles src/ with its own flags: see examples/vendored)
+endif
+	@tools/setup lib
+	@mkdir -p build
+	@$(call configure,$B,$(setup_args))
+	@ninja -C $B libpercpu.a
+
+demo: have = examples/demo
+demo:
+	@test -f $(have)/meson.build || { echo "make demo: there is no $(have)/meson.build"; exit 1; }
+	@tools/setup demo $(TARGET)
+	@mkdir -p build
+	@$(call configure,$B,$(setup_args))
+	@ninja -C $B $(have)/demo >$B.log 2>&1 || { cat $B.log; exit 1; }
+	@$(if $(cross_file),tools/qemu-run $(TARGET) --no-trailer) $B/$(have)/demo $(ARGS)
+
+test:
+	@tools/setup test $(if $(filter file,$(origin TARGET)),,$(TARGET))
+	@tools/check $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS) $(if $(filter file,$(origin TARGET)),,$(TARGET))
+
+bench:
+	@test -f bench/meson.build || { echo "make bench: there is no bench/meson.build"; exit 1; }
+	@tools/setup bench $(TARGET)
+	@mkdir -p build
+	@$(call configure,$B,$(setup_args))
+	@meson test -C $B --benchmark --verbose --num-processes 1 $(ARGS)
+
+# Every hosted platform; their names differ, so they live side by side.
+install:
+ifneq ($(TARGET),host)
+	$(error make install is for TARGET=host; a kernel compiles src/ with its own flags: see examples/vendored)
+endif
+	@tools/setup install
+	@mkdir -p build
+	@prefix='$(PREFIX)'; case $$prefix in /*) ;; *) prefix=$$PWD/$$prefix ;; esac; \
+	destdir='$(DESTDIR)'; case $$destdir in /* | '') ;; *) destdir=$$PWD/$$destdir ;; esac; \
+	for p in $(or $(PLATFORM),$(platforms)); do \
+	    ($(call configure,build/host-$$p,-Dplatform=$$p)) && \
+	    meson configure build/host-$$p "--prefix=$$prefix" '--libdir=$(LIBDIR)' && \
+	    ninja -C build/host-$$p && \
+	    DESTDIR=$$destdir meson install -C build/host-$$p --no-rebuild || exit 1; \
+	done
+
+lint:
+	@tools/setup lint
+	@tools/lint $(ARGS)
+
+format:
+	@tools/setup lint
+	@tools/lint --format
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make lib                  build/host/libpercpu.a (the default)'
+	@echo 'make demo [TARGET=t]      build and run the demonstration; ARGS="..." are its arguments'
+	@echo 'make test [TARGET=t]      run every test, or those of one target; ARGS=-v shows each build'
+	@echo 'make bench                run the benchmarks'
+	@echo 'make install PREFIX=p     headers, libraries, pkg-config and CMake files; DESTDIR=, LIBDIR='
+	@echo 'make lint                 formatting and static analysis; make format applies the formatting'
+	@echo 'make clean                remove build/'
+	@echo
+	@echo 'TARGET=    $(call list,$(targets))'
+	@echo 'PLATFORM=  $(call list,$(platforms)), in a build folder of its own'
+
+.DEFAULT:
+	@echo "make: there is no '$@' here; this is what there is:"; echo
+	@$(MAKE) --no-print-directory help
+	@exit 2

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* riscv: nobody but percpu uses gp. Part of riscv.h. */
+#ifndef PERCPU_DETAIL_ARCH_RISCV_GP_H
+#define PERCPU_DETAIL_ARCH_RISCV_GP_H
+#ifndef PERCPU_RISCV_TP
+
+/*
+ * Linkers make the compiler's accesses relative to gp when __global_pointer$ is defined (psABI,
+ * "Global-pointer Relaxation"). Defined here, weak, it is not: LLD makes none of its own, GNU ld wants
+ * a strong one. A linker script's own assignment prevails; ld/ refuses that, or percpu_init_reg().
+ */
+__asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
+        ".weak percpu_riscv_base_gp\n\t.set percpu_riscv_base_gp, 1");
+extern const char percpu__global_pointer[] __asm__("__global_pointer$");
+
+PERCPU__INLINE int percpu__reg_check(void)
+{
+    static const char *const volatile defined = percpu__global_pointer;
+    return defined ? -PERCPU_EGP : 0;
+}
+#define percpu__reg_check percpu__reg_check
+
+#endif
+#endif
