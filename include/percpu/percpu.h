@@ -151,8 +151,8 @@ int percpu_init_cpu(size_t cpu, void *base);
 /*
  * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
  * CPU's area. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ERANGE, -PERCPU_EBUSY (thread: another
- * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_ESYS. Call it once on each CPU, with interrupts off.
- * It may run before caches and MMU are on, and contains no atomic instruction.
+ * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_ESYS. Call it once on each CPU, with
+ * interrupts off. It may run before caches and MMU are on, and contains no atomic instruction.
  */
 int percpu_init_reg(size_t cpu);
 
@@ -285,15 +285,15 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  * The address on CPU `cpu`; null for a CPU without an area, also under misspeculation. What other
  * CPUs do with the data meanwhile is the caller's business. _raw checks nothing.
  */
-#define percpu_remote_ptr(var, cpu) percpu_remote_ptr_at(&__PERCPU_##var, cpu)
-#define percpu_remote_ptr_raw(var, cpu) percpu_remote_ptr_raw_at(&__PERCPU_##var, cpu)
+#define percpu_remote_ptr(var, cpu) PERCPU__REMOTE_PTR(percpu__remote, &__PERCPU_##var, cpu)
+#define percpu_remote_ptr_raw(var, cpu) PERCPU__REMOTE_PTR(percpu__remote_raw, &__PERCPU_##var, cpu)
 
 /*
  * One untorn access to the copy of CPU `cpu`. For a CPU without an area PERCPU_DEBUG calls
  * percpu_panic(); otherwise, and when that returns, the program traps.
  */
-#define percpu_remote_read(var, cpu) percpu_remote_read_at(&__PERCPU_##var, cpu)
-#define percpu_remote_write(var, cpu, value) percpu_remote_write_at(&__PERCPU_##var, cpu, value)
+#define percpu_remote_read(var, cpu) PERCPU__REMOTE_READ(&__PERCPU_##var, cpu, __COUNTER__)
+#define percpu_remote_write(var, cpu, value) PERCPU__REMOTE_WRITE(&__PERCPU_##var, cpu, value)
 
 /* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
 #define percpu_for_each(cpu)                                                                       \
@@ -339,10 +339,10 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_with_current_irq_at(p, q)                                                           \
     PERCPU__WITH(percpu__guard_irq, PERCPU__AT(p), q, __COUNTER__)
 #define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
-#define percpu_remote_ptr_at(p, cpu) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote(p, cpu))
-#define percpu_remote_ptr_raw_at(p, cpu) ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(p, cpu))
-#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, cpu, __COUNTER__)
-#define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, cpu, value)
+#define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(percpu__remote, PERCPU__AT(p), cpu)
+#define percpu_remote_ptr_raw_at(p, cpu) PERCPU__REMOTE_PTR(percpu__remote_raw, PERCPU__AT(p), cpu)
+#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(PERCPU__AT(p), cpu, __COUNTER__)
+#define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(PERCPU__AT(p), cpu, value)
 #define percpu_sum_at(p) PERCPU__SUM(p)
 
 /* The bodies: how the platform finds the area, what the architecture does better, the rest. */

@@ -297,6 +297,11 @@ __attribute__((weak)) void machine_idle(void)
 
 __attribute__((weak)) void machine_wake(void) {}
 
+__attribute__((weak)) bool machine_atomics_work(void)
+{
+    return true;
+}
+
 size_t test_cpus(void)
 {
     return machine_cpu_count();

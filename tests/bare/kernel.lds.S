@@ -4,6 +4,7 @@
  *
  *     BARE_LOAD        where the machine's loader puts the program
  *     BARE_OFFSET      VMA minus LMA: 0, or what makes it a high-half program
+ *     BARE_MMU         1: a machine that can do without MMU and caches turns them on all the same
  *     BARE_CPUS        areas to reserve in .percpu_areas
  *     PERCPU_ZERO_VMA  the template is linked at VMA 0
  *
@@ -20,6 +21,7 @@ SECTIONS
     .boot : { KEEP(*(.boot .boot.*)) }
     .note.Xen : { KEEP(*(.note.Xen)) }
     bare_entry = ADDR(.boot);
+    bare_mmu = BARE_MMU;
 
     . = ALIGN(4096) + BARE_OFFSET;
     .text : LMA(.text) { *(.text .text.*) }

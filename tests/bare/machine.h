@@ -10,7 +10,7 @@
 #define MACHINE_H
 
 #define MACHINE_MAX_CPUS 64
-#define MACHINE_STACK_SIZE 0x4000
+#define MACHINE_STACK_SIZE 0x20000 /* clang -O0 gives each temporary a place of its own */
 
 #ifdef __ASSEMBLER__
 
@@ -44,6 +44,12 @@ void machine_relax(void);              /* in loops that wait for another CPU */
  */
 void machine_idle(void);
 void machine_wake(void); /* all other CPUs */
+
+/*
+ * Supplied by the architecture where the answer is not always yes: may programs rely on atomic
+ * instructions? Before MMU and caches are on emulators execute them, but not all hardware does.
+ */
+bool machine_atomics_work(void);
 
 _Noreturn void machine_exit(int status); /* 0 or 1, nothing else: some machines know no more */
 

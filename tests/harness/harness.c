@@ -64,21 +64,30 @@ static bool contains(const char *s, const char *part)
     return false;
 }
 
+/* No words choose all tests. */
+static bool chosen(const struct test *t, int argc, char **argv)
+{
+    bool found = argc < 2;
+
+    for (int i = 1; i < argc; i++)
+        found |= contains(t->name, argv[i]);
+    return found;
+}
+
 int test_main(int argc, char **argv)
 {
-    const char *part = argc > 1 ? argv[1] : "";
     unsigned plan = 0, n = 0, passed = 0;
 
     for (const struct test **t = __start_percpu_tests; t < __stop_percpu_tests; t++)
-        plan += contains((*t)->name, part);
+        plan += chosen(*t, argc, argv);
     if (plan == 0) { /* "1..0" would mean "skipped" */
-        printf("Bail out! no test's name contains '%s'\n", part);
+        printf("Bail out! no test's name contains '%s'\n", argv[1]);
         return 1;
     }
 
     printf("1..%u\n", plan);
     for (const struct test **t = __start_percpu_tests; t < __stop_percpu_tests; t++) {
-        if (!contains((*t)->name, part))
+        if (!chosen(*t, argc, argv))
             continue;
         failed = false;
         (*t)->fn();

@@ -56,8 +56,8 @@ void on_cpu(size_t cpu, void (*fn)(size_t cpu, void *data), void *data);
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Runs the tests whose names contain argv[1], or all. Returns 0 when every one passed, else 1, so
- * also when none matched.
+ * Runs the tests whose names contain one of argv[1] and following, or all. Returns 0 when every
+ * one passed, else 1, so also when none matched.
  */
 int test_main(int argc, char **argv);
 
@@ -68,8 +68,8 @@ struct test {
     void (*fn)(void);
 };
 
-/* Kept by the linker, in the order of the source. */
-#if __has_attribute(retain)
+/* Kept by the linker, on bare machines by its script, in the order of the source. */
+#if __has_attribute(retain) && !HARNESS_BARE /* arm-none-eabi-gcc says: ignored */
 #define TEST_RETAIN __attribute__((used, retain))
 #else
 #define TEST_RETAIN __attribute__((used))

@@ -213,6 +213,10 @@ static void set_up(size_t cpu, void *data)
     side[cpu].wrong += percpu_init_reg(cpu) != 0;
 }
 
+#ifdef PERCPU_RESTART
+static bool restarting = true; /* does the return from an interrupt call percpu_restart_pc()? */
+#endif
+
 /* How many CPUs (times sizes) have lost something. */
 static unsigned losses(const struct operation *operation)
 {
@@ -221,6 +225,9 @@ static unsigned losses(const struct operation *operation)
 
     check(initialised);
     now = operation;
+#ifdef PERCPU_RESTART
+    bare_return_pc = restarting ? percpu_restart_pc : NULL;
+#endif
     on_cpus(set_up, NULL);
     bare_tick = tick;
     on_cpus(race, NULL);
@@ -256,3 +263,16 @@ TEST(an_unprotected_update_loses_some)
     note("lost on %u of %u variables", wrong, (unsigned)test_cpus() * 4);
     check(wrong > 0);
 }
+
+#ifdef PERCPU_RESTART
+TEST(without_the_restart_some_are_lost)
+{
+    unsigned wrong;
+
+    restarting = false;
+    wrong = losses(&add);
+    restarting = true;
+    note("lost on %u of %u variables", wrong, (unsigned)test_cpus() * 4);
+    check(wrong > 0);
+}
+#endif

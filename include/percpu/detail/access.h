@@ -207,6 +207,11 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 #define PERCPU__OPERAND(p) (p)
 #endif
 
+/* An operand's address, for arithmetic. An architecture may know a shorter way than the compiler. */
+#ifndef PERCPU__ADDRESS
+#define PERCPU__ADDRESS(p) PERCPU__OPERAND(p)
+#endif
+
 #ifndef percpu__relax
 PERCPU__INLINE void percpu__relax(void)
 {
@@ -544,13 +549,17 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
                    "percpu: this machine has no single access to 8 bytes: use 4-byte variables, "  \
                    "or percpu_remote_ptr() and a lock")
 
+#define PERCPU__REMOTE_PTR(remote, p, cpu)                                                         \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(PERCPU__ADDRESS(p), cpu))
+
 #define PERCPU__REMOTE_READ(p, cpu, id) PERCPU__REMOTE_READ_(p, cpu, id)
 #define PERCPU__REMOTE_READ_(p, cpu, id)                                                           \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
         PERCPU__CHECK_REMOTE(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
-        percpu__load_from(&percpu__r##id, percpu__remote_checked(p, cpu), sizeof(percpu__r##id));  \
+        percpu__load_from(&percpu__r##id, percpu__remote_checked(PERCPU__ADDRESS(p), cpu),         \
+                          sizeof(percpu__r##id));                                                  \
         percpu__r##id;                                                                             \
     })
 
@@ -559,7 +568,8 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__CHECK_REMOTE(*(p));                                                                \
         PERCPU__VALUE_TYPE(*(p)) percpu__rw = (value);                                             \
-        percpu__store_to(percpu__remote_checked(p, cpu), &percpu__rw, sizeof(percpu__rw));         \
+        percpu__store_to(percpu__remote_checked(PERCPU__ADDRESS(p), cpu), &percpu__rw,             \
+                         sizeof(percpu__rw));                                                      \
     })
 
 #define PERCPU__SUM(p)                                                                             \

@@ -47,6 +47,7 @@ PERCPU__UPDATE_PROTOTYPES(64)
  */
 #ifdef PERCPU_RESTART
 #define PERCPU__RESTARTS true
+#define PERCPU__RESTART_OUT "=&r"
 #define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
 #define PERCPU__RESTART_END                                                                        \
     "\n.Lpercpu_end%=:\n\t"                                                                        \
@@ -55,6 +56,7 @@ PERCPU__UPDATE_PROTOTYPES(64)
     ".popsection"
 #else
 #define PERCPU__RESTARTS false
+#define PERCPU__RESTART_OUT "=r"
 #define PERCPU__RESTART_BEGIN ""
 #define PERCPU__RESTART_END ""
 #endif

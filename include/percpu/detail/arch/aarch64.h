@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * aarch64: the per-CPU register is TPIDR_EL1, or with PERCPU_ARM_EL2 TPIDR_EL2.
- *
  * Arm ARM: Arm Architecture Reference Manual for A-profile, DDI 0487. It describes registers in
  * "AArch64 System Register Descriptions", by name.
  */
@@ -30,7 +29,6 @@ PERCPU__INLINE void percpu__relax(void)
 
 #ifdef PERCPU__USE_REGISTER
 /* -- The register. A CPU's own accesses to it need no barrier between them (TPIDR_EL1, EL2) ---- */
-
 #define PERCPU__A64_TPIDR "tpidr_el" PERCPU__STR(PERCPU__A64_EL)
 #define PERCPU__A64_MRS "mrs %0, " PERCPU__A64_TPIDR "\n\t"
 
@@ -77,7 +75,6 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 #define percpu__atomics_work percpu__atomics_work
 
 /* -- Accesses ---------------------------------------------------------------------------------- */
-
 /*
  * The template address, which compilers may share and move: it is the same on each CPU. At VMA 0
  * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). Elsewhere GCC itself adds
@@ -100,6 +97,8 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, bool near)
     return address;
 }
 
+#define PERCPU__A64_ONCE(access) PERCPU__RESTART_BEGIN PERCPU__A64_MRS access PERCPU__RESTART_END
+#define PERCPU__ONE_INSTRUCTION(p, size, near) PERCPU__RESTARTS /* as good as one */
 /* clang-format off */
 #define PERCPU__A64_ACCESS(bits, load, store)                                                      \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
@@ -107,10 +106,10 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, bool near)
         uintptr_t t, a = percpu__a64_address(p, near);                                             \
         uint64_t value;                                                                            \
         if (PERCPU__IS_SYMBOL(p) && near)                                                          \
-            __asm__ volatile(PERCPU__A64_MRS load ", [%0, #:lo12:%c2]" : "=&r"(t), "=r"(value)     \
+            __asm__ volatile(PERCPU__A64_ONCE(load ", [%0, #:lo12:%c2]") : "=&r"(t), "=r"(value)   \
                              : "Si"(p), "m"(*(const volatile percpu__u##bits *)a));                \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_MRS load ", [%0, %2]" : "=&r"(t), "=r"(value)             \
+            __asm__ volatile(PERCPU__A64_ONCE(load ", [%0, %2]") : "=&r"(t), "=r"(value)           \
                              : "r"(a), "m"(*(const volatile percpu__u##bits *)a));                 \
         return (uint##bits##_t)value;                                                              \
     }                                                                                              \
@@ -118,11 +117,11 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, bool near)
     {                                                                                              \
         uintptr_t t, a = percpu__a64_address(p, near);                                             \
         if (PERCPU__IS_SYMBOL(p) && near)                                                          \
-            __asm__ volatile(PERCPU__A64_MRS store ", [%0, #:lo12:%c3]"                            \
+            __asm__ volatile(PERCPU__A64_ONCE(store ", [%0, #:lo12:%c3]")                          \
                              : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
                              : "rZ"(value), "Si"(p));                                              \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_MRS store ", [%0, %3]"                                    \
+            __asm__ volatile(PERCPU__A64_ONCE(store ", [%0, %3]")                                  \
                              : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
                              : "rZ"(value), "r"(a));                                               \
     }
@@ -146,5 +145,6 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 }
 #define percpu__current percpu__current
 
+#include <percpu/detail/arch/aarch64_restart.h>
 #endif /* PERCPU__USE_REGISTER */
 #endif

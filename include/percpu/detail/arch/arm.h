@@ -10,7 +10,7 @@
 #ifndef PERCPU_DETAIL_ARCH_ARM_H
 #define PERCPU_DETAIL_ARCH_ARM_H
 
-/* -- Interrupts: IRQ, CPSR.I (ARM, B1.3.3). FIQ stays on: it counts as NMI. --------------------- */
+/* -- Interrupts: IRQ, CPSR.I (ARM, B1.3.3). FIQ stays on: it counts as NMI. -------------------- */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
@@ -30,12 +30,12 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
-/* -- 8 bytes at once. A store needs the monitor, so an LDREXD of its own (ARM, A3.4.1). --------- */
+/* -- 8 bytes at once. A store needs the monitor, so an LDREXD of its own (ARM, A3.4.1). -------- */
 
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
 {
     uint64_t value;
-    __asm__ volatile("ldrexd %Q0, %R0, %1" : "=r"(value) : "Q"(*(const volatile percpu__u64 *)address));
+    __asm__ volatile("ldrexd %Q0, %R0, %1" : "=r"(value) : "Q"(*(percpu__u64 *)address));
     return value;
 }
 
@@ -48,18 +48,21 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
     uint64_t scratch;
     __asm__ volatile("1:\t" PERCPU__ARM_STREXD("%[copy]") PERCPU__ARM_AGAIN
                      : [scratch] "=&r"(scratch), [copy] "+Q"(*(volatile percpu__u64 *)address)
-                     : [value] "r"(value) : "cc");
+                     : [value] "r"(value)
+                     : "cc");
 }
 #define percpu__load_64 percpu__load_64
 
 #ifdef PERCPU__USE_REGISTER
 
-/* -- The register (ARM, B4.1.149 and 150). Reads see writes without a barrier (B3.15.5). -------- */
+/* -- The register (ARM, B4.1.149 and 150). Reads see writes without a barrier (B3.15.5). ------- */
+
+#define PERCPU__ARM_MRC "mrc p15, 0, %0, " PERCPU__ARM_TPID
 
 PERCPU__INLINE uintptr_t percpu__reg_read(void)
 {
     uintptr_t delta;
-    __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID : "=r"(delta));
+    __asm__ volatile(PERCPU__ARM_MRC : "=r"(delta));
     return delta;
 }
 
@@ -77,7 +80,7 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 }
 #define percpu__atomics_work percpu__atomics_work
 
-/* -- Accesses: base and access in one statement ------------------------------------------------- */
+/* -- Accesses: base and access in one statement ------------------------------------------------ */
 /*
  * The address of a symbol or member in a register; unlike the base, compilers may share it and move
  * it out of loops. Their own way takes one instruction more for a member, and at VMA 0, where MOVW
@@ -87,12 +90,11 @@ PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p)
 {
     uintptr_t address = (uintptr_t)p;
 #ifndef __PIC__
-    /* Relocations have 16 bits for the offset in the variable, signed (ELF for Arm, IHI 0044). */
-    if (!PERCPU__IS_SYMBOL(p) || __builtin_object_size((const char *)p - 0x8000, 2) != 0)
-        return address;
-    if (sizeof(PERCPU__CFG_VMA) > 1) /* not "": VMA 0 */
+    /* Relocations have 16 bits, signed, for the offset in the variable (ELF for Arm, IHI 0044). */
+    const bool early = __builtin_object_size((const char *)p - 0x8000, 2) == 0;
+    if (PERCPU__IS_SYMBOL(p) && early && sizeof(PERCPU__CFG_VMA) > 1) /* not "": VMA 0 */
         __asm__("movw %0, #:lower16:%c1" : "=r"(address) : "i"(p));
-    else
+    else if (PERCPU__IS_SYMBOL(p) && early)
         __asm__("movw %0, #:lower16:%c1\n\tmovt %0, #:upper16:%c1" : "=r"(address) : "i"(p));
 #endif
     return address;
@@ -103,14 +105,11 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
     uintptr_t copy, address = percpu__arm_address(p);
     (void)near;
-    __asm__ volatile("mrc p15, 0, %0, " PERCPU__ARM_TPID "\n\tadd %0, %1, %0"
-                     : "=&r"(copy) : "r"(address));
+    __asm__ volatile(PERCPU__ARM_MRC "\n\tadd %0, %1, %0" : "=&r"(copy) : "r"(address));
     return copy;
 }
 #define percpu__current percpu__current
-
-#define PERCPU__ARM_BEGIN PERCPU__RESTART_BEGIN "1:\tmrc p15, 0, %[copy], " PERCPU__ARM_TPID "\n\t"
-
+#define PERCPU__ARM_BEGIN PERCPU__RESTART_BEGIN "1:\t" PERCPU__ARM_MRC "\n\t" /* into [copy] */
 /* clang-format off */
 /* Memory operand a stands for the object, its base register %m[a] holds the template address. */
 #define PERCPU__ARM_ACCESS(bits, load, store, again, ...)                                          \
@@ -131,8 +130,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
         (void)near, (void)scratch;                                                                 \
         __asm__ volatile(PERCPU__ARM_BEGIN store PERCPU__RESTART_END again                         \
                          : [copy] "=&r"(copy), [a] "+Q"(*(volatile percpu__u##bits *)address)      \
-                           __VA_ARGS__                                                             \
-                         : [value] "r"(value) : "cc");                                             \
+                           __VA_ARGS__ : [value] "r"(value) : "cc");                               \
     }
 #define PERCPU__ARM_WORD(bits, suffix)                                                             \
     PERCPU__ARM_ACCESS(bits, "ldr" suffix " %[value], [%m[a], %[copy]]",                           \
@@ -148,6 +146,5 @@ PERCPU__ARM_ACCESS(64, "add %[copy], %m[a], %[copy]\n\tldrexd %Q[value], %R[valu
 #define percpu__write_8 percpu__write_8
 #define PERCPU__ONE_INSTRUCTION(p, size, near) (sizeof(PERCPU__CFG_RESTART) > 1) /* a sequence */
 #include <percpu/detail/arch/arm_restart.h>
-
 #endif /* PERCPU__USE_REGISTER */
 #endif

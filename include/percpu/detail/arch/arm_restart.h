@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arm: the updates as restartable sequences. Part of arm.h. Those of 8 bytes commit by STREXD, which
- * leaves the sequence whether it stored or not; where it did not, they begin again.
+ * arm: the updates as restartable sequences. Part of arm.h. Those of 8 bytes commit by STREXD,
+ * which leaves the sequence whether or not it stored; where it did not, they begin again.
  */
 #ifndef PERCPU_DETAIL_ARCH_ARM_RESTART_H
 #define PERCPU_DETAIL_ARCH_ARM_RESTART_H
@@ -9,9 +9,9 @@
 
 /* clang-format off */
 /*
- * Load the old value into o, make the new one, n, from it by `op`, store `result`: n or v. A branch
- * to 2 stores nothing. For `value_in` see the GCC manual, "Machine Constraints", ARM: I an immediate
- * operand, L and K one after negation and inversion, which assemblers do.
+ * Load the old value into o, make the new one, n, from it by `op`, store `result`: n or v. Going to
+ * 2 stores nothing. `value_in` (GCC manual, "Machine Constraints", ARM): I an immediate operand, L
+ * and K one after negation and inversion, which assemblers do.
  */
 #define PERCPU__ARM_WORDS(bits, suffix, name, op, result, value_in)                                \
     PERCPU__INLINE uint32_t percpu__arm_##name##_##bits(volatile void *p, uint32_t expected,       \
@@ -19,8 +19,8 @@
     {                                                                                              \
         uintptr_t copy, address = percpu__arm_address(p);                                          \
         uint32_t o;                                                                                \
-        __asm__ volatile(PERCPU__ARM_BEGIN "ldr" suffix " %[o], [%m[a], %[copy]]\n\t" op            \
-                         "str" suffix " " result ", [%m[a], %[copy]]" PERCPU__RESTART_END "\n2:"    \
+        __asm__ volatile(PERCPU__ARM_BEGIN "ldr" suffix " %[o], [%m[a], %[copy]]\n\t" op           \
+                         "str" suffix " " result ", [%m[a], %[copy]]" PERCPU__RESTART_END "\n2:"   \
                          : [copy] "=&r"(copy), [o] "=&r"(o), [n] "=&r"(*now),                      \
                            [a] "+Q"(*(volatile percpu__u##bits *)address)                          \
                          : [v] value_in(value), [e] "rI"(expected) : "cc");            \
@@ -28,7 +28,7 @@
     }
 
 /*
- * STREXD's answer goes to `failed`. The rest are operands: outputs, the colon, inputs. Where `failed`
+ * STREXD's answer goes to `failed`. The rest are operands: outputs, the colon, inputs. If `failed`
  * is a part of o, to save a register, `after` mends it.
  */
 #define PERCPU__ARM_DOUBLEWORD(...) PERCPU__ARM_DOUBLEWORD_(__VA_ARGS__)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loongarch64: the per-CPU register is $r21, "reserved (non-allocatable)" in the psABI, so that
- * compilers neither use nor save it, and have no option for it. Indexed loads and stores add it to
- * any template address: an access is one instruction, which neither an interrupt nor a migration can
- * split, after one or more that form the address and do not know of CPUs.
+ * loongarch64: the per-CPU register is $r21, which compilers neither use nor save and so have no
+ * option for: "reserved (non-allocatable)" (Procedure Call Standard for the LoongArch Architecture,
+ * 20231219, "General-purpose register convention"; LLVM, LoongArchRegisterInfo::getReservedRegs).
+ * Indexed loads and stores add it to any template address: an access is one instruction, which
+ * neither an interrupt nor a migration can split, after those that form the address, which is the
+ * same on all CPUs.
  *
- * LA: LoongArch Reference Manual, volume 1. psABI: Procedure Call Standard for the LoongArch
- * Architecture, "Base ABI Variants", table of general-purpose registers; ELF for the LoongArch
- * Architecture, "Relocation types".
+ * LA: LoongArch Reference Manual, volume 1.
  */
 #ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_H
 #define PERCPU_DETAIL_ARCH_LOONGARCH64_H
 
-/* -- Interrupts: CRMD.IE, CSR 0, bit 2 (LA 7.4.1); csrxchg swaps masked bits (LA 4.2.1.3) ------- */
+/* -- Interrupts: CSR 0 is CRMD, bit 2 IE (LA 7.4.1). csrxchg swaps the bits of a mask ----- */
 
 PERCPU__INLINE uintptr_t percpu__loong_ie(uintptr_t value)
 {
@@ -44,13 +44,13 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
     __asm__ volatile("move $r21, %0" : : "r"(delta) : "memory");
 }
 
-/* -- Template addresses -------------------------------------------------------------------------- */
+/* -- Template addresses ------------------------------------------------------------------ */
 
 /*
  * A template at VMA 0 can be further than the 2 GiB around the PC that pcalau12i reaches, and no
- * linker checks that relocation. There variables have the model "extreme" (config.h): addresses that
- * the compiler makes reach everywhere, in five instructions, and those of symbols are made here:
- * absolute ones of 31 bits, or the 11 of a near variable in an instruction's own displacement.
+ * linker checks that relocation. There variables have the model "extreme" (config.h): addresses
+ * that the compiler makes reach everywhere, in five instructions, and those of symbols are made
+ * here: absolute ones of 31 bits, or the 11 of a near variable in an instruction's displacement.
  * Linkers truncate both silently; the linker script asserts the limits.
  */
 #define PERCPU__LOONG_ABSOLUTE(p) (sizeof(PERCPU__CFG_VMA) > 1 && PERCPU__IS_SYMBOL(p))
@@ -61,34 +61,41 @@ PERCPU__INLINE uintptr_t percpu__loong_address(const volatile void *p)
     uintptr_t address = (uintptr_t)p;
     if (PERCPU__LOONG_ABSOLUTE(p))
         __asm__("lu12i.w %0, %%abs_hi20(%1)\n\tori %0, %0, %%abs_lo12(%1)"
-                : "=r"(address) : "i"(p));
+                : "=r"(address)
+                : "i"(p));
     return address;
 }
 
+#define PERCPU__ADDRESS(p) ((const void *)percpu__loong_address(PERCPU__OPERAND(p)))
+
 /*
- * -- Accesses. `width` is bu, hu, w or d; p an operand, or a the register with its address. 32-bit
- * values are sign-extended in registers (psABI).
+ * -- Accesses. `width` is bu, hu, w or d (LA, "Common Memory Access Instructions"); p names the
+ * object, or register a holds its address.
  */
 #define PERCPU__LOONG_NEAR(op, width, r) op "." width " " r ", $r21, %%pc_lo12(%[p])"
 #define PERCPU__LOONG_FAR(op, width, r) op "x." width " " r ", %[a], $r21"
 #define PERCPU__LOONG_IS_NEAR(p) (near && PERCPU__LOONG_ABSOLUTE(p))
+#define PERCPU__LOONG_A(p)                                                                         \
+    (PERCPU__LOONG_IS_NEAR(p) ? percpu__anywhere() : percpu__loong_address(p))
 
 /* clang-format off */
 #define PERCPU__LOONG_ACCESS(bits, load, store)                                                    \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p, bool near)           \
     {                                                                                              \
-        uintptr_t v, a = PERCPU__LOONG_IS_NEAR(p) ? percpu__anywhere() : percpu__loong_address(p); \
+        uintptr_t v, a = PERCPU__LOONG_A(p);                                                       \
         if (PERCPU__LOONG_IS_NEAR(p))                                                              \
             __asm__ volatile(PERCPU__LOONG_NEAR("ld", load, "%[v]")                                \
-                             : [v] "=r"(v) : [p] "i"(p), "m"(*(const volatile percpu__u##bits *)a)); \
+                             : [v] "=r"(v)                                                         \
+                             : [p] "i"(p), "m"(*(const volatile percpu__u##bits *)a));             \
         else                                                                                       \
             __asm__ volatile(PERCPU__LOONG_FAR("ld", load, "%[v]")                                 \
-                             : [v] "=r"(v) : [a] "r"(a), "m"(*(const volatile percpu__u##bits *)a)); \
+                             : [v] "=r"(v)                                                         \
+                             : [a] "r"(a), "m"(*(const volatile percpu__u##bits *)a));             \
         return (uint##bits##_t)v;                                                                  \
     }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t v, bool near)        \
     {                                                                                              \
-        uintptr_t a = PERCPU__LOONG_IS_NEAR(p) ? percpu__anywhere() : percpu__loong_address(p);    \
+        uintptr_t a = PERCPU__LOONG_A(p);                                                          \
         if (PERCPU__LOONG_IS_NEAR(p))                                                              \
             __asm__ volatile(PERCPU__LOONG_NEAR("st", store, "%z[v]")                              \
                              : "=m"(*(volatile percpu__u##bits *)a) : [p] "i"(p), [v] "rJ"(v));    \

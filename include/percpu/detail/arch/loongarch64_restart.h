@@ -10,10 +10,10 @@
 
 /* clang-format off */
 #define PERCPU__LOONG_OP(name, bits, load, store, op, result, value_in)                            \
-    PERCPU__INLINE uintptr_t percpu__loong_##name##_##bits(volatile void *p, uintptr_t expected,   \
-                                                           intptr_t value, bool near, uintptr_t *now) \
+    PERCPU__INLINE uintptr_t percpu__loong_##name##_##bits(                                        \
+        volatile void *p, uintptr_t expected, intptr_t value, bool near, uintptr_t *now)           \
     {                                                                                              \
-        uintptr_t o, n, a = PERCPU__LOONG_IS_NEAR(p) ? percpu__anywhere() : percpu__loong_address(p); \
+        uintptr_t o, n, a = PERCPU__LOONG_A(p);                                                    \
         if (PERCPU__LOONG_IS_NEAR(p))                                                              \
             __asm__ volatile(PERCPU__LOONG_SEQUENCE(PERCPU__LOONG_NEAR, load, store, op, result)   \
                              : [o] "=&r"(o), [n] "=&r"(n), "+m"(*(volatile percpu__u##bits *)a)    \
@@ -41,7 +41,8 @@
     PERCPU__LOONG_OP(or, bits, load, store, "or %[n], %[o], %z[v]\n\t", "%[n]", "rJ")              \
     PERCPU__LOONG_OP(xor, bits, load, store, "xor %[n], %[o], %z[v]\n\t", "%[n]", "rJ")            \
     PERCPU__LOONG_OP(xchg, bits, load, store, "", "%z[v]", "rJ")                                   \
-    PERCPU__LOONG_OP(cmpxchg, bits, load, store, "bne %[o], %z[e], .Lpercpu_end%=\n\t", "%z[v]", "rJ") \
+    PERCPU__LOONG_OP(cmpxchg, bits, load, store, "bne %[o], %z[e], .Lpercpu_end%=\n\t",            \
+                     "%z[v]", "rJ")                                                                \
     PERCPU__INLINE uintptr_t percpu__loong_add_##bits(volatile void *p, uintptr_t expected,        \
                                                       intptr_t value, bool near, uintptr_t *now)   \
     {                                                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * riscv, 64 and 32 bits, supervisor mode or with PERCPU_RISCV_M_MODE machine mode. The per-CPU
- * register is gp, or with PERCPU_RISCV_TP tp: "unallocatable", so compilers do not touch them (psABI).
+ * register is gp, or with PERCPU_RISCV_TP tp: "unallocatable" to compilers (psABI).
  *
  * Unprivileged: The RISC-V Instruction Set Manual, volume I. Privileged: volume II. psABI: RISC-V
  * ABIs Specification, "Integer Register Convention", "Code models" and "Linker Relaxation".
@@ -25,7 +25,7 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t status)
                      : : "r"(status & PERCPU__RISCV_IE) : "memory");
 }
 
-/* pause; a fence that orders nothing where it is not known (Unprivileged, "Zihintpause"). */
+/* pause: a fence that orders nothing, where it is not known (Unprivileged, "Zihintpause"). */
 PERCPU__INLINE void percpu__relax(void)
 {
     __asm__ volatile(".4byte 0x0100000f" : : : "memory");
@@ -53,11 +53,12 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 /* -- Accesses: base and access in one statement ------------------------------------------------ */
 
 /*
- * TEXT(low, base, ...) accesses low(base). Near: base is the register. A symbol: [t] becomes delta plus
- * the upper part of the address; natural VMA: 2 GiB around the PC, VMA 0: absolute. Linkers check
- * the upper part, and truncate a lower part that stands alone. Relaxed, a symbol's instructions
- * would become one, relative to x0, and lose the add between them.
+ * TEXT(low, base, ...) accesses low(base). Near: base is the register. A symbol: [t] becomes delta
+ * plus the upper part of the address; natural VMA: 2 GiB around the PC, VMA 0: absolute. Linkers
+ * check that part, and truncate a lower one that stands alone. Relaxed, both would be one instruction
+ * relative to x0, without the add between them.
  */
+#define PERCPU__AT(p) PERCPU__OPAQUE(p)
 #define PERCPU__RISCV_HIGH                                                                         \
     PERCPU__BY_VMA("lui %[t], %%hi(%[p])\n\t", "1:\tauipc %[t], %%pcrel_hi(%[p])\n\t")
 #define PERCPU__RISCV_LOW PERCPU__BY_VMA("%%lo(%[p])", "%%pcrel_lo(1b)")
@@ -68,7 +69,8 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 #define PERCPU__RISCV_LIST(...) __VA_ARGS__
 #define PERCPU__RISCV_DO(outputs, inputs, NEAR, FAR, TEXT, ...)                                    \
     if (PERCPU__IS_SYMBOL(p) && near)                                                              \
-        __asm__ volatile(PERCPU__RISCV_NORELAX(NEAR(TEXT("%%lo(%[p])", PERCPU__RISCV_BASE, __VA_ARGS__))) \
+        __asm__ volatile(PERCPU__RISCV_NORELAX(                                                    \
+                             NEAR(TEXT("%%lo(%[p])", PERCPU__RISCV_BASE, __VA_ARGS__)))            \
                          : PERCPU__RISCV_LIST outputs : PERCPU__RISCV_LIST inputs, [p] "i"(p));    \
     else if (PERCPU__IS_SYMBOL(p))                                                                 \
         __asm__ volatile(PERCPU__RISCV_NORELAX(FAR(                                                \
@@ -89,7 +91,8 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
     {                                                                                              \
         uintptr_t a = PERCPU__RISCV_OBJECT(p);                                                     \
         uint##bits##_t value;                                                                      \
-        PERCPU__RISCV_DO(([t] "=&r"(value)), ("m"(*(const volatile percpu__u##bits *)a)),          \
+        PERCPU__RISCV_DO(([t] PERCPU__RESTART_OUT(value)),                                         \
+                         ("m"(*(const volatile percpu__u##bits *)a)),                              \
                          PERCPU__RISCV_ONE, PERCPU__RISCV_SEQUENCE, PERCPU__RISCV_LOAD, load);     \
         return value;                                                                              \
     }                                                                                              \
@@ -108,8 +111,7 @@ PERCPU__RISCV_ACCESS(64, "ld", "sd")
 #else
 #define PERCPU__RISCV_LOAD_WORD "lw"
 PERCPU__ACCESS_64_BY_MASKING()
-#endif
-/* clang-format on */
+#endif /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__write_8 percpu__write_8
 #define PERCPU__REMOTE_MAX (__riscv_xlen / 8)
@@ -143,8 +145,6 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
     return delta;
 }
 #define percpu__delta_of percpu__delta_of
-
 #include <percpu/detail/arch/riscv_restart.h>
-
 #endif /* PERCPU__USE_REGISTER */
 #endif

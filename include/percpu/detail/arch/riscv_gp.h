@@ -6,11 +6,14 @@
 
 /*
  * Linkers make the compiler's accesses relative to gp when __global_pointer$ is defined (psABI,
- * "Global-pointer Relaxation"). Defined here, weak, it is not: LLD makes none of its own, GNU ld wants
- * a strong one. A linker script's own assignment prevails; ld/ refuses that, or percpu_init_reg().
+ * "Global-pointer Relaxation"). Defined here, weak, it is not: LLD then makes none of its own, and
+ * GNU ld wants a strong one. A linker script's own assignment prevails: ld/ refuses that, and with
+ * other scripts percpu_init_reg().
  */
+#ifdef PERCPU__DEFINE_CONFIG /* src/common.c */
 __asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
         ".weak percpu_riscv_base_gp\n\t.set percpu_riscv_base_gp, 1");
+#endif
 extern const char percpu__global_pointer[] __asm__("__global_pointer$");
 
 PERCPU__INLINE int percpu__reg_check(void)

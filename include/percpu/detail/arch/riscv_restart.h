@@ -16,19 +16,24 @@
         uintptr_t t, o, n, a = PERCPU__RISCV_OBJECT(p);                                            \
         PERCPU__RISCV_DO(([t] "=&r"(t), [o] "=&r"(o), [n] "=&r"(n),                                \
                           "+m"(*(volatile percpu__u##bits *)a)),                                   \
-                         ([v] constraint(value), [e] "r"(expected)),                               \
+                         ([v] constraint(value), [e] "rJ"(expected)),                              \
                          PERCPU__RISCV_SEQUENCE, PERCPU__RISCV_SEQUENCE,                           \
                          PERCPU__RISCV_UPDATE, load, store, op, result);                           \
         *now = n;                                                                                  \
         return o;                                                                                  \
     }
 
-#define PERCPU__RISCV_VOID(name, bits)                                                             \
+#define PERCPU__RISCV_VOID(name, bits, loaded)                                                     \
     PERCPU__INLINE void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
     {                                                                                              \
         uintptr_t now;                                                                             \
-        (void)percpu__riscv_##name##_##bits(p, 0, (int##bits##_t)value, near, &now);               \
+        intptr_t wide = PERCPU__RISCV_WIDE(bits, loaded, value);                                   \
+        (void)percpu__riscv_##name##_##bits(p, 0, wide, near, &now);                               \
     }
+
+/* An operand in a register: constants for an immediate, others as they are. */
+#define PERCPU__RISCV_WIDE(bits, loaded, value)                                                    \
+    (__builtin_constant_p(value) ? (intptr_t)(int##bits##_t)(value) : (intptr_t)(loaded)(value))
 
 /* `loaded` is what `load` makes of the type: what cmpxchg compares with. */
 #define PERCPU__RISCV_UPDATES(bits, load, store, loaded)                                           \
@@ -37,37 +42,41 @@
     PERCPU__RISCV_OP(or, bits, load, store, "or %[n], %[o], %[v]\n\t", "%[n]", "rI")               \
     PERCPU__RISCV_OP(xor, bits, load, store, "xor %[n], %[o], %[v]\n\t", "%[n]", "rI")             \
     PERCPU__RISCV_OP(xchg, bits, load, store, "", "%z[v]", "rJ")                                   \
-    PERCPU__RISCV_OP(cmpxchg, bits, load, store, "bne %[o], %[e], .Lpercpu_end%=\n\t", "%z[v]",    \
+    PERCPU__RISCV_OP(cmpxchg, bits, load, store, "bne %[o], %z[e], .Lpercpu_end%=\n\t", "%z[v]",   \
                      "rJ")                                                                         \
-    PERCPU__RISCV_VOID(add, bits)                                                                  \
-    PERCPU__RISCV_VOID(and, bits)                                                                  \
-    PERCPU__RISCV_VOID(or, bits)                                                                   \
-    PERCPU__RISCV_VOID(xor, bits)                                                                  \
+    PERCPU__RISCV_VOID(add, bits, loaded)                                                          \
+    PERCPU__RISCV_VOID(and, bits, loaded)                                                          \
+    PERCPU__RISCV_VOID(or, bits, loaded)                                                           \
+    PERCPU__RISCV_VOID(xor, bits, loaded)                                                          \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near)       \
     {                                                                                              \
         uintptr_t now;                                                                             \
-        (void)percpu__riscv_add_##bits(p, 0, (int##bits##_t)value, near, &now);                    \
+        intptr_t wide = PERCPU__RISCV_WIDE(bits, loaded, value);                                   \
+        (void)percpu__riscv_add_##bits(p, 0, wide, near, &now);                                    \
         return (uint##bits##_t)now;                                                                \
     }                                                                                              \
     PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p,                       \
                                                            uint##bits##_t value, bool near)        \
     {                                                                                              \
         uintptr_t now;                                                                             \
-        return (uint##bits##_t)percpu__riscv_add_##bits(p, 0, (int##bits##_t)value, near, &now);   \
+        intptr_t wide = PERCPU__RISCV_WIDE(bits, loaded, value);                                   \
+        return (uint##bits##_t)percpu__riscv_add_##bits(p, 0, wide, near, &now);                   \
     }                                                                                              \
     PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
                                                       bool near)                                   \
     {                                                                                              \
         uintptr_t now;                                                                             \
-        return (uint##bits##_t)percpu__riscv_xchg_##bits(p, 0, (int##bits##_t)value, near, &now);  \
+        intptr_t wide = PERCPU__RISCV_WIDE(bits, loaded, value);                                   \
+        return (uint##bits##_t)percpu__riscv_xchg_##bits(p, 0, wide, near, &now);                  \
     }                                                                                              \
     PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
     {                                                                                              \
         uintptr_t now;                                                                             \
-        return (uint##bits##_t)percpu__riscv_cmpxchg_##bits(p, (uintptr_t)(loaded)expected,        \
-                                                            (int##bits##_t)value, near, &now);     \
+        intptr_t wide = PERCPU__RISCV_WIDE(bits, loaded, value);                                   \
+        return (uint##bits##_t)percpu__riscv_cmpxchg_##bits(p, (uintptr_t)(loaded)expected, wide,  \
+                                                            near, &now);                           \
     }
 PERCPU__RISCV_UPDATES(8, "lbu", "sb", uint8_t)
 PERCPU__RISCV_UPDATES(16, "lhu", "sh", uint16_t)

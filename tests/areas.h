@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of the library share: areas to run in, memory to make them of, and the reports of
+ * percpu_panic().
+ *
+ * A body that with_areas() runs may expect its variables to have their initial values, once: on
+ * single nothing brings them back, so no two tests use the same variable.
+ */
+#ifndef TESTS_AREAS_H
+#define TESTS_AREAS_H
+
+#include "harness.h"
+
+#include <percpu/percpu.h>
+
+#if HARNESS_BARE
+#include "machine.h"
+#else
+#include <stdlib.h>
+#include <string.h>
+#endif
+
+#define TEST_MAX_CPUS 64
+
+/* A whole word, for what is also accessed from other CPUs: 8 bytes remotely is not for riscv32. */
+typedef unsigned long word;
+#if UINTPTR_MAX > 0xffffffff || !defined(__riscv)
+#define REMOTE_8_BYTES 1
+#else
+#define REMOTE_8_BYTES 0
+#endif
+
+/*
+ * Initialise, let `bound` CPUs call percpu_init_reg(), run the body on CPU 0, undo everything; once
+ * in place, once in the caller's memory, once on single. In place a host has as many areas as CPUs,
+ * which may be fewer than the harness has: then the CPUs from `bound` on take no part.
+ */
+void with_areas(void (*body)(size_t bound));
+
+/* In a body: run fn on the bound CPUs. */
+void on_bound(void (*fn)(size_t cpu, void *data), void *data);
+
+/* The calling CPU becomes CPU `cpu` for the library, and none. For on_cpu() and on_cpus(). */
+void bind(size_t cpu, void *unused);
+void unbind(size_t cpu, void *unused);
+
+/*
+ * Memory for `count` areas, full of garbage; every call takes the same bytes, `slot` areas from the
+ * arena's start. At most 2 * TEST_MAX_CPUS areas in all.
+ */
+void *area_memory(size_t slot, size_t count);
+
+/* percpu_init() for test_cpus() areas in area_memory(0, test_cpus()); checks that it succeeds. */
+bool init_here(void);
+
+/* One area's size with padding. */
+size_t stride(void);
+
+/*
+ * Between the two calls percpu_panic() counts and returns; otherwise it ends the program.
+ * panics_end() answers how often it was called, and each message must have contained `part`.
+ */
+void panics_begin(void);
+unsigned panics_end(const char *part);
+
+/* How often PERCPU_DEBUG builds report something, other builds never. */
+#ifdef PERCPU_DEBUG
+#define IN_DEBUG(count) (count)
+#else
+#define IN_DEBUG(count) 0
+#endif
+
+/* Guards that the calling CPU holds, as the hooks of PERCPU_PREEMPT count them; else 0. */
+int guards_held(void);
+#ifdef PERCPU_PREEMPT
+unsigned hook_calls(void); /* on the calling CPU */
+#define WITH_HOOKS(count) (count)
+#else
+#define WITH_HOOKS(count) 0
+#endif
+
+bool string_contains(const char *s, const char *part);
+
+#endif

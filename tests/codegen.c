@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* One function per operation, for codegen.py to count its instructions. Values are a word wide. */
+#include <percpu/percpu.h>
+
+typedef uintptr_t word;
+
+struct stats {
+    uint32_t id;
+    word rx;
+};
+
+PERCPU_DEFINE(word, var) = 1;
+PERCPU_DEFINE(struct stats, stats) = {1, 2};
+PERCPU_DECLARE_NEAR(word, near);
+PERCPU_DEFINE_NEAR(word, near) = 3;
+
+#define FUNCTION(type, name, parameters, body)                                                     \
+    type name parameters;                                                                          \
+    type name parameters                                                                           \
+    {                                                                                              \
+        body;                                                                                      \
+    }
+
+FUNCTION(word, f_read, (void), return percpu_read(var))
+FUNCTION(word, f_read_raw, (void), return percpu_read_raw(var))
+FUNCTION(word, f_read_member, (void), return percpu_read_raw(stats.rx))
+FUNCTION(void, f_write, (word x), percpu_write(var, x))
+FUNCTION(void, f_write_raw, (word x), percpu_write_raw(var, x))
+FUNCTION(void, f_write_constant, (void), percpu_write_raw(var, 5))
+FUNCTION(word *, f_current_ptr, (void), return percpu_current_ptr(var))
+FUNCTION(word *, f_remote_ptr_raw, (size_t cpu), return percpu_remote_ptr_raw(var, cpu))
+FUNCTION(void, f_add, (void), percpu_add(var, 1))
+FUNCTION(word, f_add_return, (void), return percpu_add_return(var, 1))
+FUNCTION(word, f_near_read, (void), return percpu_read_raw(near))
+FUNCTION(void, f_near_write, (word x), percpu_write_raw(near, x))
+FUNCTION(void, f_near_add, (void), percpu_add(near, 1))
+FUNCTION(word, f_read_at, (const word PERCPU *p), return percpu_read_raw_at(p))

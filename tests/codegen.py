@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Count the instructions of each operation in the disassembly, and compare with the limits. TAP.
+
+usage: codegen.py [TARGET...]          default: x86_64
+
+Each function of codegen.c is compiled with -O2, bare ones are linked with ld/percpu.ld or
+ld/percpu-vma0.ld. The return is not counted, address formation is. A line per compiler and variant
+shows the counts, "!" marks those above the limit. A compiler that is not installed is a failure: a
+check that does not run is not passed.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+BARE = ('-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables '
+        '-DPERCPU_PLATFORM_BARE')
+A64 = '-mgeneral-regs-only -mstrict-align -mno-outline-atomics'
+A64_ZERO = {'read': 3, 'read_raw': 3, 'read_member': 3, 'write': 3, 'write_raw': 3,
+            'write_constant': 4, 'current_ptr': 3, 'near_read': 2, 'near_write': 2}
+A64_RESTART = {'add': 6, 'add_return': 6, 'near_add': 6}
+A64_ZERO_RESTART = {**A64_ZERO, 'add': 5, 'add_return': 5, 'near_add': 4}
+RISCV = '-mcmodel=medany'
+RV64 = '-march=rv64ima_zicsr_zifencei -mabi=lp64'
+RV32 = '-march=rv32ima_zicsr_zifencei -mabi=ilp32'
+RISCV_NEAR = {'near_read': 1, 'near_write': 1}
+RISCV_RESTART = {'read_at': 3, 'add': 5, 'add_return': 5, 'near_add': 5}
+LA64_ZERO = {'read_member': 3, 'near_read': 1, 'near_write': 1}
+LA64_RESTART = {'add': 5, 'add_return': 5, 'near_add': 5}
+ARM = '-march=armv7-a -mfloat-abi=soft -mno-unaligned-access'
+X86 = '-mno-red-zone -mgeneral-regs-only -fcf-protection=none'
+
+# A limit per function, lower ones for a variant behind its address; "must": what each of its accesses looks like. The linker's script gets
+# LOAD, the address to link at; None: the object file is disassembled as it is.
+TARGETS = {
+    'x86_64': {
+        'compilers': {'gcc': 'gcc', 'clang-19': 'clang-19 --target=x86_64-linux-gnu'},
+        'linkers': {'bfd': 'ld.bfd', 'lld': 'ld.lld-19'},
+        'objdump': 'objdump -d --no-show-raw-insn',
+        'return': r'ret',
+        'nothing': r'nop|xchg\s+%ax,%ax|data16|cs nop|endbr64|int3|^\.',
+        'must': r'%gs:',
+        'variants': {
+            'natural VMA': (f'{BARE} {X86}', '0x100000'),
+            'VMA 0': (f'{BARE} {X86} -DPERCPU_ZERO_VMA', '0x100000'),
+            'natural VMA, high half': (f'{BARE} {X86} -mcmodel=kernel', '0xffffffff80100000'),
+            'VMA 0, high half': (f'{BARE} {X86} -mcmodel=kernel -DPERCPU_ZERO_VMA',
+                                 '0xffffffff80100000'),
+            'thread, PIE': ('-fPIE -fcf-protection=none -DPERCPU_PLATFORM_THREAD', None),
+            'thread, no PIE': ('-fno-pie -fcf-protection=none -DPERCPU_PLATFORM_THREAD', None),
+        },
+        'limits': {
+            'read': 1, 'read_raw': 1, 'read_member': 1, 'read_at': 1,
+            'write': 1, 'write_raw': 1, 'write_constant': 1,
+            'current_ptr': 2, 'remote_ptr_raw': 3,
+            'add': 1, 'add_return': 3,
+            'near_read': 1, 'near_write': 1, 'near_add': 1,
+        },
+        'no access': ('remote_ptr_raw',),
+    },
+    'aarch64': {
+        'compilers': {'gcc': 'aarch64-linux-gnu-gcc', 'clang-19': 'clang-19 --target=aarch64-none-elf'},
+        'linkers': {'bfd': 'aarch64-linux-gnu-ld', 'lld': 'ld.lld-19'},
+        'objdump': 'aarch64-linux-gnu-objdump -d --no-show-raw-insn',
+        'return': r'ret',
+        'nothing': r'nop|udf|\.',
+        'must': r'tpidr_el[12]',
+        'variants': {
+            'natural VMA': (f'{BARE} {A64}', '0x40200000'),
+            'VMA 0': (f'{BARE} {A64} -DPERCPU_ZERO_VMA', '0x40200000', A64_ZERO),
+            'natural VMA, high half': (f'{BARE} {A64}', '0xffffffff80200000'),
+            'VMA 0, high half': (f'{BARE} {A64} -DPERCPU_ZERO_VMA', '0xffffffff80200000', A64_ZERO),
+            'natural VMA, restart': (f'{BARE} {A64} -DPERCPU_RESTART', '0x40200000', A64_RESTART),
+            'VMA 0, restart': (f'{BARE} {A64} -DPERCPU_ZERO_VMA -DPERCPU_RESTART', '0x40200000',
+                               A64_ZERO_RESTART),
+            'natural VMA, EL2': (f'{BARE} {A64} -DPERCPU_ARM_EL2', '0x40200000'),
+        },
+        'limits': {
+            'read': 4, 'read_raw': 4, 'read_member': 4, 'read_at': 2,
+            'write': 4, 'write_raw': 4, 'write_constant': 5,
+            'current_ptr': 4, 'remote_ptr_raw': 6, 'near_read': 4, 'near_write': 4,
+        },
+        'no access': ('remote_ptr_raw',),
+    },
+    'riscv64': {
+        'compilers': {'gcc': f'riscv64-linux-gnu-gcc {RV64}',
+                      'clang-19': f'clang-19 --target=riscv64-none-elf {RV64}'},
+        'linkers': {'bfd': 'riscv64-linux-gnu-ld -m elf64lriscv', 'lld': 'ld.lld-19'},
+        'objdump': 'riscv64-linux-gnu-objdump -d --no-show-raw-insn',
+        'return': r'ret',
+        'nothing': r'nop|unimp|\.',
+        'must': r'\bgp\b',
+        'variants': {
+            'natural VMA': (f'{BARE} {RISCV}', '0x80200000'),
+            'natural VMA, restart': (f'{BARE} {RISCV} -DPERCPU_RESTART', '0x80200000',
+                                     RISCV_RESTART),
+            'VMA 0, high half': (f'{BARE} {RISCV} -DPERCPU_ZERO_VMA',
+                                 '0xffffffff80200000', RISCV_NEAR),
+            'VMA 0, high half, restart': (
+                f'{BARE} {RISCV} -DPERCPU_ZERO_VMA -DPERCPU_RESTART',
+                '0xffffffff80200000', {**RISCV_NEAR, **RISCV_RESTART, 'near_add': 3}),
+        },
+        'limits': {
+            'read': 3, 'read_raw': 3, 'read_member': 3, 'read_at': 2,
+            'write': 3, 'write_raw': 3, 'write_constant': 4,
+            'current_ptr': 3, 'remote_ptr_raw': 7, 'near_read': 3, 'near_write': 3,
+        },
+        'no access': ('remote_ptr_raw',),
+    },
+    'loongarch64': {
+        'compilers': {'clang-19': 'clang-19 --target=loongarch64-none-gnusf -msoft-float'},
+        'linkers': {'lld': 'ld.lld-19'},
+        'objdump': 'llvm-objdump-19 -d --no-show-raw-insn',
+        'return': r'ret',
+        'nothing': r'nop',
+        'must': r'\$r21',
+        'variants': {
+            'natural VMA': (BARE, '0x200000'),
+            'VMA 0': (f'{BARE} -DPERCPU_ZERO_VMA', '0x200000', LA64_ZERO),
+            'natural VMA, high half': (BARE, '0x9000000000200000'),
+            'VMA 0, high half': (f'{BARE} -DPERCPU_ZERO_VMA', '0x9000000000200000', LA64_ZERO),
+            'natural VMA, restart': (f'{BARE} -DPERCPU_RESTART', '0x200000', LA64_RESTART),
+            'VMA 0, high half, restart': (f'{BARE} -DPERCPU_ZERO_VMA -DPERCPU_RESTART',
+                                          '0x9000000000200000',
+                                          {**LA64_ZERO, **LA64_RESTART, 'near_add': 3}),
+        },
+        'limits': {
+            'read': 3, 'read_raw': 3, 'read_member': 4, 'read_at': 1,
+            'write': 3, 'write_raw': 3, 'write_constant': 4,
+            'current_ptr': 3, 'remote_ptr_raw': 7, 'near_read': 3, 'near_write': 3,
+        },
+        'no access': ('remote_ptr_raw',),
+    },
+}
+
+# A32, and T32 the same again.
+ARM_ZERO = {name: 3 for name in ('read', 'read_raw', 'read_member', 'write', 'write_raw',
+                                 'current_ptr', 'near_read', 'near_write')}
+ARM_ZERO['write_constant'] = 4
+ARM_RESTART = {'add': 6, 'add_return': 6, 'near_add': 6}
+ARM_ZERO_RESTART = {**ARM_ZERO, 'add': 5, 'add_return': 5, 'near_add': 5}
+TARGETS['arm'] = {
+    'compilers': {'gcc': f'arm-none-eabi-gcc {ARM}',
+                  'clang-19': f'clang-19 --target=armv7a-none-eabi {ARM}'},
+    'linkers': {'bfd': 'arm-none-eabi-ld', 'lld': 'ld.lld-19'},
+    'objdump': 'arm-none-eabi-objdump -d --no-show-raw-insn',
+    'return': r'bx lr',
+    'nothing': r'nop|bmi\.n|\.',
+    'must': r'mrc 15, 0, r\d+, cr13, cr0, \{3\}',
+    'variants': {f'{name}{mode}': (f'{BARE} {mode_flag} {flags}', '0x40200000', *lower)
+                 for mode, mode_flag in (('', '-marm'), (', T32', '-mthumb'))
+                 for name, flags, *lower in (
+                     ('natural VMA', ''),
+                     ('natural VMA, restart', '-DPERCPU_RESTART', ARM_RESTART),
+                     ('VMA 0', '-DPERCPU_ZERO_VMA', ARM_ZERO),
+                     ('VMA 0, restart', '-DPERCPU_ZERO_VMA -DPERCPU_RESTART', ARM_ZERO_RESTART))},
+    'limits': {
+        'read': 4, 'read_raw': 4, 'read_member': 4, 'read_at': 2,
+        'write': 4, 'write_raw': 4, 'write_constant': 5,
+        'current_ptr': 4, 'remote_ptr_raw': 6, 'near_read': 4, 'near_write': 4,
+    },
+    'no access': ('remote_ptr_raw',),
+}
+
+# The same instructions, half as wide.
+TARGETS['riscv32'] = {
+    **TARGETS['riscv64'],
+    'compilers': {'gcc': f'riscv64-linux-gnu-gcc {RV32}',
+                  'clang-19': f'clang-19 --target=riscv32-none-elf {RV32}'},
+    'linkers': {'bfd': 'riscv64-linux-gnu-ld -m elf32lriscv', 'lld': 'ld.lld-19'},
+    'variants': {name.replace(', high half', ''):
+                 (flags, '0x80000000', *lower)
+                 for name, (flags, _, *lower) in TARGETS['riscv64']['variants'].items()},
+}
+
+SCRIPT = '''
+SECTIONS
+{
+    . = LOAD;
+    .text : { *(.text .text.*) }
+    .rodata : { *(.rodata .rodata.*) }
+    .data : { *(.data .data.*) }
+    PERCPU_CPU_NUM = 4;
+    PERCPU_LMA_OFFSET = 0;
+    INCLUDE FRAGMENT
+    .bss : { *(.bss .bss.*) }
+    /DISCARD/ : { *(.eh_frame .note.* .comment) }
+}
+'''
+
+
+class Failure(Exception):
+    pass
+
+
+def run(command):
+    if shutil.which(command[0]) is None:
+        raise Failure(f'{command[0]} is not installed')
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise Failure(f'{" ".join(map(str, command))}\n{done.stdout}')
+    return done.stdout
+
+
+def functions(target, text):
+    """Name to instructions, without padding after the return."""
+    found, name = {}, None
+    for line in text.splitlines():
+        label = re.match(r'[0-9a-f]+ <(\w+)>:', line)
+        if label:
+            name = label[1]
+            found[name] = []
+            continue
+        code = re.match(r'\s*[0-9a-f]+:\s+(\S.*)', line)
+        if code and name and not re.match(target['nothing'], code[1]):
+            found[name].append(re.sub(r'\s+', ' ', code[1].strip()))
+    return found
+
+
+def build(target, compiler, linker, flags, load, work):
+    obj = work / 'codegen.o'
+    run(compiler.split() + ['-std=gnu17', '-O2', '-Wall', '-Wextra', '-Werror', f'-I{ROOT}/include']
+        + flags.split() + ['-c', '-o', str(obj), str(HERE / 'codegen.c')])
+    if load is None:
+        return obj
+    fragment = 'percpu-vma0.ld' if 'PERCPU_ZERO_VMA' in flags else 'percpu.ld'
+    script, image = work / 'codegen.lds', work / 'codegen.elf'
+    script.write_text(SCRIPT.replace('LOAD', load).replace('FRAGMENT', fragment))
+    # What the library defines, at addresses like its own.
+    stubs = work / 'stubs.o'
+    names = run(['nm', '-u', str(obj)]).split()
+    (work / 'stubs.S').write_text(
+        '.bss\n' + ''.join(f'.globl {n}\n.hidden {n}\n{n}: .skip 8\n' for n in names
+                           if n != 'U' and not n.startswith('_percpu_')))
+    run(compiler.split() + ['-c', '-o', str(stubs), str(work / 'stubs.S')])
+    run(linker.split() + ['-nostdlib', '-static', '-e', 'f_read', f'-L{ROOT}/ld', '-T', str(script),
+                          '-o', str(image), str(obj), str(stubs)])
+    return image
+
+
+def check(target, limits, code):
+    """The counts as text, and what is wrong."""
+    shown, wrong = [], []
+    for name, limit in limits.items():
+        body = code.get('f_' + name)
+        if not body:
+            wrong.append(f'{name}: no such function in the disassembly')
+            continue
+        returns = [i for i in body if re.match(target['return'], i)]
+        count = len(body) - len(returns)
+        shown.append(f'{name} {count}{"!" if count > limit else ""}')
+        if len(returns) != 1 or not re.match(target['return'], body[-1]):
+            wrong.append(f'{name}: does not end in one return:\n    ' + '\n    '.join(body))
+        elif count > limit:
+            wrong.append(f'{name}: {count} instructions, at most {limit} wanted:\n    '
+                         + '\n    '.join(body))
+        elif name not in target['no access'] and not any(re.search(target['must'], i)
+                                                         for i in body):
+            wrong.append(f'{name}: no access to the current CPU:\n    ' + '\n    '.join(body))
+    return ', '.join(shown), wrong
+
+
+def main():
+    n = failed = 0
+    for name in sys.argv[1:] or ['x86_64']:
+        target = TARGETS[name]
+        for cc_name, compiler in target['compilers'].items():
+            for variant, (flags, load, *lower) in target['variants'].items():
+                limits = {**target['limits'], **(lower[0] if lower else {})}
+                for ld_name, linker in target['linkers'].items() if load else [('', '')]:
+                    n += 1
+                    title = f'{name}, {cc_name}{", " if ld_name else ""}{ld_name}, {variant}'
+                    with tempfile.TemporaryDirectory() as work:
+                        try:
+                            image = build(target, compiler, linker, flags, load, Path(work))
+                            text = run(target['objdump'].split() + [str(image)])
+                            shown, wrong = check(target, limits, functions(target, text))
+                        except Failure as failure:
+                            shown, wrong = '', [str(failure)]
+                    print(f'{"not ok" if wrong else "ok"} {n} - {title}')
+                    if shown:
+                        print(f'# {title}: {shown}')
+                    for line in '\n'.join(wrong).splitlines():
+                        print(f'# {line}')
+                    failed += bool(wrong)
+    print(f'1..{n}')
+    print(f'# end: {n - failed} passed, {failed} failed')
+    sys.exit(failed != 0)
+
+
+os.environ['LC_ALL'] = 'C'
+main()

@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What must not compile, and what must. TAP.
+#
+# tests/compile/*.c and *.cpp: each must fail, and the compiler must print one of the texts after
+# "// error: "; with -DGOOD the same file must compile without a warning, so it is the mistake that
+# was refused. "// flags:" are for both, "// bad:" and "// good:" for one of them.
+#
+# everything.inc uses every macro of the interface; it and the header alone must compile as C17 and
+# C++17, without a warning, on every platform.
+#
+# Environment: CC_LIST and CXX_LIST, the compilers; those not installed are reported as skipped.
+# shellcheck disable=SC2086,SC2046,SC2013 # flags are lists of words
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+CC_LIST=${CC_LIST-gcc clang-19 clang-14}
+CXX_LIST=${CXX_LIST-g++ clang++-19 clang++-14}
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+n=0 failed=0
+result() { # ok|not, name, log
+    n=$((n + 1))
+    if [ "$1" = ok ]; then
+        echo "ok $n - $2"
+    else
+        failed=$((failed + 1))
+        echo "not ok $n - $2"
+        head -n 20 "$3" | sed 's/^/# /'
+    fi
+}
+skip() {
+    n=$((n + 1))
+    echo "ok $n - $1 # SKIP not installed"
+}
+field() { # name, file
+    sed -n "s|^// $1: *||p" "$2"
+}
+
+bad_case() { # compiler, file
+    local cc=$1 file=$2 name flags error log=$work/log
+    name="$(basename "$file"): $cc"
+    flags="-I$root/include $(field flags "$file") $warnings"
+    error=$(field error "$file")
+    if $cc $flags $(field good "$file") -DGOOD -c -o "$work/o" "$file" >"$log" 2>&1; then :; else
+        result not "$name: the good variant compiles" "$log"
+        return
+    fi
+    if $cc $flags $(field bad "$file") -c -o "$work/o" "$file" >"$log" 2>&1; then
+        echo "it compiled" >"$log"
+        result not "$name" "$log"
+    elif ! grep -Fq -- "$error" "$log"; then
+        sed -i "1i it does not say: $error" "$log"
+        result not "$name" "$log"
+    else
+        result ok "$name" "$log"
+    fi
+}
+
+good_case() { # name, compiler and flags
+    local name=$1
+    shift
+    if "$@" -c -o "$work/o" >"$work/log" 2>&1; then
+        result ok "$name" "$work/log"
+    else
+        result not "$name" "$work/log"
+    fi
+}
+
+# every macro of the interface occurs in everything.inc
+used() {
+    local missing=
+    for macro in $(grep -oE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root/include/percpu/percpu.h" |
+        sed 's/#define //' | grep -vE '__|PERCPU_PERCPU_H' | sort -u); do
+        grep -qw "$macro" "$here/compile/everything.inc" || missing="$missing $macro"
+    done
+    echo "not used:$missing" >"$work/log"
+    if [ -z "$missing" ]; then result ok "$1" "$work/log"; else result not "$1" "$work/log"; fi
+}
+
+# every test of PEERS-ROWS exists
+rows() {
+    local missing=
+    for name in $(grep '^ ' "$here/PEERS-ROWS" | grep -oE '\b[a-z0-9]+(_[a-z0-9]+)+\b' |
+        grep -vE '^t_[a-z]+$' | sort -u); do
+        grep -qrE "TEST\($name\)|NAME $name|\"$name" "$here" --include=*.c --include=*.sh ||
+            missing="$missing $name"
+    done
+    echo "no such test:$missing" >"$work/log"
+    if [ -z "$missing" ]; then result ok "$1" "$work/log"; else result not "$1" "$work/log"; fi
+}
+
+platforms=(
+    "thread|-D_GNU_SOURCE"
+    "thread, TLS word|-U__linux__"
+    "thread, debug|-DPERCPU_DEBUG"
+    "single|-DPERCPU_PLATFORM_SINGLE"
+    "bare|-ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -fno-stack-protector"
+    "bare, VMA 0, hooks|-ffreestanding -fno-pic -fno-pie -fno-stack-protector -DPERCPU_ZERO_VMA -DPERCPU_PREEMPT -DPERCPU_DEBUG"
+)
+
+compilers() { # language, list
+    local lang=$1 cc std
+    shift
+    for cc in "$@"; do
+        if ! command -v "$cc" >/dev/null; then
+            skip "$lang: $cc"
+            continue
+        fi
+        local stds="c17 gnu17" ext=c
+        if [ "$lang" = c++ ]; then stds="c++17 gnu++17" ext=cpp; fi
+        for std in $stds; do
+            for p in "${platforms[@]}"; do
+                for source in alone everything; do
+                    for opt in -O0 -O2; do
+                        [ "$source$opt" = alone-O0 ] && continue
+                        good_case "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
+                            -std="$std" $opt $warnings -I"$root/include" ${p#*|} \
+                            "$here/compile/$source.inc"
+                    done
+                done
+            done
+        done
+        for file in "$here"/compile/*."$ext"; do
+            bad_case "$cc" "$file"
+        done
+    done
+}
+
+used "everything.inc uses every macro"
+rows "every test in PEERS-ROWS exists"
+compilers c $CC_LIST
+compilers c++ $CXX_LIST
+echo "1..$n"
+echo "# end: $((n - failed)) passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// error: PERCPU_ZERO_VMA cannot self-relocate
+// flags: -DPERCPU_PLATFORM_BARE -ffreestanding -DPERCPU_ZERO_VMA
+// bad: -fpie
+// good: -fno-pie
+#include <percpu/percpu.h>
+
+typedef int empty;

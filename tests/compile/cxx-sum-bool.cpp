@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// error: percpu: no arithmetic on bool
+#include <percpu/percpu.h>
+
+static PERCPU_DEFINE(bool, flag);
+bool use();
+bool use()
+{
+#ifdef GOOD
+    return percpu_read(flag);
+#else
+    return percpu_sum(flag);
+#endif
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// error: undeclared
+#include <percpu/percpu.h>
+
+static PERCPU_DEFINE(int, counter);
+
+int use(void);
+int use(void)
+{
+#ifdef GOOD
+    return percpu_read(counter);
+#else
+    return percpu_read(counters);
+#endif
+}

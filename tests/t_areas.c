@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* areas.h, and that it does what the other tests rely on. */
+#include "areas.h"
+
+#include <stdatomic.h>
+
+#if HARNESS_BARE
+static _Alignas(4096) unsigned char arena_bytes[2 * TEST_MAX_CPUS * 20 * 1024];
+static size_t arena_size = sizeof arena_bytes;
+static unsigned char *arena(void)
+{
+    return arena_bytes;
+}
+#else
+/* A host's template is aligned to whatever the linker put it at. */
+static size_t arena_size;
+static unsigned char *arena(void)
+{
+    static unsigned char *memory;
+
+    if (memory == NULL) {
+        arena_size = 2 * TEST_MAX_CPUS * stride();
+        memory = aligned_alloc(percpu_area_layout_expected(1).align, arena_size);
+    }
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+#endif
+
+static size_t bound_cpus;
+
+/* -- percpu_panic() ----------------------------------------------------------------------- */
+
+static atomic_bool panics_wanted;
+static atomic_uint panics;
+static const char *_Atomic panic_message[16];
+
+void percpu_panic(const char *message)
+{
+    unsigned n;
+
+    if (!panics_wanted) {
+        note("CPU %zu: percpu_panic: %s", test_cpu(), message);
+#if HARNESS_BARE
+        machine_exit(1);
+#else
+        abort();
+#endif
+    }
+    n = panics++;
+    if (n < sizeof panic_message / sizeof *panic_message)
+        panic_message[n] = message;
+}
+
+void panics_begin(void)
+{
+    panics = 0;
+    panics_wanted = true;
+}
+
+unsigned panics_end(const char *part)
+{
+    panics_wanted = false;
+    for (unsigned n = 0; n < panics && n < sizeof panic_message / sizeof *panic_message; n++)
+        if (!check(string_contains(panic_message[n], part)))
+            note("it says: %s", panic_message[n]);
+    return panics;
+}
+
+bool string_contains(const char *s, const char *part)
+{
+    size_t n = strlen(part);
+
+    for (; strlen(s) >= n; s++)
+        if (memcmp(s, part, n) == 0)
+            return true;
+    return false;
+}
+
+/* -- Preemption hooks ------------------------------------------------------------------------ */
+
+#ifdef PERCPU_PREEMPT
+static atomic_int held[TEST_MAX_CPUS];
+static atomic_uint calls[TEST_MAX_CPUS];
+
+void percpu_preempt_disable(void)
+{
+    held[test_cpu()]++;
+    calls[test_cpu()]++;
+}
+
+void percpu_preempt_enable(void)
+{
+    held[test_cpu()]--;
+    calls[test_cpu()]++;
+}
+
+unsigned hook_calls(void)
+{
+    return calls[test_cpu()];
+}
+
+int guards_held(void)
+{
+    return held[test_cpu()];
+}
+#else
+int guards_held(void)
+{
+    return 0;
+}
+#endif
+
+/* -- Areas -------------------------------------------------------------------------------------- */
+
+size_t stride(void)
+{
+    return percpu_area_layout_expected(2).size - percpu_area_layout_expected(1).size;
+}
+
+void *area_memory(size_t slot, size_t count)
+{
+    unsigned char *memory = arena() + slot * stride();
+
+    if (!check((slot + count) * stride() <= arena_size))
+        return NULL;
+    return memset(memory, 0xa5, count * stride());
+}
+
+bool init_here(void)
+{
+    return check_eq(percpu_init(area_memory(0, test_cpus()), test_cpus()), test_cpus());
+}
+
+void bind(size_t cpu, void *unused)
+{
+    (void)unused;
+    check_eq(percpu_init_reg(cpu), 0);
+}
+
+void unbind(size_t cpu, void *unused)
+{
+    (void)cpu;
+    (void)unused;
+    percpu_write_reg(0);
+}
+
+struct call {
+    void (*fn)(size_t cpu, void *data);
+    void *data;
+};
+
+static void call_bound(size_t cpu, void *data)
+{
+    const struct call *call = data;
+
+    if (cpu < bound_cpus)
+        call->fn(cpu, call->data);
+}
+
+void on_bound(void (*fn)(size_t cpu, void *data), void *data)
+{
+    on_cpus(call_bound, &(struct call){fn, data});
+}
+
+static void run_body(void (*body)(size_t bound))
+{
+    bound_cpus = percpu_area_num() < test_cpus() ? percpu_area_num() : test_cpus();
+    on_bound(bind, NULL);
+    body(bound_cpus);
+    on_bound(unbind, NULL);
+    check_eq(percpu_fini(), 0);
+}
+
+void with_areas(void (*body)(size_t bound))
+{
+    if (check(percpu_init_in_place() > 0))
+        run_body(body);
+#ifndef PERCPU_PLATFORM_SINGLE
+    if (init_here())
+        run_body(body);
+#endif
+}
+
+/* -- Tests of the above --------------------------------------------------------------------------- */
+
+static unsigned bodies;
+static atomic_uint visits;
+
+static void visit(size_t cpu, void *data)
+{
+    (void)data;
+    check_eq(percpu_cpu_id(), cpu);
+    visits++;
+}
+
+static void count_bodies(size_t bound)
+{
+    bodies++;
+    check(bound >= 1 && bound <= test_cpus());
+    visits = 0;
+    on_bound(visit, NULL);
+    check_eq(visits, bound);
+#if HARNESS_BARE && !defined(PERCPU_PLATFORM_SINGLE)
+    check_eq(bound, test_cpus());
+#endif
+}
+
+TEST(with_areas_runs_the_body_in_each_kind_of_areas)
+{
+    bodies = 0;
+    with_areas(count_bodies);
+#ifdef PERCPU_PLATFORM_SINGLE
+    check_eq(bodies, 1);
+#else
+    check_eq(bodies, 2);
+#endif
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* PERCPU_DEBUG: what it reports, in which words, and that it reports nothing else. */
+#include "areas.h"
+
+#if defined(PERCPU_DEBUG) && !defined(PERCPU_PLATFORM_SINGLE)
+
+#include <stdatomic.h>
+
+#if !HARNESS_BARE
+#include <pthread.h>
+#endif
+
+static PERCPU_DEFINE(word, watched) = 3;
+static PERCPU_DEFINE(word[3], large) = {1, 2, 3};
+static atomic_uint reports;
+
+/* A register that belongs to no area, though what it leads to can be accessed. */
+static void lose_register(void)
+{
+#if HARNESS_BARE
+    percpu_write_reg((uintptr_t)area_memory(TEST_MAX_CPUS, 1));
+#else
+    percpu_write_reg(0);
+#endif
+}
+
+/* -- Before initialisation ----------------------------------------------------------------------- */
+
+TEST(peer_access_before_init)
+{
+    word PERCPU *p = percpu_addr(watched);
+
+    lose_register();
+    panics_begin();
+    (void)percpu_read(watched);
+    check_eq(panics_end("before percpu_init"), 1);
+    panics_begin();
+    (void)percpu_read_raw(watched);
+    (void)percpu_current_ptr(watched);
+    (void)percpu_cpu_id();
+    (void)percpu_read_at(p);
+    check_eq(panics_end("before percpu_init"), 4);
+    /* Thread: without a register it is the template that is accessed; leave that as it was. */
+    panics_begin();
+    percpu_write(watched, 99);
+    percpu_write_raw(watched, 3);
+    percpu_with_current(watched, q) {
+        (void)q;
+    }
+    check(panics_end("before percpu_init") >= 3);
+    /* Questions are allowed. */
+    check(percpu_area_num() > 0 && percpu_area_size() > 0);
+    check(percpu_remote_ptr(watched, 0) == NULL);
+}
+
+TEST(peer_access_after_fini)
+{
+    check(init_here());
+    check_eq(percpu_init_reg(0), 0);
+    check_eq(percpu_read(watched), 3);
+    check_eq(percpu_fini(), 0);
+    panics_begin();
+    (void)percpu_cpu_id();
+    check_eq(panics_end("before percpu_init"), 1);
+}
+
+/* -- A CPU or thread without a register -------------------------------------------------------------- */
+
+static void use_unbound(size_t cpu, void *unused)
+{
+    (void)unused;
+    if (cpu == 0)
+        return;
+    lose_register();
+    (void)percpu_read(watched);
+    (void)percpu_current_ptr(watched);
+}
+
+TEST(peer_unbound_cpu)
+{
+    check(init_here());
+    panics_begin();
+    on_cpus(use_unbound, NULL);
+    check_eq(panics_end("has not called percpu_init_reg"), 2 * (test_cpus() - 1));
+    check_eq(percpu_fini(), 0);
+}
+
+#if !HARNESS_BARE
+/* It starts with its parent's register on x86_64, and must not take its parent's area for its own. */
+static void *child_of_a_cpu(void *data)
+{
+    (void)data;
+    (void)percpu_read(watched);
+    (void)percpu_cpu_id();
+    return NULL;
+}
+
+TEST(peer_new_thread_inherits_its_parents_area)
+{
+    pthread_t thread;
+
+    check(init_here());
+    check_eq(percpu_init_reg(0), 0);
+    panics_begin();
+    if (check_eq(pthread_create(&thread, NULL, child_of_a_cpu, NULL), 0))
+        pthread_join(thread, NULL);
+    check_eq(panics_end("has not called percpu_init_reg"), 2);
+    check_eq(percpu_read(watched), 3); /* the parent still has it */
+    check_eq(percpu_fini(), 0);
+}
+#endif
+
+/* -- Guards ----------------------------------------------------------------------------------------------- */
+
+TEST(guard_that_moved)
+{
+    check(init_here());
+    check_eq(percpu_init_reg(0), 0);
+    panics_begin();
+    percpu_with_current(watched, p) {
+        check_eq(*p, 3);
+        percpu_write_reg(percpu_area_base(1)); /* as if migrated */
+    }
+    check_eq(panics_end("ended on another CPU"), 1);
+    percpu_write_reg(percpu_area_base(0));
+    panics_begin();
+    percpu_with_current(watched, p) {
+        check_eq(*p, 3);
+    }
+    check_eq(panics_end(""), 0);
+    check_eq(percpu_fini(), 0);
+}
+
+/* -- Nothing is reported without a cause -------------------------------------------------------------------- */
+
+static void fine(size_t cpu, void *unused)
+{
+    (void)unused;
+    percpu_write(watched, percpu_read(watched) + cpu);
+    percpu_with_current(large, p) {
+        percpu_with_current(watched, q) {
+            (*p)[0] += *q;
+        }
+    }
+    percpu_reset_to_init(large);
+    check_eq(percpu_sum(large[2]), 3 * percpu_area_num());
+    reports++;
+}
+
+static void all_fine(size_t bound)
+{
+    panics_begin();
+    reports = 0;
+    on_bound(fine, NULL);
+    check_eq(reports, bound);
+    check_eq(panics_end(""), 0);
+}
+
+TEST(debug_is_silent_when_all_is_well)
+{
+    with_areas(all_fine);
+}
+
+/* -- No such CPU: percpu_remote_read() and _write() report, and do not go on --------------------------------- */
+
+#if !HARNESS_BARE
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* In a child, which must die of the trap after the report: 1 read, 2 write. */
+static void die(int how)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        panics_begin();
+        signal(SIGILL, SIG_DFL);
+        signal(SIGTRAP, SIG_DFL);
+        if (how == 1)
+            (void)percpu_remote_read(watched, test_cpus());
+        else
+            percpu_remote_write(watched, SIZE_MAX, 1);
+        _exit(0);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    check(WIFSIGNALED(status));
+}
+
+TEST(peer_remote_access_out_of_range_traps)
+{
+    check(init_here());
+    die(1);
+    die(2);
+    check_eq(percpu_fini(), 0);
+}
+#endif
+
+#endif

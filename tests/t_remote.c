@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* Any CPU's data from any CPU. */
+#include "areas.h"
+
+struct stats {
+    word rx;
+    uint16_t queue[4];
+};
+
+static PERCPU_DEFINE(word, count) = 1;
+static PERCPU_DEFINE(struct stats, stats) = {.rx = 2, .queue = {1, 2, 3, 4}};
+static PERCPU_DEFINE(bool, flag) = true;
+static PERCPU_DEFINE(const char *, name);
+
+/* -- No such CPU ------------------------------------------------------------------------------ */
+
+static void out_of_range(size_t bound)
+{
+    size_t n = percpu_area_num();
+    size_t none[] = {n,
+                     n + 1,
+                     PERCPU_MAX_CPUS,
+                     (size_t)PERCPU_MAX_CPUS + 1,
+                     SIZE_MAX / 2,
+                     SIZE_MAX / 2 + 1,
+                     SIZE_MAX - 1,
+                     SIZE_MAX};
+
+    (void)bound;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        check(percpu_remote_ptr(count, none[i]) == NULL);
+        check(percpu_remote_ptr(stats.queue[3], none[i]) == NULL);
+        check(percpu_remote_ptr_at(percpu_addr(count), none[i]) == NULL);
+#ifndef PERCPU_PLATFORM_SINGLE
+        check_eq(percpu_area_base(none[i]), 0);
+#endif
+        check(percpu_init_reg(none[i]) == -PERCPU_ERANGE);
+    }
+    check(percpu_remote_ptr(count, n - 1) != NULL);
+}
+
+TEST(peer_cpu_out_of_range)
+{
+    with_areas(out_of_range);
+}
+
+TEST(remote_ptr_before_init)
+{
+#ifdef PERCPU_PLATFORM_SINGLE
+    check(percpu_remote_ptr(count, 0) == &*percpu_current_ptr(count));
+#else
+    check(percpu_remote_ptr(count, 0) == NULL);
+#endif
+}
+
+/* -- Reads and writes --------------------------------------------------------------------------- */
+
+static void check_own(size_t cpu, void *unused)
+{
+    (void)unused;
+    check_eq(percpu_read(count), 100 + cpu);
+    check_eq(percpu_read(stats.queue[2]), cpu);
+    check_eq(percpu_read(stats.queue[1]), 2);
+    check_eq(percpu_read(stats.queue[3]), 4);
+    check_eq(percpu_read(flag), cpu % 2 == 0);
+    check_eq(percpu_read(name), cpu == 0 ? "zero" : NULL);
+    percpu_write(stats.rx, 1000 + cpu);
+}
+
+static void remote(size_t bound)
+{
+    for (size_t cpu = 0; cpu < bound; cpu++) {
+        word *p = percpu_remote_ptr(count, cpu);
+
+        check_eq(*p, 1);
+        check_eq(p, percpu_area_base(cpu) + percpu_offset(count));
+        check(p == percpu_remote_ptr_raw(count, cpu));
+        check(p == percpu_remote_ptr_at(percpu_addr(count), cpu));
+        check(p == percpu_remote_ptr_raw_at(percpu_addr(count), cpu));
+        percpu_remote_write(count, cpu, 100);
+        check_eq(percpu_remote_read(count, cpu), 100);
+        *p += cpu;
+        percpu_remote_write(stats.queue[2], cpu, (uint16_t)cpu);
+        percpu_remote_write(flag, cpu, cpu % 2 == 0);
+        percpu_remote_write_at(percpu_addr(name), cpu, cpu == 0 ? "zero" : NULL);
+    }
+    on_bound(check_own, NULL);
+    for (size_t cpu = 0; cpu < bound; cpu++) {
+        check_eq(percpu_remote_read(stats.rx, cpu), 1000 + cpu);
+        check_eq(percpu_remote_read_at(&percpu_addr(stats)->rx, cpu), 1000 + cpu);
+        check_eq(percpu_remote_ptr(stats, cpu)->queue[2], cpu);
+    }
+}
+
+TEST(remote_read_and_write)
+{
+    with_areas(remote);
+}
+
+/* -- Every CPU ------------------------------------------------------------------------------------- */
+
+static void each(size_t bound)
+{
+    size_t n = 0, sum = 0;
+
+    (void)bound;
+    percpu_for_each(cpu) {
+        check_eq(cpu, n);
+        n++;
+    }
+    check_eq(n, percpu_area_num());
+    percpu_for_each(cpu) {
+        if (cpu == 1)
+            continue;
+        if (cpu == 3)
+            break;
+        sum += cpu + 1;
+    }
+    check_eq(sum, percpu_area_num() >= 3 ? 1 + 3 : 1);
+    percpu_for_each(a)
+        percpu_for_each(b)
+            n++;
+    check_eq(n, percpu_area_num() * (percpu_area_num() + 1));
+}
+
+TEST(for_each)
+{
+    with_areas(each);
+}
+
+TEST(for_each_before_init)
+{
+    size_t n = 0;
+
+    percpu_for_each(cpu)
+        n++;
+#ifdef PERCPU_PLATFORM_SINGLE
+    check_eq(n, 1);
+#else
+    check_eq(n, 0);
+#endif
+}
+
+/* -- Sums: in the variable's type, modulo 2^n ---------------------------------------------------------- */
+
+static PERCPU_DEFINE(uint8_t, s_u8);
+static PERCPU_DEFINE(int8_t, s_i8);
+static PERCPU_DEFINE(uint16_t, s_u16);
+static PERCPU_DEFINE(int16_t, s_i16);
+static PERCPU_DEFINE(uint32_t, s_u32);
+static PERCPU_DEFINE(int, s_int);
+static PERCPU_DEFINE(size_t, s_size);
+
+#define SET_ALL(var, value)                                                                        \
+    do {                                                                                           \
+        percpu_for_each(set) {                                                                     \
+            percpu_remote_write(var, set, value);                                                  \
+        }                                                                                          \
+    } while (0)
+
+#define SAME_TYPE(a, type)                                                                         \
+    _Static_assert(__builtin_types_compatible_p(__typeof__(a), type), "the variable's type")
+
+static void sums(size_t bound)
+{
+    size_t n = percpu_area_num();
+
+    (void)bound;
+    SAME_TYPE(percpu_sum(s_u8), uint8_t);
+    SAME_TYPE(percpu_sum(s_i16), int16_t);
+    SAME_TYPE(percpu_sum(s_int), int);
+    SAME_TYPE(percpu_sum(s_size), size_t);
+
+    SET_ALL(s_u8, 200);
+    check_eq(percpu_sum(s_u8), (uint8_t)(200 * n));
+    SET_ALL(s_i8, -100);
+    check_eq(percpu_sum(s_i8), (int8_t)(0 - 100 * n));
+    SET_ALL(s_u16, 60000);
+    check_eq(percpu_sum(s_u16), (uint16_t)(60000 * n));
+    SET_ALL(s_i16, -30000);
+    check_eq(percpu_sum(s_i16), (int16_t)(0 - 30000 * n));
+    SET_ALL(s_u32, 0xfffffff0);
+    check_eq(percpu_sum(s_u32), (uint32_t)(0xfffffff0 * n));
+    SET_ALL(s_int, -7);
+    check_eq(percpu_sum(s_int), -7 * (int)n);
+    SET_ALL(s_size, SIZE_MAX);
+    check_eq(percpu_sum(s_size), 0 - n);
+    check_eq(percpu_sum_at(percpu_addr(s_size)), 0 - n);
+
+    /* Increments here and decrements there cancel out, as they do for live counters. */
+    SET_ALL(s_int, 0);
+    percpu_remote_write(s_int, 0, 5);
+    percpu_remote_write(s_int, n - 1, percpu_remote_read(s_int, n - 1) - 5);
+    check_eq(percpu_sum(s_int), 0);
+    check_eq(percpu_sum(stats.queue[3]), (uint16_t)(4 * n));
+}
+
+TEST(sum_wraps_in_its_type)
+{
+    with_areas(sums);
+}
+
+#if REMOTE_8_BYTES
+static PERCPU_DEFINE(uint64_t, s_u64) = 0x8000000000000001;
+static PERCPU_DEFINE(int64_t, s_i64) = -0x7fffffffffffffff;
+
+static void sums_of_8_bytes(size_t bound)
+{
+    uint64_t n = percpu_area_num();
+
+    (void)bound;
+    SAME_TYPE(percpu_sum(s_i64), int64_t);
+    check_eq(percpu_sum(s_u64), n * 0x8000000000000001);
+    check_eq(percpu_sum(s_i64), 0 - n * 0x7fffffffffffffff);
+    percpu_remote_write(s_u64, 0, 0x0123456789abcdef);
+    check_eq(percpu_remote_read(s_u64, 0), 0x0123456789abcdef);
+    check_eq(percpu_read(s_u64), 0x0123456789abcdef);
+}
+
+TEST(remote_8_bytes)
+{
+    with_areas(sums_of_8_bytes);
+}
+#endif
+
+/* -- Addresses ------------------------------------------------------------------------------------------- */
+
+static void addresses(size_t bound)
+{
+    for (size_t cpu = 0; cpu < bound; cpu++) {
+        check_eq(percpu_remote_ptr(count, cpu), percpu_area_base(cpu) + percpu_offset(count));
+        check_eq(percpu_remote_ptr(stats.queue[2], cpu),
+                 percpu_area_base(cpu) + percpu_offset(stats.queue[2]));
+    }
+    check_eq(percpu_symbol_offset(__PERCPU_count), percpu_offset(count));
+    check_eq(percpu_symbol_vma(count), percpu_addr(count));
+    check_eq(percpu_offset(stats.queue[2]),
+             percpu_offset(stats) + offsetof(struct stats, queue[2]));
+    check_eq(percpu_symbol_vma(stats) - percpu_symbol_vma(count),
+             percpu_offset(stats) - percpu_offset(count));
+#ifndef PERCPU_PLATFORM_SINGLE
+    check(percpu_offset(count) + sizeof(word) <= percpu_area_size());
+    check_eq(percpu_read_reg(), percpu_area_base(0));
+#ifdef PERCPU_ZERO_VMA
+    check_eq(percpu_symbol_vma(count), percpu_offset(count));
+#endif
+#endif
+}
+
+TEST(offsets_and_addresses)
+{
+    with_areas(addresses);
+}
+
+/* -- Untorn: a reader never sees half of one value and half of another -------------------------------------- */
+
+#define PATTERN ((word) - 1 / 0xff) /* 0x0101...01 */
+static PERCPU_DEFINE(word, torn);
+static volatile bool stop_writing;
+
+static void tear(size_t cpu, void *data)
+{
+    size_t writer = *(const size_t *)data;
+
+    if (cpu == writer) {
+        for (word i = 0; !stop_writing; i++)
+            percpu_write(torn, (i & 0xff) * PATTERN);
+    } else if (cpu == 0) {
+        for (int i = 0; i < 20000; i++) {
+            word v = percpu_remote_read(torn, writer);
+            if (v != (v & 0xff) * PATTERN) {
+                check_eq(v, (v & 0xff) * PATTERN);
+                break;
+            }
+        }
+        stop_writing = true;
+    }
+}
+
+static void tear_all(size_t bound)
+{
+    size_t writer = bound - 1;
+
+    stop_writing = false;
+    if (writer != 0)
+        on_bound(tear, &writer);
+}
+
+TEST(remote_reads_are_untorn)
+{
+    with_areas(tear_all);
+}
