@@ -203,7 +203,7 @@ END
         flags=$([ $vma = zero ] && echo -DPERCPU_ZERO_VMA)
         library kernel "$GCC" $bare $flags
         must compile "$GCC" "$work/fits.o" "$user" $bare $flags -DUSE_NEAR=700
-        must compile "$GCC" "$work/over.o" "$user" $bare $flags -DUSE_NEAR=800
+        must compile "$GCC" "$work/over.o" "$user" $bare $flags -DUSE_NEAR=900
         must compile "$GCC" "$work/undefined.o" "$user" $bare $flags -DUSE_UNDEFINED
         for ld in "$BFD" "$LLD"; do
             passes "near variables fit, $vma VMA, $ld" bare_link "$ld" "$work/$vma.lds" "$work/out" \

@@ -6,8 +6,6 @@
  */
 #include "areas.h"
 
-#include <limits.h>
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Bit patterns; each type takes its low bytes. */
@@ -94,18 +92,20 @@ static const uint64_t values[] = {
         with_areas(all_##name);                                                                    \
     }
 
+/* Each size, and each sign once; compilers take long to inline all of it without optimisation. */
 TABLE(uint8_t, u8)
-TABLE(int8_t, s8)
-TABLE(uint16_t, u16)
 TABLE(int16_t, s16)
 TABLE(uint32_t, u32)
+TABLE(int64_t, s64)
+#ifdef __OPTIMIZE__
+TABLE(int8_t, s8)
+TABLE(uint16_t, u16)
 TABLE(int32_t, s32)
 TABLE(uint64_t, u64)
-TABLE(int64_t, s64)
 TABLE(char, character)
 TABLE(unsigned long, ulong)
 TABLE(long, slong)
-TABLE(long long, llong)
+#endif
 
 /* -- Operands of other types than the variable's ------------------------------------------------ */
 

@@ -38,7 +38,7 @@
  * (PERCPU__ARCH_NEAR_PAYS) near variables are const volatile, and the accesses take both off again
  * (PERCPU__PLAIN_TYPE).
  */
-#if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_NEAR_PAYS)
+#if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_NEAR_PAYS) && !defined(__cplusplus)
 #define PERCPU__NEAR const volatile
 #define PERCPU__IS_NEAR(x) PERCPU__IS_CONST_VOLATILE(x)
 #else

@@ -72,7 +72,8 @@ static uintptr_t delta;
         check_eq(percpu_cmpxchg(operand, 42, 43), 42);                                             \
         check_eq(percpu_fetch_add(operand, 2), 43);                                                \
         check_eq(percpu_remote_read(operand, 0), 45);                                              \
-        percpu_with_current(operand, p) check_eq(*p, 45);                                          \
+        percpu_with_current(operand, p)                                                            \
+            check_eq(*p, 45);                                                                      \
         percpu_reset_to_init(operand);                                                             \
     } while (0)
 

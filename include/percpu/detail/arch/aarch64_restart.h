@@ -37,13 +37,13 @@
         (void)percpu__a64_##name##_##bits(p, 0, PERCPU__A64_SIGNED(word, same, value), near, &now);\
     }
 
-/* Constants of a type's upper half as negative numbers: then more of them are immediate operands. */
+/* Constants of a type's upper half become negative: then more of them are immediate operands. */
 #define PERCPU__A64_SIGNED(word, same, value)                                                      \
     (__builtin_constant_p(value) ? (word)(same)(value) : (word)(value))
 
 /*
- * `word` is a register's part, w its prefix, `same` the signed type of the variable's size. Operands
- * (GCC manual, "Machine Constraints", AArch64): I and J immediate for add, `logical` for the others.
+ * `word` is a register's part, w its prefix, `same` the signed type of the variable's size. Inputs
+ * (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for the others.
  */
 #define PERCPU__A64_UPDATES(bits, word, same, w, load, store, logical)                             \
     PERCPU__A64_OP(add, bits, word, load w, store w, "add %" w "[n], %" w "[o], %" w "[v]\n\t",    \
