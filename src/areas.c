@@ -121,8 +121,7 @@ static int check_deltas(uintptr_t base, size_t count)
 static void make_area(size_t cpu, uintptr_t base)
 {
     uintptr_t delta = base - percpu__template_start();
-    struct percpu__head *head =
-        (struct percpu__head *)((uintptr_t)&__PERCPU_percpu__head + delta);
+    struct percpu__head *head = (struct percpu__head *)((uintptr_t)&__PERCPU_percpu__head + delta);
 
     percpu__template_copy(base);
     head->delta = delta;

@@ -24,8 +24,7 @@ size_t percpu__next_cpu(size_t cpu)
 uint64_t percpu__sum(const volatile void *p, size_t size)
 {
     uint64_t sum = 0;
-    percpu_for_each(cpu)
-    {
+    percpu_for_each(cpu) {
         uint64_t copy = 0; /* little-endian: a narrow value lands in the low bytes */
         percpu__load_from(&copy, percpu__remote_raw(p, cpu), size);
         sum += copy;

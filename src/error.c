@@ -24,8 +24,9 @@ static const char *const text[] = {
     [PERCPU_EOVERLAP] = "the memory overlaps the template or another CPU's area",
     [PERCPU_EEL] = "this CPU runs at another exception level than the code was compiled for: "
                    "PERCPU_ARM_EL2 is for EL2, VHE included, and only for it",
-    [PERCPU_EGP] = "gp holds the per-CPU delta, but the linker script defines __global_pointer$: take "
-                   "it out, or compile with PERCPU_RISCV_TP",
+    [PERCPU_EGP] =
+        "gp holds the per-CPU delta, but the linker script defines __global_pointer$: take "
+        "it out, or compile with PERCPU_RISCV_TP",
 };
 
 const char *percpu_strerror(int error)

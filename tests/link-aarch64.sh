@@ -60,7 +60,7 @@ compile() {
     # shellcheck disable=SC2086
     $CC $flags "$@" -c -o "$object" "$source"
 }
-# script, macros...: of the machine, or with -DREACH= only the fragment
+# output, macros...: a script for the machine
 script() {
     local out=$1
     shift
@@ -126,7 +126,8 @@ zero="-O2 -DPERCPU_ZERO_VMA"
 limit='larger than this architecture.s code reaches at VMA 0'
 must compile "$here/link/extremes.c" "$work/extremes.o" -O2 -DLARGE
 # shellcheck disable=SC2086
-for variant in small: index:-DINDEX large:-DLARGE=70000 fits:-DLARGE=60000 near:-DNEAR=2100 "packed:-DPACKED -Wno-address-of-packed-member"; do
+for variant in small: index:-DINDEX large:-DLARGE=70000 fits:-DLARGE=60000 near:-DNEAR=2100 \
+    'packed:-DPACKED -Wno-address-of-packed-member'; do
     must compile "$reach" "$work/${variant%%:*}.o" $zero ${variant#*:}
 done
 must compile "$reach" "$work/large-O0.o" -O0 -DPERCPU_ZERO_VMA -DLARGE=70000
@@ -209,13 +210,32 @@ int _start(size_t cpu)
     return percpu_init_reg(cpu) + (int)percpu_area_base(cpu) + (int)percpu_area_num();
 }
 C
-for v in '' -0; do
-    # shellcheck disable=SC2086
-    must compile "$work/early.c" "$work/early.o" -O2 -fno-inline -march=armv8.1-a $([ -z "$v" ] || echo -DPERCPU_ZERO_VMA)
-    library early -march=armv8.1-a $([ -z "$v" ] || echo -DPERCPU_ZERO_VMA)
-    must link bfd "$work/low${v#-}.lds" "$work/early.elf" "$work/early.o" "$work"/early/*.o
-    passes "no exclusive or atomic before MMU and caches are on${v:+, VMA 0}" no_atomics "$work/early.elf"
+for v in '' -DPERCPU_ZERO_VMA; do
+    must compile "$work/early.c" "$work/early.o" -O2 -fno-inline -march=armv8.1-a ${v:+"$v"}
+    library early -march=armv8.1-a ${v:+"$v"}
+    must link bfd "$work/low${v:+0}.lds" "$work/early.elf" "$work/early.o" "$work"/early/*.o
+    passes "no exclusive or atomic before MMU and caches are on${v:+, VMA 0}" \
+        no_atomics "$work/early.elf"
 done
+
+# mmu: runs percpu_init_in_place() and says whether its lock executed an exclusive
+lock_is_exclusive() {
+    local at log=$work/in_asm
+    script "$work/lock.lds" -DBARE_LOAD=0x40200000 -DBARE_OFFSET=0 -UBARE_MMU -DBARE_MMU="$1"
+    must compile "$here/bare/aarch64/level.c" "$work/level.o" -O2 -DRIGHT=1
+    must link bfd "$work/lock.lds" "$work/lock" "$work"/machine/*.o "$work"/el1/*.c.o "$work/level.o"
+    must "$root/tools/qemu-run" aarch64 --qemu="-d in_asm -D $log" "$work/lock"
+    for at in $("$OBJDUMP" -d --no-show-raw-insn "$work/lock" | awk '
+        /^[0-9a-f]+ </ { name = $2 }
+        $2 ~ /^ld(a)?xr$/ && name ~ /^<(percpu_(init|init_in_place|init_cpu|fini)|init|lock|take)(\..*)?>:/ {
+            print $1 }'); do
+        grep -q "^0x0*$at" "$log" && return 0
+    done
+    return 1
+}
+passes 'percpu_init_in_place() with MMU and caches on: the lock is an exclusive' lock_is_exclusive 1
+passes 'percpu_init_in_place() with MMU and caches off: no exclusive is executed' \
+    eval '! lock_is_exclusive 0'
 
 echo "1..$n"
 echo "# end: $((n - failed)) passed, $failed failed"

@@ -148,7 +148,7 @@ SCALARS(ON_ALL)
     }
 SCALARS(ADD_TEST)
 
-/* -- Conversions: an assignment to the variable ---------------------------------------------------- */
+/* -- Conversions: an assignment to the variable ------------------------------------------------ */
 
 static PERCPU_DEFINE(int64_t, wide);
 static PERCPU_DEFINE(uint8_t, narrow);
@@ -181,7 +181,7 @@ TEST(operands_are_converted)
     with_areas(conversions);
 }
 
-/* -- Members and elements --------------------------------------------------------------------------- */
+/* -- Members and elements ---------------------------------------------------------------------- */
 
 struct queue {
     uint16_t id;
@@ -278,7 +278,7 @@ TEST(percpu_addr_is_constant)
 }
 #endif
 
-/* -- Operands are evaluated once ---------------------------------------------------------------------- */
+/* -- Operands are evaluated once --------------------------------------------------------------- */
 
 static PERCPU_DEFINE(word[8], row) = {10, 11, 12, 13, 14, 15, 16, 17};
 
@@ -341,7 +341,7 @@ TEST(operands_are_evaluated_once)
     with_areas(once);
 }
 
-/* -- A variable's name is not expanded ---------------------------------------------------------------- */
+/* -- A variable's name is not expanded --------------------------------------------------------- */
 
 #define shadowed not_a_name at all
 static PERCPU_DEFINE(word, shadowed) = 3;
@@ -378,7 +378,7 @@ TEST(a_variable_may_be_called_like_a_macro)
 #undef shadowed
 #undef unix_time
 
-/* -- The compiler sees what an operation changes, and no more ------------------------------------------ */
+/* -- The compiler sees what an operation changes, and no more ---------------------------------- */
 
 static PERCPU_DEFINE(int, seen) = 1;
 static PERCPU_DEFINE(float, real) = 1.5f;
@@ -484,7 +484,7 @@ TEST(any_type_can_be_a_variable)
     with_areas(reals);
 }
 
-/* -- Alignment and kinds of variables -------------------------------------------------------------------- */
+/* -- Alignment and kinds of variables ---------------------------------------------------------- */
 
 struct line {
     _Alignas(128) char c;

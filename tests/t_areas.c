@@ -19,7 +19,7 @@ static unsigned char *arena(void)
     static unsigned char *memory;
 
     if (memory == NULL) {
-        arena_size = 2 * TEST_MAX_CPUS * stride();
+        arena_size = (size_t)2 * TEST_MAX_CPUS * stride();
         memory = aligned_alloc(percpu_area_layout_expected(1).align, arena_size);
     }
     if (memory == NULL)
@@ -112,7 +112,7 @@ int guards_held(void)
 }
 #endif
 
-/* -- Areas -------------------------------------------------------------------------------------- */
+/* -- Areas ------------------------------------------------------------------------------------- */
 
 size_t stride(void)
 {
@@ -183,7 +183,7 @@ void with_areas(void (*body)(size_t bound))
 #endif
 }
 
-/* -- Tests of the above --------------------------------------------------------------------------- */
+/* -- Tests of the above ------------------------------------------------------------------------ */
 
 static unsigned bodies;
 static atomic_uint visits;

@@ -24,7 +24,7 @@ static void lose_register(void)
 #endif
 }
 
-/* -- Before initialisation ----------------------------------------------------------------------- */
+/* -- Before initialisation --------------------------------------------------------------------- */
 
 TEST(peer_access_before_init)
 {
@@ -64,7 +64,7 @@ TEST(peer_access_after_fini)
     check_eq(panics_end("before percpu_init"), 1);
 }
 
-/* -- A CPU or thread without a register -------------------------------------------------------------- */
+/* -- A CPU or thread without a register -------------------------------------------------------- */
 
 static void use_unbound(size_t cpu, void *unused)
 {
@@ -86,7 +86,9 @@ TEST(peer_unbound_cpu)
 }
 
 #if !HARNESS_BARE
-/* It starts with its parent's register on x86_64, and must not take its parent's area for its own. */
+/*
+ * It starts with its parent's register on x86_64, and must not take its parent's area for its own.
+ */
 static void *child_of_a_cpu(void *data)
 {
     (void)data;
@@ -110,7 +112,7 @@ TEST(peer_new_thread_inherits_its_parents_area)
 }
 #endif
 
-/* -- Guards ----------------------------------------------------------------------------------------------- */
+/* -- Guards ------------------------------------------------------------------------------------ */
 
 TEST(guard_that_moved)
 {
@@ -131,7 +133,7 @@ TEST(guard_that_moved)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- Nothing is reported without a cause -------------------------------------------------------------------- */
+/* -- Nothing is reported without a cause ------------------------------------------------------- */
 
 static void fine(size_t cpu, void *unused)
 {
@@ -161,7 +163,7 @@ TEST(debug_is_silent_when_all_is_well)
     with_areas(all_fine);
 }
 
-/* -- No such CPU: percpu_remote_read() and _write() report, and do not go on --------------------------------- */
+/* -- No such CPU: percpu_remote_read() and _write() report, and do not go on ------------------- */
 
 #if !HARNESS_BARE
 #include <errno.h>

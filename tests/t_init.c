@@ -18,9 +18,11 @@ static PERCPU_DEFINE(word, zero);
 /* Is everything of CPU `cpu` as it was linked? Uses no register. */
 static void check_fresh(size_t cpu)
 {
-    const unsigned char *bytes = *percpu_remote_ptr(ramp, cpu);
+    const unsigned char *bytes = (const unsigned char *)percpu_remote_ptr(ramp, cpu);
     unsigned sum = 0;
 
+    if (!check(bytes != NULL))
+        return;
     for (size_t i = 0; i < 3000; i++)
         sum += bytes[i];
     check(bytes[0] == 1 && bytes[1499] == 2 && bytes[2999] == 3 && sum == 6);
@@ -79,7 +81,9 @@ TEST(init_size_overflow)
     check_uninitialised();
 }
 
-/* The four calls of the interface's own description: each has an error and a sentence of its own. */
+/*
+ * The four calls of the interface's own description: each has an error and a sentence of its own.
+ */
 TEST(init_errors_are_distinct)
 {
     unsigned char *p = area_memory(0, 5);
@@ -140,7 +144,7 @@ TEST(init_too_far_for_the_register)
 }
 #endif
 
-/* -- Layout ------------------------------------------------------------------------------------- */
+/* -- Layout ------------------------------------------------------------------------------------ */
 
 TEST(layout)
 {
@@ -166,7 +170,7 @@ TEST(peer_layout_overflow)
     }
 }
 
-/* -- Initialised ---------------------------------------------------------------------------------- */
+/* -- Initialised ------------------------------------------------------------------------------- */
 
 TEST(init_makes_fresh_areas)
 {
@@ -280,7 +284,7 @@ TEST(reg_is_an_area_base)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- Initialised again ----------------------------------------------------------------------------- */
+/* -- Initialised again ------------------------------------------------------------------------- */
 
 static void write_eight(size_t cpu, void *data)
 {
@@ -410,7 +414,7 @@ TEST(peer_init_in_place_then_init)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- Concurrently ------------------------------------------------------------------------------------ */
+/* -- Concurrently ------------------------------------------------------------------------------ */
 
 /* The initialisers: 8 threads on a host, every CPU on a bare machine. */
 #if HARNESS_BARE
@@ -528,7 +532,7 @@ TEST(concurrent_init_some_wrong)
     race_many_times(&r);
 }
 
-/* -- Areas one by one ---------------------------------------------------------------------------------- */
+/* -- Areas one by one -------------------------------------------------------------------------- */
 
 static void late_cpu(size_t cpu, void *data)
 {
@@ -619,7 +623,7 @@ TEST(init_cpu_errors)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- The end ---------------------------------------------------------------------------------------------- */
+/* -- The end ----------------------------------------------------------------------------------- */
 
 static void dirty(size_t bound)
 {
@@ -640,7 +644,7 @@ TEST(fini_and_init_again)
 
 #endif
 
-/* -- Errors' texts ------------------------------------------------------------------------------------------ */
+/* -- Errors' texts ----------------------------------------------------------------------------- */
 
 TEST(strerror)
 {

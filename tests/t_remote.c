@@ -53,7 +53,7 @@ TEST(remote_ptr_before_init)
 #endif
 }
 
-/* -- Reads and writes --------------------------------------------------------------------------- */
+/* -- Reads and writes -------------------------------------------------------------------------- */
 
 static void check_own(size_t cpu, void *unused)
 {
@@ -97,7 +97,7 @@ TEST(remote_read_and_write)
     with_areas(remote);
 }
 
-/* -- Every CPU ------------------------------------------------------------------------------------- */
+/* -- Every CPU --------------------------------------------------------------------------------- */
 
 static void each(size_t bound)
 {
@@ -141,7 +141,7 @@ TEST(for_each_before_init)
 #endif
 }
 
-/* -- Sums: in the variable's type, modulo 2^n ---------------------------------------------------------- */
+/* -- Sums: in the variable's type, modulo 2^n -------------------------------------------------- */
 
 static PERCPU_DEFINE(uint8_t, s_u8);
 static PERCPU_DEFINE(int8_t, s_i8);
@@ -223,7 +223,7 @@ TEST(remote_8_bytes)
 }
 #endif
 
-/* -- Addresses ------------------------------------------------------------------------------------------- */
+/* -- Addresses --------------------------------------------------------------------------------- */
 
 static void addresses(size_t bound)
 {
@@ -252,7 +252,7 @@ TEST(offsets_and_addresses)
     with_areas(addresses);
 }
 
-/* -- Untorn: a reader never sees half of one value and half of another -------------------------------------- */
+/* -- Untorn: a reader never sees half of one value and half of another ------------------------- */
 
 #define PATTERN ((word) - 1 / 0xff) /* 0x0101...01 */
 static PERCPU_DEFINE(word, torn);

@@ -34,7 +34,7 @@ TEST(thread_in_place_has_every_configured_cpu)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- One CPU, one thread ------------------------------------------------------------------------ */
+/* -- One CPU, one thread ----------------------------------------------------------------------- */
 
 static void claimed(size_t cpu, void *unused)
 {
@@ -146,7 +146,7 @@ TEST(thread_claims_race)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- Thread exit: other keys' destructors still have their CPU ------------------------------------ */
+/* -- Thread exit: other keys' destructors still have their CPU --------------------------------- */
 
 static pthread_key_t key;
 static atomic_uint destroyed;
@@ -189,7 +189,7 @@ TEST(thread_exit_runs_destructors_on_the_cpu)
     pthread_key_delete(own);
 }
 
-/* -- fork: the child's one thread goes on being its CPU --------------------------------------------- */
+/* -- fork: the child's one thread goes on being its CPU ---------------------------------------- */
 
 static void hold_cpu(size_t cpu, void *unused)
 {
@@ -231,7 +231,7 @@ TEST(thread_fork_keeps_the_claim)
     check_eq(percpu_fini(), 0);
 }
 
-/* -- Memory below the program: a negative delta -------------------------------------------------------- */
+/* -- Memory below the program: a negative delta ------------------------------------------------ */
 
 TEST(thread_areas_below_the_program)
 {
@@ -266,7 +266,7 @@ TEST(thread_areas_below_the_program)
     munmap(low, size);
 }
 
-/* -- The call that sets the register clobbers what it says ---------------------------------------------- */
+/* -- The call that sets the register clobbers what it says ------------------------------------- */
 
 TEST(peer_setting_the_register_keeps_the_others)
 {

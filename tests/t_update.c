@@ -56,8 +56,8 @@ static const uint64_t values[] = {
                 ROUND(T, p, a, a + 1, percpu_inc_at(&p->v));                                       \
                 ROUND(T, p, a, a - 1, percpu_dec(name.v));                                         \
                 ROUND(T, p, a, a - 1, percpu_dec_at(&p->v));                                       \
-                ROUND(T, p, a, a & b, percpu_and(name.v, n));                                      \
-                ROUND(T, p, a, a & b, percpu_and_at(&p->v, n));                                    \
+                ROUND(T, p, a, a &b, percpu_and(name.v, n));                                       \
+                ROUND(T, p, a, a &b, percpu_and_at(&p->v, n));                                     \
                 ROUND(T, p, a, a | b, percpu_or(name.v, n));                                       \
                 ROUND(T, p, a, a | b, percpu_or_at(&p->v, n));                                     \
                 ROUND(T, p, a, a ^ b, percpu_xor(name.v, n));                                      \
@@ -107,7 +107,7 @@ TABLE(unsigned long, ulong)
 TABLE(long, slong)
 #endif
 
-/* -- Operands of other types than the variable's ------------------------------------------------ */
+/* -- Operands of other types than the variable's ----------------------------------------------- */
 
 static PERCPU_DEFINE(int64_t, wide);
 static PERCPU_DEFINE(uint64_t, uwide);
@@ -163,14 +163,20 @@ TEST(updates_convert_and_evaluate_operands_as_assignments_do)
     with_areas(conversions);
 }
 
-/* -- What is no integer --------------------------------------------------------------------------- */
+/* -- What is no integer ------------------------------------------------------------------------ */
 
 enum colour { RED, GREEN, BLUE };
 static int there;
 static PERCPU_DEFINE(bool, flag);
 static PERCPU_DEFINE(enum colour, colour);
 static PERCPU_DEFINE(int *, pointer);
-static PERCPU_DEFINE(struct { char c; bool flag; int *pointer; }, mixed);
+static PERCPU_DEFINE(
+    struct {
+        char c;
+        bool flag;
+        int *pointer;
+    },
+    mixed);
 
 static void others(size_t bound)
 {
@@ -200,7 +206,7 @@ TEST(exchange_of_bool_enum_and_pointer)
     with_areas(others);
 }
 
-/* -- The compiler knows which object an update changes ----------------------------------------------- */
+/* -- The compiler knows which object an update changes ----------------------------------------- */
 
 static PERCPU_DEFINE(word, watched);
 

@@ -217,7 +217,7 @@ TEST(hooks_are_called_where_needed)
 }
 #endif
 
-/* -- Interrupts off ------------------------------------------------------------------------------- */
+/* -- Interrupts off ---------------------------------------------------------------------------- */
 
 #ifndef PERCPU_PLATFORM_THREAD
 

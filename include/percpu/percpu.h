@@ -57,7 +57,8 @@ extern "C" {
  * __PERCPU_<name>: a use of the bare name does not compile.
  */
 #define PERCPU_DEFINE(type, name) PERCPU__VARIABLE(PERCPU__SECTION(#name), type) __PERCPU_##name
-#define PERCPU_DECLARE(type, name) extern PERCPU__HIDDEN PERCPU__MODEL __typeof__(type) __PERCPU_##name
+#define PERCPU_DECLARE(type, name)                                                                 \
+    extern PERCPU__HIDDEN PERCPU__MODEL __typeof__(type) __PERCPU_##name
 
 /* The same with a cache line (64 bytes) of its own, for data that other CPUs write too. */
 #define PERCPU_DEFINE_ISOLATED(type, name)                                                         \
@@ -246,10 +247,8 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
     PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, n, __COUNTER__)
 #define percpu_sub_return(var, n)                                                                  \
     PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_inc_return(var)                                                                     \
-    PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, 1, __COUNTER__)
-#define percpu_dec_return(var)                                                                     \
-    PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, 1, __COUNTER__)
+#define percpu_inc_return(var) PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, 1, __COUNTER__)
+#define percpu_dec_return(var) PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, 1, __COUNTER__)
 #define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, &__PERCPU_##var, n, __COUNTER__)
 #define percpu_xchg(var, value) PERCPU__XCHG(&__PERCPU_##var, value, __COUNTER__)
 #define percpu_cmpxchg(var, old, new_value)                                                        \

@@ -21,7 +21,8 @@ static uintptr_t pristine; /* distance from a variable to its initial value; 0: 
  */
 __attribute__((constructor(101)))
 #endif
-static void keep_initial_values(void);
+static void
+keep_initial_values(void);
 
 static int init(void)
 {

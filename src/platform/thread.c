@@ -36,8 +36,7 @@ int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
 {
     size_t align = percpu__template_align();
     size_t size = count * stride + align;
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (memory == MAP_FAILED)
         return -PERCPU_ENOMEM;
@@ -120,7 +119,7 @@ static uintptr_t reg_read(void)
 
 #endif
 
-/* -- Claims: one CPU, one thread ---------------------------------------------------------------- */
+/* -- Claims: one CPU, one thread --------------------------------------------------------------- */
 
 /* The claiming thread's &own_base, which no other living thread has; 0 for a free CPU. */
 static uintptr_t claims[PERCPU_MAX_CPUS];
@@ -183,7 +182,8 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
     if (!__atomic_compare_exchange_n(&claims[cpu], &nobody, me(), false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_RELAXED))
         return -PERCPU_EBUSY;
-    error = pthread_setspecific(at_thread_exit, &claims[cpu]) != 0 ? -PERCPU_ESYS : reg_write(delta);
+    error =
+        pthread_setspecific(at_thread_exit, &claims[cpu]) != 0 ? -PERCPU_ESYS : reg_write(delta);
     if (error) {
         __atomic_store_n(&claims[cpu], 0, __ATOMIC_RELEASE);
         return error;

@@ -202,14 +202,9 @@ int vprintf(const char *fmt, va_list ap)
                 s = "(null)";
             print_padded(s, strlen(s), width, ' ');
             break;
-        case 'c':
-            putchar(va_arg(ap, int));
-            break;
-        case '%':
-            putchar('%');
-            break;
-        default:
-            bare_panic("printf: conversion '%c' is not known", *fmt);
+        case 'c': putchar(va_arg(ap, int)); break;
+        case '%': putchar('%'); break;
+        default: bare_panic("printf: conversion '%c' is not known", *fmt);
         }
     }
     return 0;
@@ -295,7 +290,9 @@ __attribute__((weak)) void machine_idle(void)
     machine_relax();
 }
 
-__attribute__((weak)) void machine_wake(void) {}
+__attribute__((weak)) void machine_wake(void)
+{
+}
 
 __attribute__((weak)) bool machine_atomics_work(void)
 {

@@ -33,7 +33,8 @@ TEST(wrong_vma_is_detected)
 #elif defined(AT_NATURAL_VMA)
 
 /*
- * ALIGN(64) times the number of CPUs: the number of CPUs, or with a linker for which ALIGN(64) is an
+ * ALIGN(64) times the number of CPUs: the number of CPUs, or with a linker for which ALIGN(64) is
+ * an
  * absolute address, more slots than the library has CPUs. In no case fewer areas than it says.
  */
 TEST(peer_nonzero_vma_in_an_older_script)

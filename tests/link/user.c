@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A small program: hosted it runs and says by its status whether all was well; bare it only links. */
+/*
+ * A small program: hosted it runs and says by its status whether all was well; bare it only links.
+ */
 #include <percpu/percpu.h>
 
 static PERCPU_DEFINE(int, value) = 3;

@@ -37,7 +37,7 @@ struct operation {
 
 static const struct operation *volatile now;
 
-/* -- Sums: both sides add 1 a time --------------------------------------------------------------- */
+/* -- Sums: both sides add 1 a time ------------------------------------------------------------- */
 
 static void sum_verdict(size_t cpu)
 {
@@ -76,7 +76,9 @@ static void sum_verdict(size_t cpu)
         while (!percpu_try_cmpxchg(v, &seen, (__typeof__(seen))(seen + 1))) {                      \
         }                                                                                          \
     }
-#define DO_WITH_IRQ(v) percpu_with_current_irq(v, p) ++*p;
+#define DO_WITH_IRQ(v)                                                                             \
+    percpu_with_current_irq(v, p)                                                                  \
+        ++*p;
 #define DO_UNPROTECTED(v) percpu_write_raw(v, (__typeof__(percpu_read(v)))(percpu_read_raw(v) + 1));
 
 typedef uint8_t v8_type;
@@ -95,7 +97,7 @@ SUM(try_cmpxchg, DO_TRY_CMPXCHG)
 SUM(with_current_irq, DO_WITH_IRQ)
 SUM(unprotected, DO_UNPROTECTED)
 
-/* -- Bits: each side owns one, and finds it as it left it ------------------------------------------ */
+/* -- Bits: each side owns one, and finds it as it left it -------------------------------------- */
 
 #define MAIN_BIT 1
 #define TICK_BIT 2
@@ -142,7 +144,7 @@ static void flip(size_t cpu, unsigned bit, bool *state)
 BITS(and_or)
 BITS(flip)
 
-/* -- xchg: three tokens, one in the variable and one on each side ----------------------------------- */
+/* -- xchg: three tokens, one in the variable and one on each side ------------------------------ */
 
 static void swap(uint64_t token[4])
 {
@@ -172,7 +174,7 @@ static void xchg_verdict(size_t cpu)
 
 static const struct operation xchg = {xchg_main, xchg_tick, xchg_verdict};
 
-/* -- One race --------------------------------------------------------------------------------------- */
+/* -- One race ---------------------------------------------------------------------------------- */
 
 static void tick(void)
 {

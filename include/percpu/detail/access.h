@@ -73,7 +73,9 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
 /* A hint to a CPU that waits. Optional. */
 PERCPU__INLINE void percpu__relax(void);
 
-/* Do atomic instructions work on ordinary memory here and now? Not before caches are on, perhaps. */
+/*
+ * Do atomic instructions work on ordinary memory here and now? Not before caches are on, perhaps.
+ */
 PERCPU__INLINE bool percpu__atomics_work(void);
 
 /*
@@ -207,7 +209,9 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 #define PERCPU__OPERAND(p) (p)
 #endif
 
-/* An operand's address, for arithmetic. An architecture may know a shorter way than the compiler. */
+/*
+ * An operand's address, for arithmetic. An architecture may know a shorter way than the compiler.
+ */
 #ifndef PERCPU__ADDRESS
 #define PERCPU__ADDRESS(p) PERCPU__OPERAND(p)
 #endif
@@ -219,7 +223,9 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #endif
 
-/* Updates: a kernel can mask interrupts; in a program (of one thread per area) there are signals. */
+/*
+ * Updates: a kernel can mask interrupts; in a program (of one thread per area) there are signals.
+ */
 #if defined(PERCPU_PLATFORM_BARE)
 #define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_MASKING
 #else
@@ -292,9 +298,9 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 }
 
 #ifdef PERCPU__NO_INTERRUPTS
-struct percpu__guard percpu__guard_irq(void)
-    __attribute__((error("percpu: percpu_with_current_irq() is for PERCPU_PLATFORM_BARE and _SINGLE; "
-                         "here percpu_with_current() is all that is needed")));
+struct percpu__guard percpu__guard_irq(void) __attribute__((
+    error("percpu: percpu_with_current_irq() is for PERCPU_PLATFORM_BARE and _SINGLE; "
+          "here percpu_with_current() is all that is needed")));
 #else
 PERCPU__INLINE struct percpu__guard percpu__guard_irq(void)
 {
@@ -460,7 +466,8 @@ PERCPU__UPDATE_BY_SIZE(or)
 PERCPU__UPDATE_BY_SIZE(xor)
 
 #define PERCPU__RESULT_BY_SIZE(name)                                                               \
-    PERCPU__INLINE uint64_t percpu__##name(volatile void *p, uint64_t value, size_t size, bool near) \
+    PERCPU__INLINE uint64_t percpu__##name(volatile void *p, uint64_t value, size_t size,          \
+                                           bool near)                                              \
     {                                                                                              \
         uint64_t result;                                                                           \
         percpu__update_begin();                                                                    \
@@ -537,8 +544,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     })
 
 #define PERCPU__CURRENT_PTR(p)                                                                     \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(PERCPU__OPERAND(p),                       \
-                                                         PERCPU__IS_NEAR(*(p))))
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__current_checked(PERCPU__OPERAND(p), PERCPU__IS_NEAR(*(p))))
 
 /* The bytes that one instruction of this architecture reads or writes. */
 #ifndef PERCPU__REMOTE_MAX
@@ -576,7 +582,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     __extension__({                                                                                \
         PERCPU__CHECK_INTEGER(*(p));                                                               \
         PERCPU__CHECK_REMOTE(*(p));                                                                \
-        (PERCPU__VALUE_TYPE(*(p)))percpu__sum(p, sizeof(*(p)));                                    \
+        (PERCPU__VALUE_TYPE(*(p))) percpu__sum(p, sizeof(*(p)));                                   \
     })
 
 /* As `var op= n` does, the operand is converted to the variable's type first. */
@@ -588,12 +594,10 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         PERCPU__CHECK_OPERAND(n);                                                                  \
         PERCPU__VALUE_TYPE(*(p)) percpu__n##id = (PERCPU__VALUE_TYPE(*(p)))(n);                    \
         op((volatile void *)(uintptr_t)PERCPU__OPERAND(p), (uint64_t)percpu__n##id,                \
-           sizeof(percpu__n##id),                                                                  \
-           PERCPU__IS_NEAR(*(p)));                                                                  \
+           sizeof(percpu__n##id), PERCPU__IS_NEAR(*(p)));                                          \
     })
 
-#define PERCPU__RESULT(op, p, n, id)                                                               \
-    ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(op, p, n, id))
+#define PERCPU__RESULT(op, p, n, id) ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(op, p, n, id))
 
 #define PERCPU__XCHG(p, value, id) PERCPU__XCHG_(p, value, id)
 #define PERCPU__XCHG_(p, value, id)                                                                \
@@ -603,8 +607,8 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         size_t percpu__s##id = sizeof(percpu__x##id);                                              \
         percpu__from_bits(&percpu__x##id,                                                          \
                           percpu__xchg((volatile void *)(uintptr_t)PERCPU__OPERAND(p),             \
-                                       percpu__bits(&percpu__x##id, percpu__s##id),                \
-                                       percpu__s##id, PERCPU__IS_NEAR(*(p))),                      \
+                                       percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id, \
+                                       PERCPU__IS_NEAR(*(p))),                                     \
                           percpu__s##id);                                                          \
         percpu__x##id;                                                                             \
     })
@@ -624,10 +628,9 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
         PERCPU__VALUE_TYPE(*(p)) *percpu__e##id = (old), percpu__x##id = (new_value);              \
         size_t percpu__s##id = sizeof(percpu__x##id);                                              \
         uint64_t percpu__b##id = percpu__bits(percpu__e##id, percpu__s##id);                       \
-        uint64_t percpu__was##id =                                                                 \
-            percpu__cmpxchg((volatile void *)(uintptr_t)PERCPU__OPERAND(p), percpu__b##id,         \
-                            percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id,            \
-                            PERCPU__IS_NEAR(*(p)));                                                \
+        uint64_t percpu__was##id = percpu__cmpxchg(                                                \
+            (volatile void *)(uintptr_t)PERCPU__OPERAND(p), percpu__b##id,                         \
+            percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id, PERCPU__IS_NEAR(*(p)));    \
         bool percpu__ok##id = percpu__was##id == percpu__b##id;                                    \
         if (!percpu__ok##id)                                                                       \
             percpu__from_bits(percpu__e##id, percpu__was##id, percpu__s##id);                      \
@@ -637,11 +640,11 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 /* Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. */
 #define PERCPU__WITH(take, p, q, id) PERCPU__WITH_(take, p, q, id)
 #define PERCPU__WITH_(take, p, q, id)                                                              \
-    for (struct percpu__guard percpu__g##id __attribute__((cleanup(percpu__guard_release))) =      \
-                                  take(),                                                          \
-                              *percpu__once##id = &percpu__g##id;                                  \
+    for (struct percpu__guard percpu__g##id                                                        \
+         __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
+         *percpu__once##id = &percpu__g##id;                                                       \
          percpu__once##id; percpu__once##id = 0)                                                   \
-        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__CURRENT_PTR(p);                                 \
-             percpu__once##id; percpu__once##id = 0)
+        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__CURRENT_PTR(p); percpu__once##id;               \
+             percpu__once##id = 0)
 
 #endif

@@ -48,10 +48,11 @@
 #elif defined(__loongarch64)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
-#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000" /* lu12i.w and ori */
+#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000"                      /* lu12i.w and ori */
 #define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
 #if defined(PERCPU_ZERO_VMA) && !__has_attribute(model)
-#error "percpu: PERCPU_ZERO_VMA on loongarch64 needs clang 18 or GCC 13, which have attribute model: without it code in the high half gets wrong addresses"
+#error                                                                                             \
+    "percpu: PERCPU_ZERO_VMA on loongarch64 needs clang 18 or GCC 13, which have attribute model: without it code in the high half gets wrong addresses"
 #endif
 #elif defined(__arm__) && __ARM_ARCH >= 7 && __ARM_ARCH_PROFILE == 'A'
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/arm.h>
@@ -110,7 +111,8 @@
 #error "percpu: PERCPU_ARM_EL2 is for PERCPU_PLATFORM_BARE on aarch64: only there is a TPIDR_EL2"
 #endif
 #if defined(PERCPU_ARM_TPIDRPRW) && !(defined(__arm__) && defined(PERCPU_PLATFORM_BARE))
-#error "percpu: PERCPU_ARM_TPIDRPRW is for PERCPU_PLATFORM_BARE on 32-bit arm; aarch64 has TPIDR_EL1"
+#error                                                                                             \
+    "percpu: PERCPU_ARM_TPIDRPRW is for PERCPU_PLATFORM_BARE on 32-bit arm; aarch64 has TPIDR_EL1"
 #endif
 #if defined(PERCPU_RISCV_TP) && !(defined(__riscv) && defined(PERCPU_PLATFORM_BARE))
 #error "percpu: PERCPU_RISCV_TP is for PERCPU_PLATFORM_BARE on riscv"
@@ -135,7 +137,8 @@
 #if defined(PERCPU_PLATFORM_BARE) && defined(__code_model_kernel__) &&                             \
     (defined(__SSP__) || defined(__SSP_STRONG__) || defined(__SSP_ALL__)) &&                       \
     !defined(PERCPU_STACK_GUARD)
-#error "percpu: with -mcmodel=kernel the stack protector reads %gs:40, which belongs to no variable here; build with -fno-stack-protector, or with -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=__PERCPU_stack_guard -DPERCPU_STACK_GUARD and PERCPU_DEFINE(uintptr_t, stack_guard)"
+#error                                                                                             \
+    "percpu: with -mcmodel=kernel the stack protector reads %gs:40, which belongs to no variable here; build with -fno-stack-protector, or with -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=__PERCPU_stack_guard -DPERCPU_STACK_GUARD and PERCPU_DEFINE(uintptr_t, stack_guard)"
 #endif
 
 #ifdef PERCPU_ZERO_VMA
@@ -143,7 +146,8 @@
 #error "percpu: PERCPU_ZERO_VMA is for PERCPU_PLATFORM_BARE; other platforms link at a natural VMA"
 #endif
 #if defined(__PIC__) || defined(__PIE__)
-#error "percpu: PERCPU_ZERO_VMA cannot self-relocate: a template at VMA 0 must not move; build with -fno-pic"
+#error                                                                                             \
+    "percpu: PERCPU_ZERO_VMA cannot self-relocate: a template at VMA 0 must not move; build with -fno-pic"
 #endif
 #define PERCPU__CFG_VMA "__zero_vma"
 #define PERCPU__BY_VMA(zero, natural) zero
@@ -210,13 +214,13 @@
 #ifdef PERCPU__DEFINE_CONFIG /* src/common.c */
 __asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
         ".globl " PERCPU__CFG_SYMBOL "\n\t"
-        ".hidden " PERCPU__CFG_SYMBOL "\n"
-        PERCPU__CFG_SYMBOL ":\n\t"
+        ".hidden " PERCPU__CFG_SYMBOL "\n" PERCPU__CFG_SYMBOL ":\n\t"
         ".long 0\n\t"
         ".popsection");
 #if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_ZERO_VMA_LIMIT)
 /* For the ASSERT of percpu-vma0.ld, where linkers do not check the relocations. */
-__asm__(".weak __percpu_zero_vma_limit\n\t.set __percpu_zero_vma_limit, " PERCPU__ARCH_ZERO_VMA_LIMIT);
+__asm__(
+    ".weak __percpu_zero_vma_limit\n\t.set __percpu_zero_vma_limit, " PERCPU__ARCH_ZERO_VMA_LIMIT);
 #endif
 #else
 __asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"

@@ -122,8 +122,7 @@ template <class T> struct pointee<const volatile T> {
 #define PERCPU__PLAIN_TYPE(x) percpu__types::pointee<__typeof__(x)>::type
 #define PERCPU__IS_CONST_VOLATILE(x)                                                               \
     percpu__types::same<__typeof__(x), const volatile PERCPU__VALUE_TYPE(x)>::value
-#define PERCPU__IS_CONST(x)                                                                        \
-    percpu__types::same<__typeof__(x), const PERCPU__VALUE_TYPE(x)>::value
+#define PERCPU__IS_CONST(x) percpu__types::same<__typeof__(x), const PERCPU__VALUE_TYPE(x)>::value
 #define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
 #define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
 #define PERCPU__IS_ATOMIC(x) false
@@ -137,16 +136,15 @@ template <class T> struct pointee<const volatile T> {
 /* GCC's typeof of an _Atomic expression drops _Atomic: only a pointer to it tells. */
 #define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))
 #define PERCPU__IS_CONST_VOLATILE(x)                                                               \
-    _Generic(&(x), const volatile PERCPU__VALUE_TYPE(x) * : 1, default : 0)
-#define PERCPU__IS_CONST(x) _Generic(&(x), const PERCPU__VALUE_TYPE(x) * : 1, default : 0)
+    _Generic(&(x), const volatile PERCPU__VALUE_TYPE(x) *: 1, default: 0)
+#define PERCPU__IS_CONST(x) _Generic(&(x), const PERCPU__VALUE_TYPE(x) *: 1, default: 0)
 /* What a pointer into an area points to: the operand's type, without the mark of nearness. */
 #define PERCPU__PLAIN_TYPE(x)                                                                      \
     __typeof__(*__builtin_choose_expr(PERCPU__IS_NEAR(x), (PERCPU__VALUE_TYPE(x) *)0,              \
                                       (__typeof__(x) *)0))
-#define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) * : 1, default : 0)
+#define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) *: 1, default: 0)
 #define PERCPU__IS_ATOMIC(x) PERCPU__IS_ATOMIC_PTR(&(x), PERCPU__VALUE_TYPE(x))
-#define PERCPU__IS_ARRAY(x)                                                                        \
-    (!__builtin_types_compatible_p(__typeof__(x), PERCPU__VALUE_TYPE(x)))
+#define PERCPU__IS_ARRAY(x) (!__builtin_types_compatible_p(__typeof__(x), PERCPU__VALUE_TYPE(x)))
 #define PERCPU__IS_BOOL(x) __builtin_types_compatible_p(PERCPU__VALUE_TYPE(x), _Bool)
 
 /* T itself, after the checks: the structure only carries assertions. */
@@ -169,8 +167,7 @@ template <class T> struct pointee<const volatile T> {
  * enum, char and bool are 1 there.
  */
 #define PERCPU__CLASS(x) __builtin_classify_type(x)
-#define PERCPU__IS_WORD(x)                                                                         \
-    (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
+#define PERCPU__IS_WORD(x) (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
 
 /* The operand of a read, a write and the like. */
 #define PERCPU__CHECK_SCALAR(x)                                                                    \

@@ -20,9 +20,10 @@
     /* The new value, the old value. */                                                            \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near);      \
-    PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p,                       \
-                                                           uint##bits##_t value, bool near);       \
-    PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value, bool near); \
+    PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p, uint##bits##_t value, \
+                                                           bool near);                             \
+    PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
+                                                      bool near);                                  \
     /* Writes `value` if the copy equals `expected`. Returns the old value. */                     \
     PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near);
@@ -93,7 +94,7 @@ PERCPU__UPDATE_PROTOTYPES(64)
 
 #define PERCPU__UPDATES_BY_MASKING(bits)                                                           \
     PERCPU__BY_MASKING(bits, void, (void), add, old + value, 0)                                    \
-    PERCPU__BY_MASKING(bits, void, (void), and, old & value, 0)                                    \
+    PERCPU__BY_MASKING(bits, void, (void), and, old &value, 0)                                     \
     PERCPU__BY_MASKING(bits, void, (void), or, old | value, 0)                                     \
     PERCPU__BY_MASKING(bits, void, (void), xor, old ^ value, 0)                                    \
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, add_return, old + value, old + value)         \
@@ -130,8 +131,8 @@ PERCPU__UPDATE_PROTOTYPES(64)
     PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
     {                                                                                              \
-        __atomic_compare_exchange_n((volatile percpu__u##bits *)percpu__current(p, near), &expected, \
-                                    value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);             \
+        __atomic_compare_exchange_n((volatile percpu__u##bits *)percpu__current(p, near),          \
+                                    &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);  \
         return expected; /* the old value when it differed */                                      \
     }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * At which exception level does percpu_init_reg() take the register? For tests/link-aarch64.sh, built
+ * At which exception level does percpu_init_reg() take the register? For tests/link-aarch64.sh,
+ * built
  * for EL1 or EL2 and run at either. RIGHT says whether they agree.
  */
 #include "harness.h"
@@ -17,7 +18,10 @@ static void take(size_t cpu, void *unused)
     uint64_t hcr;
 
     __asm__ volatile("mrs %0, hcr_el2" : "=r"(hcr));
-    __asm__ volatile("msr hcr_el2, %0\n\tisb" : : "r"(hcr | (uint64_t)1 << 34) : "memory"); /* E2H */
+    __asm__ volatile("msr hcr_el2, %0\n\tisb"
+                     :
+                     : "r"(hcr | (uint64_t)1 << 34)
+                     : "memory"); /* E2H */
     __asm__ volatile("mrs %0, hcr_el2" : "=r"(hcr));
     check(hcr >> 34 & 1);
 #endif

@@ -39,8 +39,8 @@
 #define GICR_ISENABLER 0x10100
 #define SGI1R_OTHERS 0x10000000000
 
-#define INT_WAKE 0   /* a software-generated interrupt */
-#define INT_TIMER 27 /* the virtual timer's, at both levels */
+#define INT_WAKE 0    /* a software-generated interrupt */
+#define INT_TIMER 27  /* the virtual timer's, at both levels */
 #define INT_NONE 1020 /* and above: none */
 #define PRIORITIES_ALL 0xff
 
@@ -212,9 +212,7 @@ uintptr_t a64_irq(uintptr_t pc)
         WRITE_SYS("cntv_tval_el0", tick_counts);
         end_of_interrupt(acknowledged);
         return bare_timer_tick(pc);
-    case INT_WAKE:
-        end_of_interrupt(acknowledged);
-        return pc;
+    case INT_WAKE: end_of_interrupt(acknowledged); return pc;
     default:
         if ((acknowledged & 0x3ff) < INT_NONE)
             bare_panic("interrupt %u", acknowledged);

@@ -145,7 +145,7 @@ void machine_start_cpus(void)
 
 #endif
 
-/* -- What both have ----------------------------------------------------------------------------- */
+/* -- What both have ---------------------------------------------------------------------------- */
 
 void machine_putc(char c)
 {
@@ -236,9 +236,7 @@ uintptr_t riscv_trap(uintptr_t pc, const uintptr_t *frame)
         tick_time[cpu] = now() + tick_period[cpu];
         set_timer(tick_time[cpu]);
         return bare_timer_tick(pc);
-    case ~(UINTPTR_MAX >> 1) | IRQ_SOFTWARE:
-        take_ipi();
-        return pc;
+    case ~(UINTPTR_MAX >> 1) | IRQ_SOFTWARE: take_ipi(); return pc;
     default:
         bare_panic("trap %zu, pc 0x%zx, address 0x%zx, ra 0x%zx, sp 0x%zx", (size_t)cause,
                    (size_t)pc, (size_t)value, (size_t)frame[1], (size_t)(frame + 32));
@@ -248,11 +246,12 @@ uintptr_t riscv_trap(uintptr_t pc, const uintptr_t *frame)
 static void cpu_init(void)
 {
     __asm__ volatile("csrw " CSR(tvec) ", %0\n\tcsrw " CSR(ie) ", %1"
-                     : : "r"(riscv_trap_entry), "r"(1 << IRQ_SOFTWARE));
+                     :
+                     : "r"(riscv_trap_entry), "r"(1 << IRQ_SOFTWARE));
     set_timer(UINT64_MAX);
 }
 
-/* -- Device tree: every CPU's node has device_type "cpu"; /chosen has bootargs -------------------- */
+/* -- Device tree: every CPU's node has device_type "cpu"; /chosen has bootargs ----------------- */
 
 static uint32_t big_endian(const void *p)
 {
@@ -293,7 +292,7 @@ static void read_tree(const char *tree)
     }
 }
 
-/* -- Start ------------------------------------------------------------------------------------------ */
+/* -- Start ------------------------------------------------------------------------------------- */
 
 void riscv_start(size_t hart, const void *tree)
 {

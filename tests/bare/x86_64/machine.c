@@ -178,11 +178,8 @@ void x86_trap(struct trap_frame *frame)
         apic_write(APIC_EOI, 0);
         frame->rip = bare_timer_tick(frame->rip);
         break;
-    case VECTOR_WAKE:
-        apic_write(APIC_EOI, 0);
-        break;
-    case VECTOR_SPURIOUS: /* no EOI (SDM vol. 3, 11.9) */
-        break;
+    case VECTOR_WAKE: apic_write(APIC_EOI, 0); break;
+    case VECTOR_SPURIOUS: /* no EOI (SDM vol. 3, 11.9) */ break;
     default:
         __asm__ volatile("mov %%cr2, %0" : "=r"(address));
         bare_panic("exception %lu, error 0x%lx, pc 0x%lx, address 0x%lx, sp 0x%lx", frame->vector,

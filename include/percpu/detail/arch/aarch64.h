@@ -139,7 +139,8 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
     if (PERCPU__IS_SYMBOL(p) && near)
         __asm__ volatile(PERCPU__A64_MRS "add %0, %0, #:lo12:%c1" : "=r"(copy) : "Si"(p));
     else
-        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1" : "=&r"(copy)
+        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1"
+                         : "=&r"(copy)
                          : "r"(percpu__a64_address(p, false)));
     return copy;
 }

@@ -74,7 +74,9 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
         __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(0xc0000101u) : "memory");
 }
 
-/* It must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1, 3.3.7.1). */
+/*
+ * It must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1, 3.3.7.1).
+ */
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 {
     int unused = 64 - (percpu__x86_cr4(12) ? 57 : 48);
@@ -85,8 +87,7 @@ PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near __attribute__((unused)))
 {
     uintptr_t address = (uintptr_t)p;
-    __asm__ volatile("addq %%gs:%1, %0"
-                     : "+r"(address) : "m"(__PERCPU_percpu__head.delta) : "cc");
+    __asm__ volatile("addq %%gs:%1, %0" : "+r"(address) : "m"(__PERCPU_percpu__head.delta) : "cc");
     return address;
 }
 #define percpu__current percpu__current

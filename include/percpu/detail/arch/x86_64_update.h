@@ -14,7 +14,7 @@
         __asm__ volatile(#name suffix " %1, " PERCPU__X86_GS "%0"                                  \
                          : "+m"(*(volatile percpu__u##bits *)p) : in immediate(value) : "cc");     \
     }
-#define PERCPU__X86_UPDATES(bits, suffix, in, immediate)                                              \
+#define PERCPU__X86_UPDATES(bits, suffix, in, immediate)                                           \
     PERCPU__X86_OP(add, bits, suffix, in, immediate)                                               \
     PERCPU__X86_OP(and, bits, suffix, in, immediate)                                               \
     PERCPU__X86_OP(or, bits, suffix, in, immediate)                                                \

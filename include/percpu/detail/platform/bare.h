@@ -13,7 +13,9 @@ PERCPU__INLINE uintptr_t percpu__reg_read(void);
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta);
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta);
 
-/* Is the register the one of the mode in which this CPU runs? 0, or a negative enum percpu_error. */
+/*
+ * Is the register the one of the mode in which this CPU runs? 0, or a negative enum percpu_error.
+ */
 PERCPU__INLINE int percpu__reg_check(void);
 
 #include PERCPU__ARCH_HEADER
