@@ -5,7 +5,7 @@
 #
 # usage: link-aarch64.sh [-k]     -k  keep the work folder and say where it is
 #
-# Environment: CC, a GCC for aarch64 or a clang; BFD, LLD, OBJDUMP. Boots QEMU through tools/qemu-run.
+# Environment: CC, a GCC for aarch64 or a clang; BFD, LLD, OBJDUMP. Boots QEMU (tools/qemu-run).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
@@ -119,7 +119,7 @@ for library in el1 el1-0 early; do
     must compile "$work/memcpy.c" "$work/$library/memcpy.o" -O2
 done
 
-# -- Reach ------------------------------------------------------------------------------------------
+# -- Reach -----------------------------------------------------------------------------------------
 
 reach=$here/bare/aarch64/reach.c
 zero="-O2 -DPERCPU_ZERO_VMA"
@@ -133,10 +133,12 @@ done
 must compile "$reach" "$work/large-O0.o" -O0 -DPERCPU_ZERO_VMA -DLARGE=70000
 
 for ld in bfd lld; do
-    must link $ld "$work/low.lds" "$work/large" "$work"/machine/*.o "$work"/el1/*.c.o "$work/extremes.o"
+    must link $ld "$work/low.lds" "$work/large" "$work"/machine/*.o "$work"/el1/*.c.o \
+        "$work/extremes.o"
     passes "$ld: a template above 64 KiB, natural VMA: right values" \
         "$root/tools/qemu-run" aarch64 "$work/large"
-    passes "$ld: VMA 0, 60000 bytes" link $ld "$work/low0.lds" "$work/out" "$work/fits.o" "$work"/el1-0/*.o
+    passes "$ld: VMA 0, 60000 bytes" \
+        link $ld "$work/low0.lds" "$work/out" "$work/fits.o" "$work"/el1-0/*.o
     fails "$ld: VMA 0, above 64 KiB: refused" "$limit" \
         link $ld "$work/low0.lds" "$work/out" "$work/large.o" "$work"/el1-0/*.o
     fails "$ld: VMA 0, above 64 KiB, -O0: refused" "$limit" \
@@ -159,7 +161,7 @@ for ld in bfd lld; do
             link $ld '$work/low.lds' '$work/out' '$work/el2.o' '$work'/el1/*.o"
 done
 
-# -- Exception levels -------------------------------------------------------------------------------
+# -- Exception levels ------------------------------------------------------------------------------
 
 # name, machine, library, flags, options of qemu-run
 level() {
@@ -167,7 +169,8 @@ level() {
     shift 4
     # shellcheck disable=SC2086
     must compile "$here/bare/aarch64/level.c" "$work/level.o" -O2 $cflags
-    must link bfd "$work/low.lds" "$work/level" "$work"/machine/*.o "$work/$library"/*.c.o "$work/level.o"
+    must link bfd "$work/low.lds" "$work/level" "$work"/machine/*.o "$work/$library"/*.c.o \
+        "$work/level.o"
     passes "$name" "$root/tools/qemu-run" "$machine" "$work/level" "$@"
 }
 el2=-DPERCPU_ARM_EL2
@@ -178,13 +181,13 @@ level 'for EL2, at EL1: refused' aarch64 el2 "-DRIGHT=0 $el2"
 level 'for EL1, at EL2 with VHE: refused' aarch64-el2 el1 '-DRIGHT=0 -DVHE' --qemu='-cpu max'
 level 'for EL2, at EL2 with VHE: taken' aarch64-el2 el2 "-DRIGHT=1 -DVHE $el2" --qemu='-cpu max'
 
-# -- Before MMU and caches are on: no exclusive, no atomic instruction -------------------------------
+# -- Before MMU and caches are on: no exclusive, no atomic instruction -----------------------------
 
 # image: only what takes the lock of percpu_init*() contains one, and there it is seen
 no_atomics() {
     "$OBJDUMP" -d --no-show-raw-insn "$1" | awk '
         /^[0-9a-f]+ </ { name = $2; sub(/(\..*)?>:/, "", name) }
-        $2 ~ /^(ld|st)a?l?x[rp][bh]?$|^(cas|swp|ld(add|clr|eor|set|[su](max|min))|st(add|clr|eor|set))/ {
+        $2 ~ /^(ld|st)a?l?x[rp][bh]?$|^(cas|swp)|^(ld|st)(add|clr|eor|set|[su](max|min))/ {
             print name, $0
             if (name ~ /^<(percpu_(init|init_in_place|init_cpu|fini)|init|lock|take)$/) locks++
             else others++
@@ -199,7 +202,10 @@ uint64_t early_read(void) { return percpu_read(var); }
 void early_write(uint64_t v);
 void early_write(uint64_t v) { percpu_write(var, v); }
 uint64_t *early_ptr(size_t cpu);
-uint64_t *early_ptr(size_t cpu) { return cpu ? percpu_remote_ptr(var, cpu) : percpu_current_ptr(var); }
+uint64_t *early_ptr(size_t cpu)
+{
+    return cpu ? percpu_remote_ptr(var, cpu) : percpu_current_ptr(var);
+}
 size_t early_cpu(void);
 size_t early_cpu(void) { return percpu_cpu_id(); }
 int _start(size_t cpu);
@@ -223,12 +229,12 @@ lock_is_exclusive() {
     local at log=$work/in_asm
     script "$work/lock.lds" -DBARE_LOAD=0x40200000 -DBARE_OFFSET=0 -UBARE_MMU -DBARE_MMU="$1"
     must compile "$here/bare/aarch64/level.c" "$work/level.o" -O2 -DRIGHT=1
-    must link bfd "$work/lock.lds" "$work/lock" "$work"/machine/*.o "$work"/el1/*.c.o "$work/level.o"
+    must link bfd "$work/lock.lds" "$work/lock" "$work"/machine/*.o "$work"/el1/*.c.o \
+        "$work/level.o"
     must "$root/tools/qemu-run" aarch64 --qemu="-d in_asm -D $log" "$work/lock"
     for at in $("$OBJDUMP" -d --no-show-raw-insn "$work/lock" | awk '
         /^[0-9a-f]+ </ { name = $2 }
-        $2 ~ /^ld(a)?xr$/ && name ~ /^<(percpu_(init|init_in_place|init_cpu|fini)|init|lock|take)(\..*)?>:/ {
-            print $1 }'); do
+        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|init|lock|take)(\..*)?>:/ { print $1 }'); do
         grep -q "^0x0*$at" "$log" && return 0
     done
     return 1

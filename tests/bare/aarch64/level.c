@@ -23,7 +23,7 @@ static void take(size_t cpu, void *unused)
                      : "r"(hcr | (uint64_t)1 << 34)
                      : "memory"); /* E2H */
     __asm__ volatile("mrs %0, hcr_el2" : "=r"(hcr));
-    check(hcr >> 34 & 1);
+    check(hcr & e2h);
 #endif
 #if RIGHT
     check_eq(percpu_init_reg(cpu), 0);
