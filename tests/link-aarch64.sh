@@ -234,7 +234,8 @@ lock_is_exclusive() {
     must "$root/tools/qemu-run" aarch64 --qemu="-d in_asm -D $log" "$work/lock"
     for at in $("$OBJDUMP" -d --no-show-raw-insn "$work/lock" | awk '
         /^[0-9a-f]+ </ { name = $2 }
-        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|init|lock|take)(\..*)?>:/ { print $1 }'); do
+        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|init|lock|take)(\..*)?>:/ { print $1 }
+        '); do
         grep -q "^0x0*$at" "$log" && return 0
     done
     return 1

@@ -15,13 +15,11 @@ static void take(size_t cpu, void *unused)
 {
     (void)unused;
 #ifdef VHE
+    const uint64_t e2h = (uint64_t)1 << 34;
     uint64_t hcr;
 
     __asm__ volatile("mrs %0, hcr_el2" : "=r"(hcr));
-    __asm__ volatile("msr hcr_el2, %0\n\tisb"
-                     :
-                     : "r"(hcr | (uint64_t)1 << 34)
-                     : "memory"); /* E2H */
+    __asm__ volatile("msr hcr_el2, %0\n\tisb" : : "r"(hcr | e2h) : "memory");
     __asm__ volatile("mrs %0, hcr_el2" : "=r"(hcr));
     check(hcr & e2h);
 #endif
