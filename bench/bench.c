@@ -104,9 +104,13 @@ int main(int argc, char **argv)
     error = percpu_init_in_place();
     if (error > 0)
         error = percpu_init_reg(0);
+    if (error < 0 || uname(&machine) != 0) {
+        fprintf(stderr, "bench: %s\n", percpu_strerror(error));
+        return 1;
+    }
     ns = calloc(WAYS * (size_t)repetitions, sizeof(*ns));
-    if (error < 0 || !ns || uname(&machine) != 0) {
-        fprintf(stderr, "bench: %s\n", error < 0 ? percpu_strerror(error) : "no memory");
+    if (!ns) {
+        fprintf(stderr, "bench: no memory for %ld repetitions\n", repetitions);
         return 1;
     }
 
