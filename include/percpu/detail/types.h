@@ -166,7 +166,11 @@ template <class T> struct pointee<const volatile T> {
  * 2 char, 3 enum, 4 bool, 5 pointer, 8 real, 12 record, 13 union. C promotes first, so that
  * enum, char and bool are 1 there.
  */
+#ifdef __cplusplus /* where GCC wants the operand to be a constant expression */
+#define PERCPU__CLASS(x) __builtin_classify_type(*(PERCPU__VALUE_TYPE(x) *)0)
+#else
 #define PERCPU__CLASS(x) __builtin_classify_type(x)
+#endif
 #define PERCPU__IS_WORD(x) (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
 
 /* The operand of a read, a write and the like. */

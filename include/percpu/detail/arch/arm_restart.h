@@ -28,17 +28,18 @@
     }
 
 /*
- * STREXD's answer goes to `failed`. The rest are operands: outputs, the colon, inputs. If `failed`
- * is a part of o, to save a register, `after` mends it.
+ * The same with few registers, since compilers that do not optimise run out of pairs: o becomes the
+ * new value, and `old` finds the old one again. STREXD's answer goes to `failed`; where that is a
+ * part of o, `after` mends it. The rest are operands: outputs, the colon, inputs.
  */
 #define PERCPU__ARM_DOUBLEWORD(...) PERCPU__ARM_DOUBLEWORD_(__VA_ARGS__)
-#define PERCPU__ARM_DOUBLEWORD_(name, op, result, failed, after, ...)                              \
+#define PERCPU__ARM_DOUBLEWORD_(name, old, op, result, failed, after, ...)                         \
     PERCPU__INLINE uint64_t percpu__arm_##name##_64(volatile void *p, uint64_t expected,           \
                                                     uint64_t value, uint64_t *now)                 \
     {                                                                                              \
         uintptr_t copy, scratch, address = percpu__arm_address(p);                                 \
         uint64_t o;                                                                                \
-        (void)expected, (void)now, (void)scratch;                                                  \
+        (void)expected, (void)scratch;                                                             \
         __asm__ volatile(PERCPU__ARM_BEGIN "add %[copy], %m[a], %[copy]\n\t"                       \
                          "ldrexd %Q[o], %R[o], [%[copy]]\n\t" op                                   \
                          "strexd " failed ", " result ", [%[copy]]" PERCPU__RESTART_END            \
@@ -46,7 +47,8 @@
                          : [copy] "=&r"(copy), [o] "=&r"(o),                                       \
                            [a] "+Q"(*(volatile percpu__u64 *)address)                              \
                          __VA_ARGS__ [v] "r"(value) : "cc");                                       \
-        return o;                                                                                  \
+        *now = o;                                                                                  \
+        return old;                                                                                \
     }
 
 #define PERCPU__ARM_VOID(name, bits, word)                                                         \
@@ -103,15 +105,16 @@ PERCPU__ARM_WORD_UPDATES(16, "h")
 PERCPU__ARM_WORD_UPDATES(32, "")
 
 #define PERCPU__ARM_BOTH(low, high)                                                                \
-    low " %Q[n], %Q[o], %Q[v]\n\t" high " %R[n], %R[o], %R[v]\n\t", "%Q[n], %R[n]",                \
-        "%[s]", "", , [n] "=&r"(*now), [s] "=&r"(scratch) :
-PERCPU__ARM_DOUBLEWORD(add, PERCPU__ARM_BOTH("adds", "adc"))
-PERCPU__ARM_DOUBLEWORD(and, PERCPU__ARM_BOTH("and", "and"))
-PERCPU__ARM_DOUBLEWORD(or, PERCPU__ARM_BOTH("orr", "orr"))
-PERCPU__ARM_DOUBLEWORD(xor, PERCPU__ARM_BOTH("eor", "eor"))
-PERCPU__ARM_DOUBLEWORD(xchg, "", "%Q[v], %R[v]", "%[s]", "", , [s] "=&r"(scratch) :)
-PERCPU__ARM_DOUBLEWORD(cmpxchg, "teq %Q[o], %Q[e]\n\tbne 2f\n\tteq %R[o], %R[e]\n\tbne 2f\n\t",
-                       "%Q[v], %R[v]", "%Q[o]", "mov %Q[o], %Q[e]", : [e] "r"(expected), )
+    low " %Q[o], %Q[o], %Q[v]\n\t" high " %R[o], %R[o], %R[v]\n\t", "%Q[o], %R[o]",                \
+        "%[s]", "", , [s] "=&r"(scratch) :
+PERCPU__ARM_DOUBLEWORD(add, o - value, PERCPU__ARM_BOTH("adds", "adc"))
+PERCPU__ARM_DOUBLEWORD(and, 0, PERCPU__ARM_BOTH("and", "and"))
+PERCPU__ARM_DOUBLEWORD(or, 0, PERCPU__ARM_BOTH("orr", "orr"))
+PERCPU__ARM_DOUBLEWORD(xor, 0, PERCPU__ARM_BOTH("eor", "eor"))
+PERCPU__ARM_DOUBLEWORD(xchg, o, "", "%Q[v], %R[v]", "%[s]", "", , [s] "=&r"(scratch) :)
+PERCPU__ARM_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\tbne 2f\n\tteq %R[o], %[eh]\n\tbne 2f\n\t",
+                       "%Q[v], %R[v]", "%Q[o]", "mov %Q[o], %[el]", : [el] "r"((uint32_t)expected),
+                       [eh] "r"((uint32_t)(expected >> 32)), )
 PERCPU__ARM_UPDATES(64, uint64_t)
 /* clang-format on */
 #define PERCPU__UPDATES (8 | 16 | 32 | 64)
