@@ -135,13 +135,11 @@ PERCPU__A64_ACCESS(64, "ldr %1", "str %x2")
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
-    uintptr_t copy;
+    uintptr_t copy, a = percpu__a64_address(p, near);
     if (PERCPU__IS_SYMBOL(p) && near)
         __asm__ volatile(PERCPU__A64_MRS "add %0, %0, #:lo12:%c1" : "=r"(copy) : "Si"(p));
     else
-        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1"
-                         : "=&r"(copy)
-                         : "r"(percpu__a64_address(p, false)));
+        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1" : "=&r"(copy) : "r"(a));
     return copy;
 }
 #define percpu__current percpu__current
