@@ -84,6 +84,12 @@ static void send_ipi(size_t hart)
     *device(CLINT_MSIP + 4 * hart) = 1;
 }
 
+/* To the calling CPU, which has interrupts off. */
+static void pend_ipi(void)
+{
+    send_ipi(hart_of(test_cpu()));
+}
+
 static void take_ipi(void)
 {
     *device(CLINT_MSIP + 4 * hart_of(test_cpu())) = 0;
@@ -126,6 +132,11 @@ static void set_timer(uint64_t time)
 static void send_ipi(size_t hart)
 {
     sbi(SBI_IPI, 0, 1, hart, 0);
+}
+
+static void pend_ipi(void)
+{
+    __asm__ volatile("csrs sip, %0" : : "r"(1 << IRQ_SOFTWARE));
 }
 
 static void take_ipi(void)
@@ -186,10 +197,19 @@ bool machine_irq_off(void)
     return (status & STATUS_IE) != 0;
 }
 
-/* The instruction pause, whatever the assembler knows. */
+/*
+ * Not pause: on QEMU it does not let another CPU have the host's. wfi does, and an interrupt that is
+ * pending ends it. Another CPU's machine_wake() may get lost, but nobody sleeps in here.
+ */
 void machine_relax(void)
 {
-    __asm__ volatile(".4byte 0x0100000f" : : : "memory");
+    bool irq_was_on = machine_irq_off();
+
+    pend_ipi();
+    __asm__ volatile("wfi" : : : "memory");
+    take_ipi();
+    if (irq_was_on)
+        machine_irq_on();
 }
 
 /* wfi ends when an interrupt is pending, on or off. */
