@@ -198,8 +198,8 @@ bool machine_irq_off(void)
 }
 
 /*
- * Not pause: on QEMU it does not let another CPU have the host's. wfi does, and an interrupt that is
- * pending ends it. Another CPU's machine_wake() may get lost, but nobody sleeps in here.
+ * Not pause: on QEMU it does not let another CPU have the host's. wfi does, and an interrupt that
+ * is pending ends it. Another CPU's machine_wake() may get lost, but nobody sleeps in here.
  */
 void machine_relax(void)
 {
