@@ -15,9 +15,11 @@ PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &
 size_t percpu__next_cpu(size_t cpu)
 {
     size_t limit = __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE);
-    while (cpu < limit && percpu__delta[cpu] == PERCPU__ABSENT)
-        cpu++;
-    return cpu;
+    for (; cpu < limit; cpu++)
+        if (__atomic_load_n(&percpu__delta[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT)
+            return cpu;
+    /* Not the limit: by the time it is compared with it, it may be a CPU in a gap. */
+    return PERCPU__NO_CPU;
 }
 
 /* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */

@@ -141,6 +141,35 @@ TEST(for_each_before_init)
 #endif
 }
 
+#ifndef PERCPU_PLATFORM_SINGLE
+/* As percpu_for_each() asks for the next CPU; after the last answer a late CPU gets an area. */
+static size_t next_then_late_cpu(size_t from)
+{
+    size_t n = test_cpus(), next = percpu__next_cpu(from);
+
+    if (from == n)
+        check_eq(percpu_init_cpu(n + 2, area_memory(n, 1)), 1);
+    return next;
+}
+
+#define percpu__next_cpu(from) next_then_late_cpu(from)
+TEST(late_cpu_at_the_end_of_a_loop)
+{
+    size_t n = 0;
+
+    if (!init_here())
+        return;
+    percpu_for_each(cpu) {
+        check(percpu_area_base(cpu) != 0);
+        n++;
+    }
+    check_eq(n, test_cpus());
+    check_eq(percpu_area_num(), test_cpus() + 1);
+    check_eq(percpu_fini(), 0);
+}
+#undef percpu__next_cpu
+#endif
+
 /* -- Sums: in the variable's type, modulo 2^n -------------------------------------------------- */
 
 static PERCPU_DEFINE(uint8_t, s_u8);

@@ -2,6 +2,11 @@
 /* What single answers: one area, at base 0, of size 0; and initialising it cannot fail. */
 #include "areas.h"
 
+#if !HARNESS_BARE
+#include <sched.h>
+#include <signal.h>
+#endif
+
 #ifdef PERCPU_PLATFORM_SINGLE
 
 static PERCPU_DEFINE(word, plain) = 6;
@@ -63,6 +68,47 @@ TEST(single_reset_after_a_constructor_wrote)
     check_eq(percpu_read(early), 2);
     percpu_reset_to_init(early);
     check_eq(percpu_read(early), 1);
+}
+
+static PERCPU_DEFINE(word, guarded);
+static unsigned inside;
+
+static bool signals_blocked(void)
+{
+    sigset_t blocked;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    return sigismember(&blocked, SIGUSR1);
+}
+
+/* CPU 0's block begins first and ends first, within CPU 1's. */
+static void overlapping_block(size_t cpu, void *unused)
+{
+    sigset_t usr1;
+
+    (void)unused;
+    if (cpu > 1)
+        return;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+    while (cpu == 1 && __atomic_load_n(&inside, __ATOMIC_ACQUIRE) < 1)
+        sched_yield();
+    percpu_with_current_irq(guarded, p) {
+        (void)p;
+        __atomic_fetch_add(&inside, 1, __ATOMIC_RELEASE);
+        while (__atomic_load_n(&inside, __ATOMIC_ACQUIRE) < (cpu == 0 ? 2 : 3))
+            sched_yield();
+        check(signals_blocked());
+    }
+    check(!signals_blocked());
+    if (cpu == 0)
+        __atomic_fetch_add(&inside, 1, __ATOMIC_RELEASE);
+}
+
+TEST(single_irq_blocks_of_two_threads)
+{
+    on_cpus(overlapping_block, NULL);
 }
 #endif
 

@@ -296,7 +296,7 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
 
 /* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
 #define percpu_for_each(cpu)                                                                       \
-    for (size_t cpu = percpu__next_cpu(0); cpu < percpu__limit; cpu = percpu__next_cpu(cpu + 1))
+    for (size_t cpu = percpu__next_cpu(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_cpu(cpu + 1))
 
 /* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
 #define percpu_sum(var) percpu_sum_at(&__PERCPU_##var)

@@ -128,8 +128,9 @@ static void keep_initial_values(void)
     pristine = (uintptr_t)memory - percpu__template_start();
 }
 
-static sigset_t before;
-static unsigned depth;
+/* Of the calling thread: only its signals are blocked. */
+static __thread sigset_t before;
+static __thread unsigned depth;
 
 uintptr_t percpu__signals_block(void)
 {

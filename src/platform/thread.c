@@ -34,10 +34,12 @@ size_t percpu__slots(void)
 
 int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
 {
-    size_t align = percpu__template_align();
-    size_t size = count * stride + align;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t align = percpu__template_align(), size;
+    void *memory = MAP_FAILED;
 
+    if (!__builtin_mul_overflow(count, stride, &size) &&
+        !__builtin_add_overflow(size, align, &size))
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return -PERCPU_ENOMEM;
     mapping = memory;

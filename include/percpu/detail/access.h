@@ -34,6 +34,7 @@ extern PERCPU__HIDDEN size_t percpu__limit;
 PERCPU__HIDDEN void percpu__check_current(void);
 PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
 PERCPU__HIDDEN void percpu__moved(void);
+/* The first CPU from `cpu` on that has an area, or PERCPU__NO_CPU. */
 PERCPU__HIDDEN size_t percpu__next_cpu(size_t cpu);
 PERCPU__HIDDEN uintptr_t percpu__offset(uintptr_t vma);
 PERCPU__HIDDEN uint64_t percpu__sum(const volatile void *p, size_t size);
