@@ -43,6 +43,9 @@ endif
 
 demo: have = examples/demo
 demo:
+ifeq ($(PLATFORM),single)
+	$(error make demo counts on several CPUs; PLATFORM=single has one)
+endif
 	@test -f $(have)/meson.build || { echo "make demo: there is no $(have)/meson.build"; exit 1; }
 	@tools/setup demo $(TARGET)
 	@mkdir -p build

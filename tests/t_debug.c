@@ -163,42 +163,4 @@ TEST(debug_is_silent_when_all_is_well)
     with_areas(all_fine);
 }
 
-/* -- No such CPU: percpu_remote_read() and _write() report, and do not go on ------------------- */
-
-#if !HARNESS_BARE
-#include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* In a child, which must die of the trap after the report: 1 read, 2 write. */
-static void die(int how)
-{
-    pid_t child = fork();
-    int status = 0;
-
-    if (child == 0) {
-        panics_begin();
-        signal(SIGILL, SIG_DFL);
-        signal(SIGTRAP, SIG_DFL);
-        if (how == 1)
-            (void)percpu_remote_read(watched, test_cpus());
-        else
-            percpu_remote_write(watched, SIZE_MAX, 1);
-        _exit(0);
-    }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    check(WIFSIGNALED(status));
-}
-
-TEST(peer_remote_access_out_of_range_traps)
-{
-    check(init_here());
-    die(1);
-    die(2);
-    check_eq(percpu_fini(), 0);
-}
-#endif
-
 #endif

@@ -2,6 +2,13 @@
 /* Any CPU's data from any CPU. */
 #include "areas.h"
 
+#if !HARNESS_BARE
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 struct stats {
     word rx;
     uint16_t queue[4];
@@ -168,6 +175,54 @@ TEST(late_cpu_at_the_end_of_a_loop)
     check_eq(percpu_fini(), 0);
 }
 #undef percpu__next_cpu
+#endif
+
+/* -- No such CPU: percpu_remote_read() and _write() trap --------------------------------------- */
+
+#if !HARNESS_BARE
+static PERCPU_DEFINE(word, unreached);
+
+enum { TRAPPED = 42 };
+
+static void trapped(int signal_number)
+{
+    (void)signal_number;
+    _exit(panics_end("no area") == IN_DEBUG(1) ? TRAPPED : 1);
+}
+
+/* In a child, which must trap after the report, and not go on to address 0: 1 read, 2 write. */
+static void die(int how)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        panics_begin();
+        signal(SIGILL, trapped);
+        signal(SIGTRAP, trapped);
+        if (how == 1)
+            (void)percpu_remote_read(unreached, test_cpus());
+        else
+            percpu_remote_write(unreached, SIZE_MAX, 1);
+        _exit(0);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    check(WIFEXITED(status));
+    check_eq(WEXITSTATUS(status), TRAPPED);
+}
+
+static void no_such_cpu(size_t bound)
+{
+    (void)bound;
+    die(1);
+    die(2);
+}
+
+TEST(peer_remote_access_out_of_range_traps)
+{
+    with_areas(no_such_cpu);
+}
 #endif
 
 /* -- Sums: in the variable's type, modulo 2^n -------------------------------------------------- */

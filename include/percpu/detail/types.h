@@ -118,8 +118,8 @@ template <class T> struct pointee<const volatile T> {
 #define PERCPU__CHECKED(T) __constinit percpu__types::variable<T>::type
 #endif
 
-#define PERCPU__VALUE_TYPE(x) percpu__types::plain<__typeof__(x)>::type
-#define PERCPU__PLAIN_TYPE(x) percpu__types::pointee<__typeof__(x)>::type
+#define PERCPU__VALUE_TYPE(x) typename percpu__types::plain<__typeof__(x)>::type
+#define PERCPU__PLAIN_TYPE(x) typename percpu__types::pointee<__typeof__(x)>::type
 #define PERCPU__IS_CONST_VOLATILE(x)                                                               \
     percpu__types::same<__typeof__(x), const volatile PERCPU__VALUE_TYPE(x)>::value
 #define PERCPU__IS_CONST(x) percpu__types::same<__typeof__(x), const PERCPU__VALUE_TYPE(x)>::value
