@@ -214,8 +214,8 @@ TARGETS['riscv32'] = {
 
 # The tables' columns: what stands above, and the function.
 COLUMNS = {
-    'read': 'read', 'member': 'read_member', 'pointer': 'read_at', 'write': 'write',
-    'constant': 'write_constant', 'near read': 'near_read', 'near write': 'near_write',
+    'read': 'read', 'member': 'read_member', 'at': 'read_at', 'write': 'write',
+    'const': 'write_constant', 'near read': 'near_read', 'near write': 'near_write',
     'add': 'add', 'near add': 'near_add', 'add_return': 'add_return', 'current': 'current_ptr',
     'remote': 'remote_ptr_raw',
 }
