@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Count the instructions of each operation in the disassembly, and compare with the limits. TAP.
 
-usage: codegen.py [TARGET...]          default: x86_64
+usage: codegen.py [--compiler C] [--document FILE] [TARGET...]     default: every target and compiler
+       codegen.py --table FILE
 
 Each function of codegen.c is compiled with -O2, bare ones are linked with ld/percpu.ld or
 ld/percpu-vma0.ld. The return is not counted, address formation is. A line per compiler and variant
 shows the counts, "!" marks those above the limit. A compiler that is not installed is a failure: a
 check that does not run is not passed.
+
+--document FILE: FILE's tables have to show these counts. --table FILE writes the tables into FILE,
+between its two marker comments, when all is well.
 """
+import argparse
 import os
 import re
 import shutil
@@ -37,8 +42,9 @@ LA64_RESTART = {'add': 5, 'add_return': 5, 'near_add': 5}
 ARM = '-march=armv7-a -mfloat-abi=soft -mno-unaligned-access'
 X86 = '-mno-red-zone -mgeneral-regs-only -fcf-protection=none'
 
-# A limit per function, lower ones for a variant behind its address; "must": what each of its accesses looks like. The linker's script gets
-# LOAD, the address to link at; None: the object file is disassembled as it is.
+# A limit per function, lower ones for a variant behind its address; "must": what each of its
+# accesses looks like. The linker's script gets LOAD, the address to link at; None: the object file
+# is disassembled as it is. docs/performance.md has a section for each target here.
 TARGETS = {
     'x86_64': {
         'compilers': {'gcc': 'gcc', 'clang-19': 'clang-19 --target=x86_64-linux-gnu'},
@@ -53,8 +59,6 @@ TARGETS = {
             'natural VMA, high half': (f'{BARE} {X86} -mcmodel=kernel', '0xffffffff80100000'),
             'VMA 0, high half': (f'{BARE} {X86} -mcmodel=kernel -DPERCPU_ZERO_VMA',
                                  '0xffffffff80100000'),
-            'thread, PIE': ('-fPIE -fcf-protection=none -DPERCPU_PLATFORM_THREAD', None),
-            'thread, no PIE': ('-fno-pie -fcf-protection=none -DPERCPU_PLATFORM_THREAD', None),
         },
         'limits': {
             'read': 1, 'read_raw': 1, 'read_member': 1, 'read_at': 1,
@@ -71,7 +75,7 @@ TARGETS = {
         'objdump': 'aarch64-linux-gnu-objdump -d --no-show-raw-insn',
         'return': r'ret',
         'nothing': r'nop|udf|\.',
-        'must': r'tpidr_el[12]',
+        'must': r'tpidr_el1',
         'variants': {
             'natural VMA': (f'{BARE} {A64}', '0x40200000'),
             'VMA 0': (f'{BARE} {A64} -DPERCPU_ZERO_VMA', '0x40200000', A64_ZERO),
@@ -80,7 +84,6 @@ TARGETS = {
             'natural VMA, restart': (f'{BARE} {A64} -DPERCPU_RESTART', '0x40200000', A64_RESTART),
             'VMA 0, restart': (f'{BARE} {A64} -DPERCPU_ZERO_VMA -DPERCPU_RESTART', '0x40200000',
                                A64_ZERO_RESTART),
-            'natural VMA, EL2': (f'{BARE} {A64} -DPERCPU_ARM_EL2', '0x40200000'),
         },
         'limits': {
             'read': 4, 'read_raw': 4, 'read_member': 4, 'read_at': 2,
@@ -153,12 +156,13 @@ TARGETS['arm'] = {
     'objdump': 'arm-none-eabi-objdump -d --no-show-raw-insn',
     'return': r'bx lr',
     'nothing': r'nop|bmi\.n|\.',
-    'must': r'mrc 15, 0, r\d+, cr13, cr0, \{3\}',
+    'must': r'mrc 15, 0, r\d+, cr13, cr0, \{[34]\}',
     'variants': {f'{name}{mode}': (f'{BARE} {mode_flag} {flags}', '0x40200000', *lower)
                  for mode, mode_flag in (('', '-marm'), (', T32', '-mthumb'))
                  for name, flags, *lower in (
                      ('natural VMA', ''),
                      ('natural VMA, restart', '-DPERCPU_RESTART', ARM_RESTART),
+                     ('TPIDRPRW', '-DPERCPU_ARM_TPIDRPRW'),
                      ('VMA 0', '-DPERCPU_ZERO_VMA', ARM_ZERO),
                      ('VMA 0, restart', '-DPERCPU_ZERO_VMA -DPERCPU_RESTART', ARM_ZERO_RESTART))},
     'limits': {
@@ -169,16 +173,54 @@ TARGETS['arm'] = {
     'no access': ('remote_ptr_raw',),
 }
 
+TARGETS['host'] = {
+    **TARGETS['x86_64'],
+    'variants': {
+        'thread, PIE': ('-fPIE -fcf-protection=none -DPERCPU_PLATFORM_THREAD', None),
+        'thread, no PIE': ('-fno-pie -fcf-protection=none -DPERCPU_PLATFORM_THREAD', None),
+    },
+}
+
+
+def variants(target, more, load=None):
+    """Those of a target with more flags, where the program lies low."""
+    return {name: (f'{flags} {more}', load or at, *lower)
+            for name, (flags, at, *lower) in TARGETS[target]['variants'].items()
+            if 'high half' not in name or load}
+
+
+TARGETS['aarch64-el2'] = {
+    **TARGETS['aarch64'],
+    'must': r'tpidr_el2',
+    'variants': variants('aarch64', '-DPERCPU_ARM_EL2'),
+}
+# Only GNU ld reaches VMA 0 from here with addresses that the compiler makes.
+TARGETS['riscv64-m'] = {
+    **TARGETS['riscv64'],
+    'linkers': {'bfd': TARGETS['riscv64']['linkers']['bfd']},
+    'must': r'\btp\b',
+    'variants': {name.replace(', high half', ''): variant for name, variant in variants(
+        'riscv64', '-mno-relax -DPERCPU_RISCV_M_MODE -DPERCPU_RISCV_TP', '0x80000000').items()},
+}
 # The same instructions, half as wide.
 TARGETS['riscv32'] = {
     **TARGETS['riscv64'],
     'compilers': {'gcc': f'riscv64-linux-gnu-gcc {RV32}',
                   'clang-19': f'clang-19 --target=riscv32-none-elf {RV32}'},
     'linkers': {'bfd': 'riscv64-linux-gnu-ld -m elf32lriscv', 'lld': 'ld.lld-19'},
-    'variants': {name.replace(', high half', ''):
-                 (flags, '0x80000000', *lower)
-                 for name, (flags, _, *lower) in TARGETS['riscv64']['variants'].items()},
+    'variants': {name.replace(', high half', ''): variant for name, variant in variants(
+        'riscv64', '-mno-relax -DPERCPU_RISCV_M_MODE', '0x80000000').items()},
 }
+
+# The tables' columns: what stands above, and the function.
+COLUMNS = {
+    'read': 'read', 'member': 'read_member', 'at': 'read_at', 'write': 'write',
+    'const': 'write_constant', 'near read': 'near_read', 'near write': 'near_write',
+    'add': 'add', 'near add': 'near_add', 'add_return': 'add_return', 'current': 'current_ptr',
+    'remote': 'remote_ptr_raw',
+}
+BEGIN = '<!-- begin: written by tests/codegen.py --table -->'
+END = '<!-- end: written by tests/codegen.py --table -->'
 
 SCRIPT = '''
 SECTIONS
@@ -246,54 +288,136 @@ def build(target, compiler, linker, flags, load, work):
 
 
 def check(target, limits, code):
-    """The counts as text, and what is wrong."""
-    shown, wrong = [], []
+    """The counts, and what is wrong."""
+    counts, wrong = {}, []
     for name, limit in limits.items():
         body = code.get('f_' + name)
         if not body:
             wrong.append(f'{name}: no such function in the disassembly')
             continue
         returns = [i for i in body if re.match(target['return'], i)]
-        count = len(body) - len(returns)
-        shown.append(f'{name} {count}{"!" if count > limit else ""}')
+        counts[name] = len(body) - len(returns)
         if len(returns) != 1 or not re.match(target['return'], body[-1]):
             wrong.append(f'{name}: does not end in one return:\n    ' + '\n    '.join(body))
-        elif count > limit:
-            wrong.append(f'{name}: {count} instructions, at most {limit} wanted:\n    '
+        elif counts[name] > limit:
+            wrong.append(f'{name}: {counts[name]} instructions, at most {limit} wanted:\n    '
                          + '\n    '.join(body))
         elif name not in target['no access'] and not any(re.search(target['must'], i)
                                                          for i in body):
             wrong.append(f'{name}: no access to the current CPU:\n    ' + '\n    '.join(body))
-    return ', '.join(shown), wrong
+    for name in ('read', 'write'):
+        if counts.get(name) != counts.get(name + '_raw'):
+            wrong.append(f'{name}_raw and {name} differ, the document says that they do not')
+    return counts, wrong
+
+
+class Results:
+    """Prints TAP."""
+
+    def __init__(self):
+        self.number = self.failed = 0
+
+    def add(self, title, wrong):
+        self.number += 1
+        self.failed += bool(wrong)
+        print(f'{"not ok" if wrong else "ok"} {self.number} - {title}')
+        for line in '\n'.join(wrong).splitlines():
+            print(f'# {line}')
+
+    def end(self):
+        print(f'1..{self.number}')
+        print(f'# end: {self.number - self.failed} passed, {self.failed} failed')
+        return self.failed != 0
+
+
+def count(name, cc_name, results):
+    """Check one target with one compiler; returns its rows for the document."""
+    target, rows = TARGETS[name], []
+    for variant, (flags, load, *lower) in target['variants'].items():
+        limits = {**target['limits'], **(lower[0] if lower else {})}
+        found = {}
+        for ld_name, linker in target['linkers'].items() if load else [('', '')]:
+            title = f'{name}, {cc_name}{", " if ld_name else ""}{ld_name}, {variant}'
+            counts = {}
+            with tempfile.TemporaryDirectory() as work:
+                try:
+                    image = build(target, target['compilers'][cc_name], linker, flags, load,
+                                  Path(work))
+                    text = run(target['objdump'].split() + [str(image)])
+                    counts, wrong = check(target, limits, functions(target, text))
+                except Failure as failure:
+                    wrong = [str(failure)]
+            results.add(title, wrong)
+            print(f'# {title}: ' + ', '.join(f'{n} {c}{"!" if c > limits[n] else ""}'
+                                             for n, c in counts.items()))
+            for function, n in counts.items():
+                found.setdefault(function, set()).add(n)
+        cells = ['-'.join(map(str, sorted({min(found[f]), max(found[f])}))) if f in found else ''
+                 for f in COLUMNS.values()]
+        rows.append('| ' + ' | '.join([f'{variant}, {cc_name}', *cells]) + ' |')
+    return rows
+
+
+def tables(path):
+    """The document's rows: those of a target, in its order; and the text around the tables."""
+    before, begin, rest = path.read_text().partition(BEGIN)
+    inside, end, after = rest.partition(END)
+    if not begin or not end:
+        raise Failure(f'{path} does not have the two marker comments')
+    found, name = {}, None
+    for line in inside.splitlines():
+        if line.startswith('### '):
+            name = line[4:]
+            found[name] = []
+        elif re.match(r'\| [^|]', line):
+            found[name].append(line)
+    return found, (before, after)
+
+
+def table(rows):
+    """The document's part between the markers."""
+    text = BEGIN + '\n'
+    for name, lines in rows.items():
+        text += f'\n### {name}\n\n| | {" | ".join(COLUMNS)} |\n|---|{"---|" * len(COLUMNS)}\n'
+        text += '\n'.join(lines) + '\n'
+    return text + '\n' + END
 
 
 def main():
-    n = failed = 0
-    for name in sys.argv[1:] or ['x86_64']:
-        target = TARGETS[name]
-        for cc_name, compiler in target['compilers'].items():
-            for variant, (flags, load, *lower) in target['variants'].items():
-                limits = {**target['limits'], **(lower[0] if lower else {})}
-                for ld_name, linker in target['linkers'].items() if load else [('', '')]:
-                    n += 1
-                    title = f'{name}, {cc_name}{", " if ld_name else ""}{ld_name}, {variant}'
-                    with tempfile.TemporaryDirectory() as work:
-                        try:
-                            image = build(target, compiler, linker, flags, load, Path(work))
-                            text = run(target['objdump'].split() + [str(image)])
-                            shown, wrong = check(target, limits, functions(target, text))
-                        except Failure as failure:
-                            shown, wrong = '', [str(failure)]
-                    print(f'{"not ok" if wrong else "ok"} {n} - {title}')
-                    if shown:
-                        print(f'# {title}: {shown}')
-                    for line in '\n'.join(wrong).splitlines():
-                        print(f'# {line}')
-                    failed += bool(wrong)
-    print(f'1..{n}')
-    print(f'# end: {n - failed} passed, {failed} failed')
-    sys.exit(failed != 0)
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument('--compiler')
+    parser.add_argument('--document', type=Path)
+    parser.add_argument('--table', type=Path)
+    parser.add_argument('targets', nargs='*')
+    args = parser.parse_args()
+    for name in args.targets:
+        if name not in TARGETS:
+            raise Failure(f'there is no target {name}; there are {", ".join(TARGETS)}')
+    results, rows = Results(), {}
+    for name in args.targets or TARGETS:
+        rows[name] = []
+        for compiler in TARGETS[name]['compilers']:
+            if args.compiler not in (None, compiler):
+                continue
+            lines = count(name, compiler, results)
+            rows[name] += lines
+            if args.document:
+                has, _ = tables(args.document)
+                has = [line for line in has.get(name, []) if f', {compiler} |' in line]
+                results.add(f'{args.document.name}: {name}, {compiler}', [] if has == lines else
+                            ['it has:', *has, 'these are the counts:', *lines])
+    if args.document:
+        has, _ = tables(args.document)
+        results.add(f'{args.document.name}: every target and no other',
+                    [] if list(has) == list(TARGETS) else [f'not {", ".join(TARGETS)}'])
+    if args.table and not results.failed:
+        _, (before, after) = tables(args.table)
+        args.table.write_text(before + table(rows) + after)
+    return results.end()
 
 
 os.environ['LC_ALL'] = 'C'
-main()
+try:
+    sys.exit(main())
+except Failure as error:
+    sys.exit(f'codegen.py: {error}')

@@ -17,7 +17,7 @@
 #endif
 
 /* Emulated CPUs beyond the real ones take turns of milliseconds, with a tick or so in each. */
-#define TICKS (test_cpus() > 8 ? 10u : 200u)
+#define TICKS (test_cpus() > 8 ? 10u : 100u)
 
 struct shared {
     word by_main, by_tick, both;

@@ -273,8 +273,8 @@ uintptr_t bare_timer_tick(uintptr_t pc)
 struct job {
     void (*fn)(size_t cpu, void *data);
     void *data;
-    size_t cpus;         /* how many take part */
-    atomic_size_t ready; /* how many are at the start barrier */
+    atomic_size_t waiting; /* how many are not at the start barrier yet */
+    atomic_size_t running; /* how many are not done; the job is gone when none are */
 };
 
 static struct job *_Atomic box[MACHINE_MAX_CPUS]; /* what each CPU is to run, or is running */
@@ -311,12 +311,29 @@ size_t test_cpu(void)
     return ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)bare_stacks) / MACHINE_STACK_SIZE;
 }
 
+/*
+ * Interrupts are off. A host that has fewer CPUs than the machine gets to the next one only when a
+ * waiting one sleeps, or at the end of a time slice, which is much longer than most jobs.
+ */
+static void wait_until_0(atomic_size_t *count)
+{
+    while (*count != 0)
+        machine_idle();
+}
+
+static void count_down(atomic_size_t *count)
+{
+    if (--*count == 0)
+        machine_wake();
+}
+
 static void run(size_t cpu, struct job *job)
 {
-    job->ready++;
-    while (job->ready < job->cpus)
-        machine_relax();
+    count_down(&job->waiting);
+    wait_until_0(&job->waiting);
     job->fn(cpu, job->data);
+    box[cpu] = NULL;
+    count_down(&job->running);
 }
 
 void bare_cpu_main(size_t cpu)
@@ -329,7 +346,6 @@ void bare_cpu_main(size_t cpu)
         while ((job = box[cpu]) == NULL)
             machine_idle();
         run(cpu, job);
-        box[cpu] = NULL;
     }
 }
 
@@ -337,16 +353,14 @@ static void run_on(size_t first, size_t end, struct job *job)
 {
     if (test_cpu() != 0 || first >= end || end > test_cpus())
         bare_panic("on_cpus() for CPUs %zu to %zu", first, end);
-    job->cpus = end - first;
+    job->waiting = job->running = end - first;
     for (size_t cpu = first; cpu < end; cpu++)
         if (cpu != 0)
             box[cpu] = job;
     machine_wake();
     if (first == 0)
         run(0, job);
-    for (size_t cpu = first; cpu < end; cpu++)
-        while (box[cpu] != NULL)
-            machine_relax();
+    wait_until_0(&job->running);
     /* A stack's last bytes are 0, being .bss, until the stack gets there. */
     for (size_t cpu = first; cpu < end; cpu++)
         for (size_t i = 0; i < 1024; i++)

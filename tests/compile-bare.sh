@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: compile-bare.sh REGISTER... -- COMPILER FLAG...
+# Every operation of the interface compiles for an architecture, in each of its configurations,
+# without a warning: one that a port lacks, or defines for some sizes only, is not noticed before it
+# is used. A REGISTER is the flags that choose one, and a mode. TAP.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+registers=
+while [ "$1" != -- ]; do
+    registers="$registers$1
+"
+    shift
+done
+shift
+
+count=0 failed=0
+compile() { # source, flags, compiler...
+    source=$1 flags=$2
+    shift 2
+    count=$((count + 1))
+    # shellcheck disable=SC2086
+    if "$@" $flags -Wall -Wextra -Wconversion -Wshadow -Wundef -Werror -I"$here/../include" -c -x c \
+        -o "$tmp/o" "$here/compile/$source" >"$tmp/log" 2>&1; then
+        echo "ok $count - $source, $flags"
+    else
+        failed=$((failed + 1))
+        echo "not ok $count - $source, $flags"
+        head -n 20 "$tmp/log" | sed 's/^/# /'
+    fi
+}
+
+# Each pair of settings once.
+configurations='
+-DPERCPU_PREEMPT -DPERCPU_DEBUG
+-DPERCPU_RESTART -DPERCPU_DEBUG
+-DPERCPU_RESTART -DPERCPU_PREEMPT
+-DPERCPU_ZERO_VMA -DPERCPU_DEBUG
+-DPERCPU_ZERO_VMA -DPERCPU_PREEMPT
+-DPERCPU_ZERO_VMA -DPERCPU_RESTART'
+while IFS= read -r register; do
+    while IFS= read -r configuration; do
+        flags="-O1${register:+ $register}${configuration:+ $configuration}"
+        compile everything.inc "$flags" "$@"
+        compile operations.inc "$flags" "$@"
+    done <<EOF
+$configurations
+EOF
+done <<EOF
+${registers%
+}
+EOF
+echo "1..$count"
+echo "# end: $((count - failed)) passed, $failed failed"
+[ $failed = 0 ]
