@@ -10,6 +10,8 @@ _Alignas(MACHINE_STACK_SIZE) unsigned char bare_stacks[MACHINE_MAX_CPUS][MACHINE
 
 void (*volatile bare_tick)(void);
 uintptr_t (*volatile bare_return_pc)(uintptr_t pc);
+uintptr_t (*volatile bare_switch)(uintptr_t frame);
+size_t (*volatile bare_task_cpu)(void);
 
 /* Memory. Compiled so that these loops are not turned into calls to themselves. */
 
@@ -268,6 +270,11 @@ uintptr_t bare_timer_tick(uintptr_t pc)
     return bare_return_pc != NULL ? bare_return_pc(pc) : pc;
 }
 
+uintptr_t bare_next_frame(uintptr_t frame)
+{
+    return bare_switch != NULL ? bare_switch(frame) : frame;
+}
+
 /* CPUs */
 
 struct job {
@@ -308,7 +315,10 @@ size_t test_cpus(void)
 size_t test_cpu(void)
 {
     /* A division by a power of two. */
-    return ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)bare_stacks) / MACHINE_STACK_SIZE;
+    size_t cpu =
+        ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)bare_stacks) / MACHINE_STACK_SIZE;
+
+    return cpu >= MACHINE_MAX_CPUS && bare_task_cpu != NULL ? bare_task_cpu() : cpu;
 }
 
 /*

@@ -37,6 +37,9 @@ void machine_timer_start(unsigned hz); /* of the calling CPU; each tick calls ba
 void machine_timer_stop(void);         /* no tick comes after the return, with interrupts off */
 void machine_relax(void);              /* in loops that wait for another CPU */
 
+/* The saved frame of an interrupted call of entry(arg), interrupts on, on the stack below `top`. */
+uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg);
+
 /*
  * Supplied by the architecture where it is worth while, with many CPUs: sleep until an interrupt or
  * a machine_wake() of another CPU, one that came since interrupts went off included; called and
@@ -65,14 +68,22 @@ _Noreturn void bare_start(void);
 _Noreturn void bare_cpu_main(size_t cpu);
 
 /*
- * The architecture's interrupt entry calls this on each tick, interrupts off and the interrupt
- * acknowledged, with the interrupted PC; the interrupted code continues at the returned PC.
+ * The architecture's interrupt entry saves every register but the per-CPU one in a frame on the
+ * stack, and calls these on each tick, interrupts off and the interrupt acknowledged. First this
+ * one with the interrupted PC; the interrupted code continues at the returned PC.
  */
 uintptr_t bare_timer_tick(uintptr_t pc);
 
-/* Called by bare_timer_tick() where not NULL: on each tick, and to choose the PC to return to. */
+/* Then this one with the frame's address; it returns the address of the frame to return from. */
+uintptr_t bare_next_frame(uintptr_t frame);
+
+/* Called by these where not NULL: on each tick, and to choose the PC and the frame to return to. */
 extern void (*volatile bare_tick)(void);
 extern uintptr_t (*volatile bare_return_pc)(uintptr_t pc);
+extern uintptr_t (*volatile bare_switch)(uintptr_t frame);
+
+/* Where not NULL: the answer of test_cpu() on stacks that are none of bare_stacks. */
+extern size_t (*volatile bare_task_cpu)(void);
 
 /* For exceptions that nobody expects, too: print vector, PC and fault address. Exits with 1. */
 _Noreturn void bare_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

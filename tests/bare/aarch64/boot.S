@@ -123,7 +123,7 @@ directory:
     .endr
 
 /*
- * Exceptions. Interrupts save what C does not preserve; everything else is an error. The per-CPU
+ * Exceptions. Interrupts save a struct a64_frame; everything else is an error. The per-CPU
  * register is any code's: nothing here reads or writes it.
  */
     .macro saved op
@@ -136,7 +136,12 @@ directory:
     \op x12, x13, [sp, #96]
     \op x14, x15, [sp, #112]
     \op x16, x17, [sp, #128]
-    \op x18, x30, [sp, #144]
+    \op x18, x19, [sp, #144]
+    \op x20, x21, [sp, #160]
+    \op x22, x23, [sp, #176]
+    \op x24, x25, [sp, #192]
+    \op x26, x27, [sp, #208]
+    \op x28, x29, [sp, #224]
     .endm
 
     .macro vectors el
@@ -147,13 +152,21 @@ a64_vectors_el\el:
     .rept 16
     .balign 128
     .if vector == 5 /* IRQ, from this level with its stack pointer (Arm ARM, "Exception vectors") */
-    sub sp, sp, #160
+    sub sp, sp, #272
     saved stp
     mrs x0, elr_el\el
+    mrs x1, spsr_el\el
+    stp x30, x0, [sp, #240]
+    str x1, [sp, #256]
+    mov x0, sp
     bl a64_irq
+    mov sp, x0
+    ldp x30, x0, [sp, #240]
+    ldr x1, [sp, #256]
     msr elr_el\el, x0
+    msr spsr_el\el, x1
     saved ldp
-    add sp, sp, #160
+    add sp, sp, #272
     eret
     .else
     mov x0, #vector

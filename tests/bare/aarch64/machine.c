@@ -53,10 +53,17 @@
 
 #define HCR_EL2_TO_EL2 0x80000038 /* RW; AMO, IMO, FMO: interrupts come to EL2 */
 #define DAIF_I 0x80
+#define PSTATE_EL1H 0x5 /* with this level's stack pointer, nothing masked */
+#define PSTATE_EL2H 0x9
+
+struct a64_frame {
+    uint64_t x[31], pc, pstate, unused;
+};
+_Static_assert(offsetof(struct a64_frame, pc) == 248 && sizeof(struct a64_frame) == 272, "boot.S");
 
 /* boot.S, and for boot.S */
 extern const unsigned char a64_secondary[];
-uintptr_t a64_irq(uintptr_t pc);
+uintptr_t a64_irq(struct a64_frame *frame);
 _Noreturn void a64_fault(uintptr_t vector, uintptr_t pc, uintptr_t esr, uintptr_t far);
 _Noreturn void a64_cpu_start(size_t cpu);
 
@@ -203,7 +210,7 @@ static void end_of_interrupt(uint32_t number)
         write32(GICC + GICC_EOIR, number);
 }
 
-uintptr_t a64_irq(uintptr_t pc)
+uintptr_t a64_irq(struct a64_frame *frame)
 {
     uint32_t acknowledged = acknowledge(); /* version 2: and the sender of an INT_WAKE */
 
@@ -211,13 +218,26 @@ uintptr_t a64_irq(uintptr_t pc)
     case INT_TIMER:
         WRITE_SYS("cntv_tval_el0", tick_counts);
         end_of_interrupt(acknowledged);
-        return bare_timer_tick(pc);
-    case INT_WAKE: end_of_interrupt(acknowledged); return pc;
+        frame->pc = bare_timer_tick(frame->pc);
+        return bare_next_frame((uintptr_t)frame);
+    case INT_WAKE: end_of_interrupt(acknowledged); return (uintptr_t)frame;
     default:
         if ((acknowledged & 0x3ff) < INT_NONE)
             bare_panic("interrupt %u", acknowledged);
-        return pc;
+        return (uintptr_t)frame;
     }
+}
+
+uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct a64_frame *frame = (struct a64_frame *)(top & ~(uintptr_t)15) - 1;
+
+    *frame = (struct a64_frame){
+        .x[0] = (uintptr_t)arg,
+        .pc = (uintptr_t)entry,
+        .pstate = at_el2() ? PSTATE_EL2H : PSTATE_EL1H,
+    };
+    return (uintptr_t)frame;
 }
 
 void a64_fault(uintptr_t vector, uintptr_t pc, uintptr_t esr, uintptr_t far)

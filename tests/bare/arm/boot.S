@@ -129,7 +129,7 @@ arm_vectors:
     .endif
     srsdb sp!, #MODE_SVC
     cps #MODE_SVC
-    push {r0-r5, r12, lr}
+    push {r0-r12, lr}
     mov r1, #\vector
     b trap
     .endm
@@ -145,12 +145,11 @@ arm_vectors:
     .type trap, %function
 trap:
     mov r0, sp
-    mov r4, sp
     bic sp, sp, #7
     bl arm_trap
-    mov sp, r4
+    mov sp, r0
     clrex /* an LDREX-STREX pair that was interrupted starts again */
-    pop {r0-r5, r12, lr}
+    pop {r0-r12, lr}
     rfeia sp!
 
 /*

@@ -29,6 +29,8 @@
 #define INTID_NONE 1020 /* and above */
 
 #define CPSR_I 0x80
+#define CPSR_T 0x20
+#define MODE_SVC 0x13
 
 /* Semihosting for AArch32 and AArch64, IHI 0100: operations. */
 #define SYS_GET_CMDLINE 0x15
@@ -41,11 +43,11 @@
 enum { UNDEFINED = 1, SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT, IRQ = 6, FIQ };
 
 struct arm_frame {
-    uint32_t r0, r1, r2, r3, r4, r5, r12, lr, pc, cpsr;
+    uint32_t r[13], lr, pc, cpsr;
 };
 
 /* For and from boot.S. */
-void arm_trap(struct arm_frame *frame, unsigned vector);
+uintptr_t arm_trap(struct arm_frame *frame, unsigned vector);
 _Noreturn void arm_cpu_start(size_t cpu);
 extern const char arm_secondary[];
 
@@ -174,28 +176,43 @@ void machine_timer_stop(void)
     control_timer(0);
 }
 
-static void interrupt(struct arm_frame *frame)
+static uintptr_t interrupt(struct arm_frame *frame)
 {
     uint32_t iar = read32(GICC_IAR), id = iar & 0x3ff;
 
     if (id >= INTID_NONE)
-        return;
+        return (uintptr_t)frame;
     if (id == INTID_TIMER)
         set_timer(); /* which also ends the request */
     write32(GICC_EOIR, iar);
-    if (id == INTID_TIMER)
+    if (id == INTID_TIMER) {
         frame->pc = bare_timer_tick(frame->pc);
-    else if (id != INTID_WAKE)
+        return bare_next_frame((uintptr_t)frame);
+    }
+    if (id != INTID_WAKE)
         bare_panic("interrupt %u", (unsigned)id);
+    return (uintptr_t)frame;
 }
 
-void arm_trap(struct arm_frame *frame, unsigned vector)
+/* In SVC mode, as everything; the function's lowest bit says whether it is T32 code. */
+uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct arm_frame *frame = (struct arm_frame *)(top & ~(uintptr_t)7) - 1;
+
+    *frame = (struct arm_frame){
+        .r[0] = (uintptr_t)arg,
+        .pc = (uintptr_t)entry & ~(uintptr_t)1,
+        .cpsr = MODE_SVC | ((uintptr_t)entry & 1 ? CPSR_T : 0),
+    };
+    return (uintptr_t)frame;
+}
+
+uintptr_t arm_trap(struct arm_frame *frame, unsigned vector)
 {
     uint32_t status = 0, address = 0;
 
     if (vector == IRQ) {
-        interrupt(frame);
-        return;
+        return interrupt(frame);
     }
     if (vector == PREFETCH_ABORT) {
         __asm__ volatile("mrc p15, 0, %0, c5, c0, 1" : "=r"(status));

@@ -11,6 +11,7 @@
 #include "machine.h"
 
 #define CSR_CRMD 0x0
+#define CSR_PRMD 0x1
 #define CSR_ERA 0x6
 #define CSR_CPUID 0x20
 #define CSR_DMW0 0x180
@@ -70,8 +71,8 @@ loongarch_go:
     .word 0
 
 /*
- * All exceptions and interrupts but TLB refills. What C does not preserve is saved. $r21 may be any
- * code's per-CPU register: nothing here reads or writes it.
+ * All exceptions and interrupts but TLB refills save a struct loongarch_frame. $r21 may be any
+ * code's per-CPU register: nothing here reads or writes it. ertn ends an LL-SC pair (volume 1).
  */
     .macro saved op
     \op $ra, $sp, 0
@@ -92,20 +93,38 @@ loongarch_go:
     \op $t6, $sp, 120
     \op $t7, $sp, 128
     \op $t8, $sp, 136
+    \op $fp, $sp, 144
+    \op $s0, $sp, 152
+    \op $s1, $sp, 160
+    \op $s2, $sp, 168
+    \op $s3, $sp, 176
+    \op $s4, $sp, 184
+    \op $s5, $sp, 192
+    \op $s6, $sp, 200
+    \op $s7, $sp, 208
+    \op $s8, $sp, 216
     .endm
 
     .text
     .balign 4096
     .globl loongarch_trap_entry
 loongarch_trap_entry:
-    addi.d $sp, $sp, -144
+    addi.d $sp, $sp, -240
     saved st.d
-    csrrd $a0, CSR_ERA
+    csrrd $t0, CSR_ERA
+    csrrd $t1, CSR_PRMD
+    st.d $t0, $sp, 224
+    st.d $t1, $sp, 232
+    move $a0, $sp
     la.pcrel $t0, loongarch_trap
     jirl $ra, $t0, 0
-    csrwr $a0, CSR_ERA
+    move $sp, $a0
+    ld.d $t0, $sp, 224
+    ld.d $t1, $sp, 232
+    csrwr $t0, CSR_ERA
+    csrwr $t1, CSR_PRMD
     saved ld.d
-    addi.d $sp, $sp, 144
+    addi.d $sp, $sp, 240
     ertn
 
 /* A TLB refill is always an error here. The CPU is in direct address translation mode. */

@@ -42,6 +42,7 @@
 #define CSR_TLBRERA 0x8a
 
 #define CRMD_IE 0x4
+#define PRMD_PIE 0x4
 #define INT_TIMER (1u << 11)
 #define INT_IPI (1u << 12)
 #define ESTAT_INTERRUPTS 0x1fff
@@ -72,8 +73,14 @@
 extern const char loongarch_trap_entry[], loongarch_refill_entry[];
 extern volatile uint32_t loongarch_go;
 
+struct loongarch_frame {
+    uint64_t ra, a[8], t[9], fp, s[9], pc, prmd;
+};
+_Static_assert(offsetof(struct loongarch_frame, pc) == 224, "boot.S");
+_Static_assert(sizeof(struct loongarch_frame) == 240, "boot.S");
+
 /* For boot.S */
-uintptr_t loongarch_trap(uintptr_t pc);
+uintptr_t loongarch_trap(struct loongarch_frame *frame);
 _Noreturn void loongarch_refill(void);
 _Noreturn void loongarch_cpu_start(size_t cpu);
 
@@ -184,20 +191,33 @@ void machine_timer_stop(void)
     csr_write(CSR_TICLR, 1);
 }
 
-uintptr_t loongarch_trap(uintptr_t pc)
+uintptr_t loongarch_trap(struct loongarch_frame *frame)
 {
     uint64_t estat = csr_read(CSR_ESTAT);
 
     if (ESTAT_ECODE(estat) != 0 || !(estat & ESTAT_INTERRUPTS))
-        bare_panic("exception %lu, pc 0x%lx, address 0x%lx, estat 0x%lx", ESTAT_ECODE(estat), pc,
-                   csr_read(CSR_BADV), estat);
+        bare_panic("exception %lu, pc 0x%lx, address 0x%lx, estat 0x%lx", ESTAT_ECODE(estat),
+                   frame->pc, csr_read(CSR_BADV), estat);
     if (estat & INT_IPI)
         iocsr_write(IPI_CLEAR, iocsr_read(IPI_STATUS));
     if (estat & INT_TIMER) {
         csr_write(CSR_TICLR, 1);
-        return bare_timer_tick(pc);
+        frame->pc = bare_timer_tick(frame->pc);
+        return bare_next_frame((uintptr_t)frame);
     }
-    return pc;
+    return (uintptr_t)frame;
+}
+
+uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct loongarch_frame *frame = (struct loongarch_frame *)(top & ~(uintptr_t)15) - 1;
+
+    *frame = (struct loongarch_frame){
+        .a[0] = (uintptr_t)arg,
+        .pc = (uintptr_t)entry,
+        .prmd = PRMD_PIE,
+    };
+    return (uintptr_t)frame;
 }
 
 /* Addresses go on working in direct address translation mode: their upper bits drop out. */

@@ -125,7 +125,10 @@ page_table:
 riscv_secondary_address:
     WORD riscv_secondary
 
-/* All traps. Interrupts are off in here (Privileged, "Machine Trap Handling"). */
+/*
+ * All traps. The frame: register n in word n, the PC in word 0, the status in word 2; gp and tp are
+ * left alone. Interrupts are off in here (Privileged, "Machine Trap Handling").
+ */
     .text
     .balign 4
     .globl riscv_trap_entry
@@ -135,10 +138,19 @@ riscv_trap_entry:
     .irp n, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     STORE x\n, \n * WORD_SIZE(sp)
     .endr
-    csrr a0, MODE(epc)
-    mv a1, sp
+    csrr t0, MODE(epc)
+    csrr t1, MODE(status)
+    STORE t0, 0 * WORD_SIZE(sp)
+    STORE t1, 2 * WORD_SIZE(sp)
+    mv a0, sp
     call riscv_trap
-    csrw MODE(epc), a0
+    mv sp, a0
+    LOAD t0, 0 * WORD_SIZE(sp)
+    LOAD t1, 2 * WORD_SIZE(sp)
+    csrw MODE(epc), t0
+    csrw MODE(status), t1
+    addi t0, sp, 3 * WORD_SIZE
+    sc.w zero, zero, (t0) /* ends the reservation, whosever it is */
     LOAD ra, 1 * WORD_SIZE(sp)
     .irp n, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     LOAD x\n, \n * WORD_SIZE(sp)

@@ -33,7 +33,7 @@ void riscv_trap_entry(void);
 extern volatile uint32_t riscv_release;
 _Noreturn void riscv_start(size_t hart, const void *tree);
 _Noreturn void riscv_cpu_start(size_t cpu);
-uintptr_t riscv_trap(uintptr_t pc, const uintptr_t *frame);
+uintptr_t riscv_trap(uintptr_t *frame);
 
 /* Written before .bss is zero, so not in it. */
 volatile uint32_t riscv_release __attribute__((section(".data")));
@@ -243,8 +243,8 @@ void machine_timer_stop(void)
     set_timer(UINT64_MAX);
 }
 
-/* frame[n] is register n, except sp, gp, tp. */
-uintptr_t riscv_trap(uintptr_t pc, const uintptr_t *frame)
+/* frame[n] is register n, but not sp, gp, tp. */
+uintptr_t riscv_trap(uintptr_t *frame)
 {
     size_t cpu = test_cpu();
     uintptr_t cause, value;
@@ -255,12 +255,27 @@ uintptr_t riscv_trap(uintptr_t pc, const uintptr_t *frame)
         /* From now: a late tick does not bring a row of them. */
         tick_time[cpu] = now() + tick_period[cpu];
         set_timer(tick_time[cpu]);
-        return bare_timer_tick(pc);
-    case ~(UINTPTR_MAX >> 1) | IRQ_SOFTWARE: take_ipi(); return pc;
+        frame[0] = bare_timer_tick(frame[0]);
+        return bare_next_frame((uintptr_t)frame);
+    case ~(UINTPTR_MAX >> 1) | IRQ_SOFTWARE: take_ipi(); return (uintptr_t)frame;
     default:
         bare_panic("trap %zu, pc 0x%zx, address 0x%zx, ra 0x%zx, sp 0x%zx", (size_t)cause,
-                   (size_t)pc, (size_t)value, (size_t)frame[1], (size_t)(frame + 32));
+                   (size_t)frame[0], (size_t)value, (size_t)frame[1], (size_t)(frame + 32));
     }
+}
+
+/* The calling CPU's other bits of the status, with interrupts on after the return. */
+uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    uintptr_t *frame = (uintptr_t *)(top & ~(uintptr_t)15) - 32;
+    uintptr_t status;
+
+    __asm__ volatile("csrr %0, " CSR(status) : "=r"(status));
+    memset(frame, 0, 32 * sizeof *frame);
+    frame[0] = (uintptr_t)entry;
+    frame[2] = (status & ~(uintptr_t)STATUS_IE) | STATUS_RETURN;
+    frame[10] = (uintptr_t)arg;
+    return (uintptr_t)frame;
 }
 
 static void cpu_init(void)

@@ -205,6 +205,7 @@ trap:
     mov %rsp, %rdi /* 16-byte aligned: the CPU aligns, and 22 words are on the stack */
     cld
     call x86_trap
+    mov %rax, %rsp
     pop %r15
     pop %r14
     pop %r13

@@ -68,7 +68,7 @@ const struct hvm_start_info *x86_start_info;
 size_t x86_arrivals = 1; /* CPU 0 has arrived */
 
 /* For boot.S */
-void x86_trap(struct trap_frame *frame);
+uintptr_t x86_trap(struct trap_frame *frame);
 _Noreturn void x86_cpu_start(size_t cpu);
 
 static struct gate idt[256];
@@ -169,7 +169,7 @@ void machine_timer_stop(void)
     apic_write(APIC_TIMER_INITIAL, 0);
 }
 
-void x86_trap(struct trap_frame *frame)
+uintptr_t x86_trap(struct trap_frame *frame)
 {
     uint64_t address;
 
@@ -177,14 +177,30 @@ void x86_trap(struct trap_frame *frame)
     case VECTOR_TIMER:
         apic_write(APIC_EOI, 0);
         frame->rip = bare_timer_tick(frame->rip);
-        break;
-    case VECTOR_WAKE: apic_write(APIC_EOI, 0); break;
-    case VECTOR_SPURIOUS: /* no EOI (SDM vol. 3, 11.9) */ break;
+        return bare_next_frame((uintptr_t)frame);
+    case VECTOR_WAKE: apic_write(APIC_EOI, 0); return (uintptr_t)frame;
+    case VECTOR_SPURIOUS: /* no EOI (SDM vol. 3, 11.9) */ return (uintptr_t)frame;
     default:
         __asm__ volatile("mov %%cr2, %0" : "=r"(address));
         bare_panic("exception %lu, error 0x%lx, pc 0x%lx, address 0x%lx, sp 0x%lx", frame->vector,
                    frame->error, frame->rip, address, frame->rsp);
     }
+}
+
+/* As after a call, 8 bytes off alignment. Code and data selectors: boot.S. */
+uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct trap_frame *frame = (struct trap_frame *)(top & ~(uintptr_t)15) - 1;
+
+    *frame = (struct trap_frame){
+        .rdi = (uintptr_t)arg,
+        .rip = (uintptr_t)entry,
+        .cs = 0x10,
+        .rflags = RFLAGS_IF | 2,
+        .rsp = (uintptr_t)(frame + 1) - 8,
+        .ss = 0x18,
+    };
+    return (uintptr_t)frame;
 }
 
 /* Of every CPU: exceptions, its APIC, and wrgsbase where the CPU has it. */
