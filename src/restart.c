@@ -25,21 +25,32 @@ static uintptr_t end_of(const struct entry *e)
     return (uintptr_t)&e->end + (uintptr_t)(intptr_t)e->end;
 }
 
+/*
+ * In quarters, and without branches that depend on pc: nobody could predict them, and the three
+ * entries of a step are loaded together. 7 steps for 10,000 entries.
+ */
+static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
+{
+    if (n == 0 || pc <= begin_of(e) || pc >= end_of(e + n - 1))
+        return pc;
+    /* The last sequence that begins at or before pc is one of the n from e. */
+    while (n >= 4) {
+        size_t quarter = n / 4, quarters = 0;
+        quarters += begin_of(e + quarter) <= pc;
+        quarters += begin_of(e + 2 * quarter) <= pc;
+        quarters += begin_of(e + 3 * quarter) <= pc;
+        e += quarter * quarters;
+        n -= 3 * quarter;
+    }
+    for (; n > 1; n--)
+        e += begin_of(e + 1) <= pc;
+    return pc < end_of(e) ? begin_of(e) : pc;
+}
+
 uintptr_t percpu_restart_pc(uintptr_t pc)
 {
-    const struct entry *first = table_start, *last = table_stop;
-
-    if (first == last || pc <= begin_of(first) || pc >= end_of(last - 1))
-        return pc;
-    /* The last sequence that begins at or before pc. */
-    while (last - first > 1) {
-        const struct entry *middle = first + (last - first) / 2;
-        if (begin_of(middle) <= pc)
-            first = middle;
-        else
-            last = middle;
-    }
-    return pc < end_of(first) ? begin_of(first) : pc;
+    const struct entry *start = table_start;
+    return restart_in(start, (size_t)(table_stop - start), pc);
 }
 
 /* The linker keeps the table in the order of the code; entries made by hand may spoil that. */

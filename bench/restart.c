@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What percpu_restart_pc() takes in a kernel of 10,000 sequences. src/restart.c is compiled as a
+ * kernel's and run in a program: it is a search in a table, whatever the architecture. Each call
+ * waits for the result of the one before it, and the places are random, so that nothing is
+ * predicted. The table is in the caches.
+ *
+ * usage: restart [REPETITIONS]     (default 15, at least 9)
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define CALLS 65536
+
+/* A table as the macros of update.h make it, for code that is never run. */
+#define SITES 10000
+#define SEQUENCE 16 /* bytes */
+#define DISTANCE 64
+__asm__(".pushsection .text.sites,\"ax\",@progbits\n"
+        "sites:\n\t"
+        ".rept 10000\n"
+        "1:\t.skip 16, 0xcc\n"
+        "2:\t.skip 64 - 16, 0xcc\n\t"
+        ".pushsection percpu_restart,\"a\",@progbits\n\t"
+        ".long 1b - ., 2b - .\n\t"
+        ".popsection\n\t"
+        ".endr\n\t"
+        ".popsection");
+extern const char sites[];
+
+/* In src/restart.c, and the configuration that it names. */
+uintptr_t percpu_restart_pc(uintptr_t pc);
+extern const char percpu_built_as__bare__cpus_64__restart;
+const char percpu_built_as__bare__cpus_64__restart = 0;
+
+static uintptr_t in_a_sequence(size_t site)
+{
+    return (uintptr_t)sites + site * DISTANCE + SEQUENCE / 2;
+}
+
+static uintptr_t between_two(size_t site)
+{
+    return (uintptr_t)sites + site * DISTANCE + SEQUENCE + 8;
+}
+
+static uintptr_t outside(size_t site)
+{
+    return (uintptr_t)sites - 1 - site;
+}
+
+static const struct way {
+    const char *name;
+    uintptr_t (*pc)(size_t site);
+    uintptr_t moved; /* by how much it is wrong not to go back */
+} ways[] = {
+    {"in a sequence", in_a_sequence, SEQUENCE / 2},
+    {"between two", between_two, 0},
+    {"outside of all", outside, 0},
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static uintptr_t pcs[WAYS][CALLS];
+static volatile uintptr_t nothing; /* 0, which the compiler does not know */
+
+/* Of this thread: a run is shorter than what the system gives others in between. */
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* ns per call. */
+static double run(const uintptr_t *pc)
+{
+    const uintptr_t mask = nothing;
+    uintptr_t last = 0;
+    double start = now();
+
+    for (size_t i = 0; i < CALLS; i++)
+        last = percpu_restart_pc(pc[i] + (last & mask));
+    nothing = last & mask;
+    return (now() - start) / CALLS;
+}
+
+int main(int argc, char **argv)
+{
+    long repetitions = argc > 1 ? strtol(argv[1], NULL, 10) : 15;
+    static double ns[WAYS][1000];
+
+    if (repetitions < 9 || repetitions > 1000) {
+        fprintf(stderr, "usage: restart [REPETITIONS]   from 9 to 1000\n");
+        return 2;
+    }
+    srand(1);
+    for (size_t i = 0; i < CALLS; i++) {
+        size_t site = (size_t)rand() % SITES;
+        for (size_t w = 0; w < WAYS; w++) {
+            pcs[w][i] = ways[w].pc(site);
+            if (percpu_restart_pc(pcs[w][i]) != pcs[w][i] - ways[w].moved) {
+                fprintf(stderr, "restart: wrong answer for site %zu, %s\n", site, ways[w].name);
+                return 1;
+            }
+        }
+    }
+    for (long r = -1; r < repetitions; r++) /* the first round warms up */
+        for (size_t w = 0; w < WAYS; w++) {
+            double one = run(pcs[w]);
+            if (r >= 0)
+                ns[w][r] = one;
+        }
+
+    printf("ns per percpu_restart_pc() of %d sequences, %ld repetitions in turns, compiler %s\n\n"
+           "%-36s%9s%9s%9s\n",
+           SITES, repetitions, __VERSION__, "program counter", "min", "median", "max");
+    for (size_t w = 0; w < WAYS; w++) {
+        qsort(ns[w], (size_t)repetitions, sizeof(ns[w][0]), compare);
+        printf("%-36s%9.1f%9.1f%9.1f\n", ways[w].name, ns[w][0], ns[w][repetitions / 2],
+               ns[w][repetitions - 1]);
+    }
+    return 0;
+}
