@@ -2,7 +2,7 @@
 /* The areas: who has one, where, and how they come to be. Not on single, which has none. */
 #include "internal.h"
 
-#ifndef PERCPU_PLATFORM_SINGLE
+#if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
 /* The library's own variable. It marks the template and, in each area, says whose area it is. */
 __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head) = {

@@ -12,6 +12,7 @@ PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &
                    sizeof(((struct percpu__head *)0)->cpu) == __SIZEOF_POINTER__,
                "as in asm.h");
 
+#ifndef PERCPU_PLATFORM_RSEQ
 size_t percpu__next_cpu(size_t cpu)
 {
     size_t limit = __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE);
@@ -21,6 +22,7 @@ size_t percpu__next_cpu(size_t cpu)
     /* Not the limit: by the time it is compared with it, it may be a CPU in a gap. */
     return PERCPU__NO_CPU;
 }
+#endif
 
 /* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
 uint64_t percpu__sum(const volatile void *p, size_t size)

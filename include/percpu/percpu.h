@@ -219,10 +219,10 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  * neither drops nor repeats them. The _raw forms take no guard: the caller keeps itself on its
  * CPU. Structures are used through pointers. Operands are evaluated once.
  */
-#define percpu_read(var) PERCPU__READ(percpu__load, &__PERCPU_##var, __COUNTER__)
-#define percpu_write(var, value) PERCPU__WRITE(percpu__store, &__PERCPU_##var, value)
-#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, &__PERCPU_##var, __COUNTER__)
-#define percpu_write_raw(var, value) PERCPU__WRITE(percpu__store_raw, &__PERCPU_##var, value)
+#define percpu_read(var) PERCPU__READ(percpu__load, PERCPU__VAR(__PERCPU_##var), __COUNTER__)
+#define percpu_write(var, value) PERCPU__WRITE(percpu__store, PERCPU__VAR(__PERCPU_##var), value)
+#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, PERCPU__VAR(__PERCPU_##var), __COUNTER__)
+#define percpu_write_raw(var, value) PERCPU__WRITE(percpu__store_raw, PERCPU__VAR(__PERCPU_##var), value)
 
 /*
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
@@ -236,28 +236,28 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  *   try_cmpxchg(var, &old, new)             true when it was `old` and is `new` now; else `old`,
  *                                           of the variable's type, gets what it was
  */
-#define percpu_add(var, n) PERCPU__UPDATE(percpu__add, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_sub(var, n) PERCPU__UPDATE(percpu__sub, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_inc(var) PERCPU__UPDATE(percpu__add, &__PERCPU_##var, 1, __COUNTER__)
-#define percpu_dec(var) PERCPU__UPDATE(percpu__sub, &__PERCPU_##var, 1, __COUNTER__)
-#define percpu_and(var, n) PERCPU__UPDATE(percpu__and, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_or(var, n) PERCPU__UPDATE(percpu__or, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_xor(var, n) PERCPU__UPDATE(percpu__xor, &__PERCPU_##var, n, __COUNTER__)
+#define percpu_add(var, n) PERCPU__UPDATE(percpu__add, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_sub(var, n) PERCPU__UPDATE(percpu__sub, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_inc(var) PERCPU__UPDATE(percpu__add, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
+#define percpu_dec(var) PERCPU__UPDATE(percpu__sub, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
+#define percpu_and(var, n) PERCPU__UPDATE(percpu__and, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_or(var, n) PERCPU__UPDATE(percpu__or, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_xor(var, n) PERCPU__UPDATE(percpu__xor, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_add_return(var, n)                                                                  \
-    PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, n, __COUNTER__)
+    PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_sub_return(var, n)                                                                  \
-    PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_inc_return(var) PERCPU__RESULT(percpu__add_return, &__PERCPU_##var, 1, __COUNTER__)
-#define percpu_dec_return(var) PERCPU__RESULT(percpu__sub_return, &__PERCPU_##var, 1, __COUNTER__)
-#define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, &__PERCPU_##var, n, __COUNTER__)
-#define percpu_xchg(var, value) PERCPU__XCHG(&__PERCPU_##var, value, __COUNTER__)
+    PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_inc_return(var) PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
+#define percpu_dec_return(var) PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
+#define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_xchg(var, value) PERCPU__XCHG(PERCPU__VAR(__PERCPU_##var), value, __COUNTER__)
 #define percpu_cmpxchg(var, old, new_value)                                                        \
-    PERCPU__CMPXCHG(&__PERCPU_##var, old, new_value, __COUNTER__)
+    PERCPU__CMPXCHG(PERCPU__VAR(__PERCPU_##var), old, new_value, __COUNTER__)
 #define percpu_try_cmpxchg(var, old, new_value)                                                    \
-    PERCPU__TRY_CMPXCHG(&__PERCPU_##var, old, new_value, __COUNTER__)
+    PERCPU__TRY_CMPXCHG(PERCPU__VAR(__PERCPU_##var), old, new_value, __COUNTER__)
 
 /* The address in this CPU's area; valid while the caller stays on its CPU. */
-#define percpu_current_ptr(var) PERCPU__CURRENT_PTR(&__PERCPU_##var)
+#define percpu_current_ptr(var) PERCPU__CURRENT_PTR(PERCPU__VAR(__PERCPU_##var))
 
 /*
  * percpu_with_current(var, p) { ... p->x ... }: a block with `p` pointing into this CPU's area
@@ -267,16 +267,16 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  * program's interrupts are its signals).
  */
 #define percpu_with_current(var, p)                                                                \
-    PERCPU__WITH(percpu__guard_take, &__PERCPU_##var, p, __COUNTER__)
+    PERCPU__WITH(percpu__guard_take, PERCPU__VAR(__PERCPU_##var), p, __COUNTER__)
 #define percpu_with_current_irq(var, p)                                                            \
-    PERCPU__WITH(percpu__guard_irq, &__PERCPU_##var, p, __COUNTER__)
+    PERCPU__WITH(percpu__guard_irq, PERCPU__VAR(__PERCPU_##var), p, __COUNTER__)
 
 /*
  * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
  * piece; an interrupt may see a larger object half done. Needs a linker script that
  * keeps the template (ours do; others get a link error: undefined _percpu_template).
  */
-#define percpu_reset_to_init(var) percpu_reset_to_init_at(&__PERCPU_##var)
+#define percpu_reset_to_init(var) percpu_reset_to_init_at(PERCPU__VAR(__PERCPU_##var))
 
 /* ==== Use, on any CPU ================================================================= */
 
@@ -284,22 +284,22 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  * The address on CPU `cpu`; null for a CPU without an area, also under misspeculation. What other
  * CPUs do with the data meanwhile is the caller's business. _raw checks nothing.
  */
-#define percpu_remote_ptr(var, cpu) PERCPU__REMOTE_PTR(percpu__remote, &__PERCPU_##var, cpu)
-#define percpu_remote_ptr_raw(var, cpu) PERCPU__REMOTE_PTR(percpu__remote_raw, &__PERCPU_##var, cpu)
+#define percpu_remote_ptr(var, cpu) PERCPU__REMOTE_PTR(percpu__remote, PERCPU__VAR(__PERCPU_##var), cpu)
+#define percpu_remote_ptr_raw(var, cpu) PERCPU__REMOTE_PTR(percpu__remote_raw, PERCPU__VAR(__PERCPU_##var), cpu)
 
 /*
  * One untorn access to the copy of CPU `cpu`. For a CPU without an area PERCPU_DEBUG calls
  * percpu_panic(); otherwise, and when that returns, the program traps.
  */
-#define percpu_remote_read(var, cpu) PERCPU__REMOTE_READ(&__PERCPU_##var, cpu, __COUNTER__)
-#define percpu_remote_write(var, cpu, value) PERCPU__REMOTE_WRITE(&__PERCPU_##var, cpu, value)
+#define percpu_remote_read(var, cpu) PERCPU__REMOTE_READ(PERCPU__VAR(__PERCPU_##var), cpu, __COUNTER__)
+#define percpu_remote_write(var, cpu, value) PERCPU__REMOTE_WRITE(PERCPU__VAR(__PERCPU_##var), cpu, value)
 
 /* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
 #define percpu_for_each(cpu)                                                                       \
     for (size_t cpu = percpu__next_cpu(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_cpu(cpu + 1))
 
 /* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
-#define percpu_sum(var) percpu_sum_at(&__PERCPU_##var)
+#define percpu_sum(var) percpu_sum_at(PERCPU__VAR(__PERCPU_##var))
 
 /* Offset in the area; link address; offset in the area of any symbol in the template. */
 #define percpu_offset(var) percpu__offset((uintptr_t)&__PERCPU_##var)

@@ -64,7 +64,7 @@ PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address);
 PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
 
 /* Turn interrupts off on this CPU, and back to what they were. Compiler barriers. */
-#ifndef PERCPU_PLATFORM_THREAD
+#if !defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU_PLATFORM_RSEQ)
 PERCPU__INLINE uintptr_t percpu__irq_save(void);
 PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
 #endif
@@ -112,11 +112,18 @@ PERCPU__INLINE uintptr_t percpu__anywhere(void)
 #include <percpu/detail/platform/bare.h>
 #elif defined(PERCPU_PLATFORM_THREAD)
 #include <percpu/detail/platform/thread.h>
+#elif defined(PERCPU_PLATFORM_RSEQ)
+#include <percpu/detail/platform/rseq.h>
 #else
 #include <percpu/detail/platform/single.h>
 #endif
 
 /* -- What can be derived ------------------------------------------------------------------ */
+
+/* The per-CPU pointer to a variable, or a member of it. */
+#ifndef PERCPU__VAR
+#define PERCPU__VAR(x) (&(x))
+#endif
 
 #ifndef percpu__load_64
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
@@ -279,6 +286,7 @@ struct percpu__guard {
     size_t cpu; /* PERCPU_DEBUG: where it was taken */
 };
 
+#ifndef percpu_cpu_id
 static inline size_t percpu_cpu_id(void)
 {
     percpu__debug_current();
@@ -287,7 +295,9 @@ static inline size_t percpu_cpu_id(void)
         return (size_t)percpu__read_64(&__PERCPU_percpu__head.cpu, near);
     return (size_t)percpu__read_32(&__PERCPU_percpu__head.cpu, near);
 }
+#endif
 
+#ifndef PERCPU__GUARDED_PTR
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
     struct percpu__guard guard = {false, 0, 0};
@@ -297,6 +307,13 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 #endif
     return guard;
 }
+#else
+PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
+{
+    struct percpu__guard guard = {false, 0, percpu__own()};
+    return guard;
+}
+#endif
 
 #ifdef PERCPU__NO_INTERRUPTS
 struct percpu__guard percpu__guard_irq(void) __attribute__((
@@ -313,6 +330,7 @@ PERCPU__INLINE struct percpu__guard percpu__guard_irq(void)
 }
 #endif
 
+#ifndef PERCPU__GUARDED_PTR
 PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 {
     (void)guard;
@@ -327,6 +345,18 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 #endif
         percpu__preempt_on();
 }
+#else
+PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
+{
+    (void)guard;
+    percpu__disown();
+}
+#endif
+
+/* The address that a block works on. */
+#ifndef PERCPU__GUARDED_PTR
+#define PERCPU__GUARDED_PTR(guard, p) PERCPU__CURRENT_PTR(p)
+#endif
 
 /* -- Operations ------------------------------------------------------------------------------ */
 
@@ -396,6 +426,7 @@ PERCPU__INLINE uintptr_t percpu__hide(const volatile void *p)
     return address;
 }
 
+#ifndef percpu__remote
 #ifndef percpu__delta_of
 PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 {
@@ -423,6 +454,7 @@ PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, size_t cpu)
     uintptr_t delta = percpu__delta[index];
     return delta == PERCPU__ABSENT ? 0 : percpu__hide(p) + delta;
 }
+#endif
 
 PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, size_t cpu)
 {
@@ -645,7 +677,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
          __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
          *percpu__once##id = &percpu__g##id;                                                       \
          percpu__once##id; percpu__once##id = 0)                                                   \
-        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__CURRENT_PTR(p); percpu__once##id;               \
+        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__g##id, p); percpu__once##id;               \
              percpu__once##id = 0)
 
 #endif

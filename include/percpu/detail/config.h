@@ -25,8 +25,8 @@
     1
 #error "percpu: define one of PERCPU_PLATFORM_BARE, _THREAD, _RSEQ and _SINGLE, not several"
 #endif
-#if defined(PERCPU_PLATFORM_RSEQ)
-#error "percpu: PERCPU_PLATFORM_RSEQ is not built yet; use PERCPU_PLATFORM_THREAD"
+#if defined(PERCPU_PLATFORM_RSEQ) && !(__STDC_HOSTED__ && defined(__linux__))
+#error "percpu: PERCPU_PLATFORM_RSEQ is for programs on Linux: restartable sequences are its system call"
 #endif
 #if defined(PERCPU_PLATFORM_THREAD) && !__STDC_HOSTED__
 #error "percpu: PERCPU_PLATFORM_THREAD needs a hosted build; kernels use PERCPU_PLATFORM_BARE"
@@ -36,6 +36,8 @@
 #define PERCPU__CFG_PLATFORM "bare"
 #elif defined(PERCPU_PLATFORM_THREAD)
 #define PERCPU__CFG_PLATFORM "thread"
+#elif defined(PERCPU_PLATFORM_RSEQ)
+#define PERCPU__CFG_PLATFORM "rseq"
 #else
 #define PERCPU__CFG_PLATFORM "single"
 #endif
@@ -44,6 +46,7 @@
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/x86_64.h>
+#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/x86_64_rseq.h>
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
 #elif defined(__loongarch64)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
@@ -91,7 +94,7 @@
 #define PERCPU__RISCV_IE 2 /* SIE */
 #define PERCPU__CFG_ARCH "__" PERCPU__RISCV_BASE
 #endif
-#elif defined(PERCPU_PLATFORM_BARE)
+#elif defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_RSEQ)
 #error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
 #endif
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rseq: the programs and libraries of a Linux process. The current CPU is the one that the kernel
+ * writes into each thread's struct rseq, and an update is a restartable sequence: the kernel moves
+ * a thread that it preempts, migrates or signals inside one to the sequence's abort handler, which
+ * begins again. Linux, Documentation/userspace-api/rseq.rst and include/uapi/linux/rseq.h.
+ *
+ * Areas lie in one reservation, 1 << PERCPU__SLOT_SHIFT bytes apart, so that a CPU number becomes a
+ * distance by a shift. A per-CPU pointer is the address of CPU 0's copy. Each module of the
+ * process has a template of its own; percpu__bias leads from a symbol to its per-CPU pointer.
+ *
+ * The last slot belongs to no CPU. Threads for which there is no restartable sequence update it
+ * with atomic instructions; no sequence runs there, so that the two never meet.
+ */
+#ifndef PERCPU_DETAIL_PLATFORM_RSEQ_H
+#define PERCPU_DETAIL_PLATFORM_RSEQ_H
+
+#define PERCPU__NO_INTERRUPTS 1
+
+#if UINTPTR_MAX > 0xffffffff
+#define PERCPU__SLOT_SHIFT 30
+#else
+#define PERCPU__SLOT_SHIFT 24
+#endif
+
+/*
+ * Words of this module, set before its constructors run and constant from then on: declared so,
+ * they are loaded once per function and not once per access.
+ */
+extern const PERCPU__HIDDEN uintptr_t percpu__bias;        /* per-CPU pointer minus symbol */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* of struct rseq, */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* from the thread pointer and this */
+extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below */
+
+#define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__bias))
+
+/* What the accesses need of struct rseq; the kernel writes the CPU number. */
+struct percpu__rseq {
+    uint32_t cpu_id_start;
+    uint32_t cpu_id; /* not below percpu__rseq_cpus: the kernel does not know this thread */
+    uint64_t rseq_cs;
+};
+
+/*
+ * From the architecture: the thread pointer; one access or update as a sequence. They jump to
+ * percpu__slow() and the like when the thread has no sequences.
+ */
+PERCPU__INLINE uintptr_t percpu__thread_pointer(void);
+
+PERCPU__INLINE struct percpu__rseq *percpu__rseq_area(void)
+{
+    return (struct percpu__rseq *)((percpu__thread_pointer() & percpu__rseq_mask) +
+                                   percpu__rseq_offset);
+}
+
+/* In the library: the same operation on whatever area is this thread's. */
+enum percpu__slow_operation {
+    PERCPU__SLOW_READ,
+    PERCPU__SLOW_WRITE,
+    PERCPU__SLOW_ADD, /* and the rest: the old value */
+    PERCPU__SLOW_AND,
+    PERCPU__SLOW_OR,
+    PERCPU__SLOW_XOR,
+    PERCPU__SLOW_XCHG,
+    PERCPU__SLOW_CMPXCHG,
+};
+PERCPU__HIDDEN uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p,
+                                     size_t size, uint64_t value, uint64_t expected)
+    __attribute__((cold));
+PERCPU__HIDDEN uintptr_t percpu__slow_slot(void) __attribute__((cold));
+
+/* The distance from a per-CPU pointer to the current CPU's copy. */
+PERCPU__INLINE uintptr_t percpu__slot(void)
+{
+    uint32_t cpu = *(volatile uint32_t *)&percpu__rseq_area()->cpu_id;
+    if (__builtin_expect(cpu >= percpu__rseq_cpus, 0))
+        return percpu__slow_slot();
+    return (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
+}
+
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
+{
+    uintptr_t address = (uintptr_t)p;
+    (void)near;
+    __asm__("" : "+r"(address)); /* the copy is elsewhere: no bounds of the variable */
+    return address + percpu__slot();
+}
+
+/* The slot is the CPU's number; there is no table. */
+PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, size_t cpu)
+{
+    uintptr_t address = (uintptr_t)p;
+    __asm__("" : "+r"(address));
+    return address + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT);
+}
+
+PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, size_t cpu)
+{
+    uintptr_t index = cpu, limit = percpu__limit;
+    if (index >= limit)
+        return 0;
+    __asm__("" : "+r"(index)); /* under misspeculation, too: as in access.h */
+    index &= ~(uintptr_t)((intptr_t)(index | (limit - 1 - index)) >> (sizeof(index) * 8 - 1));
+    return percpu__remote_raw(p, index);
+}
+#define percpu__remote percpu__remote
+
+PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
+
+/* percpu_with_current(): the thread owns an area, which is the one that its block works on. */
+PERCPU__HIDDEN size_t percpu__own(void);
+PERCPU__HIDDEN void percpu__disown(void);
+
+/* What percpu__cmpxchg_slot_32() answers when no sequence ran. */
+#define PERCPU__NO_SLOT UINTPTR_MAX
+
+/*
+ * What the kernel (struct rseq_cs: version, flags, first instruction, length, abort handler) and
+ * debuggers (how to step over a sequence: its descriptor, and where it can be left) are told of the
+ * sequence between .Lpercpu_start and .Lpercpu_commit. `exit` is where else than behind its end it
+ * goes on. The kernel wants descriptors 32-byte aligned. "o" keeps an entry as long as its code is
+ * kept, "?" puts it into the group of a C++ inline function.
+ */
+#if UINTPTR_MAX > 0xffffffff
+#define PERCPU__RSEQ_WORD(x) ".quad " x "\n\t"
+#else
+#define PERCPU__RSEQ_WORD(x) ".long " x ", 0\n\t"
+#endif
+#define PERCPU__RSEQ_TABLES(exit)                                                                  \
+    ".pushsection __rseq_cs,\"aw?\",%%progbits\n\t"                                                \
+    ".balign 32\n"                                                                                 \
+    ".Lpercpu_cs%=:\n\t"                                                                           \
+    ".long 0, 0\n\t"                                                                              \
+    PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
+    PERCPU__RSEQ_WORD(".Lpercpu_commit%= - .Lpercpu_start%=")                                      \
+    PERCPU__RSEQ_WORD(".Lpercpu_abort%=")                                                          \
+    ".popsection\n\t"                                                                             \
+    ".pushsection __rseq_cs_ptr_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                    \
+    PERCPU__RSEQ_WORD(".Lpercpu_cs%=")                                                             \
+    ".popsection\n\t"                                                                             \
+    ".pushsection __rseq_exit_point_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                \
+    PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
+    PERCPU__RSEQ_WORD(exit)                                                                        \
+    ".popsection\n\t"
+
+#include PERCPU__ARCH_RSEQ_HEADER
+
+static inline size_t percpu_cpu_id(void)
+{
+    return percpu__slot() >> PERCPU__SLOT_SHIFT;
+}
+#define percpu_cpu_id percpu_cpu_id
+
+/* The area of a block: another than the current CPU's, when the thread migrates. */
+#define PERCPU__GUARDED_PTR(guard, p)                                                              \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(PERCPU__OPERAND(p), (guard).cpu))
+
+#endif

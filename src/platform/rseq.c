@@ -1,0 +1,779 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rseq: one run-time per process. Every module (the program, a shared library) that embeds the
+ * library has a copy of this file's code and data; the first one in the dynamic linker's list owns
+ * the process's state, struct process, which the others find through an ELF note.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "../internal.h"
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* -- This module's words ------------------------------------------------------------------------ */
+
+/*
+ * Defined where no compiler sees them: they are const for all but the constructor. Until that has
+ * run, an access faults: a bias that leads outside of the address space, a mask of 0.
+ */
+__asm__(".pushsection .data.percpu_words,\"aw\",%progbits\n\t"
+        ".balign 64\n\t"
+        ".globl percpu__bias, percpu__rseq_offset, percpu__rseq_mask, percpu__rseq_cpus\n\t"
+        ".globl percpu__words\n\t"
+        ".hidden percpu__bias, percpu__rseq_offset, percpu__rseq_mask, percpu__rseq_cpus\n\t"
+        ".hidden percpu__words\n"
+        "percpu__words:\n"
+        "percpu__bias:\n\t"
+#if UINTPTR_MAX > 0xffffffff
+        ".quad 0x4000000000000000\n"
+        "percpu__rseq_offset: .quad 0\n"
+        "percpu__rseq_mask: .quad 0\n"
+        "percpu__rseq_cpus: .quad 0\n\t"
+#else
+        ".long 0\n"
+        "percpu__rseq_offset: .long 0\n"
+        "percpu__rseq_mask: .long 0\n"
+        "percpu__rseq_cpus: .long 0\n\t"
+#endif
+        ".popsection");
+extern PERCPU__HIDDEN struct {
+    uintptr_t bias, rseq_offset, rseq_mask, rseq_cpus;
+} percpu__words;
+
+size_t percpu__limit;
+
+/* The library has no variable of its own; the section must exist. */
+__attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head);
+
+/* -- The process ---------------------------------------------------------------------------------- */
+
+struct module {
+    uintptr_t first, end; /* per-CPU pointers of its variables */
+    uintptr_t bias;
+    struct module *next;
+};
+
+/* A thread's, in the owner's thread-local storage. */
+struct thread {
+    int tid;          /* 0: not known yet */
+    unsigned depth;   /* of its blocks */
+    size_t cpu;       /* whose area its blocks work on */
+    bool taking;      /* the area is being taken or given back; a signal handler has to look */
+    int exit_rounds;  /* of destructors that have run */
+    bool is_leaving;  /* no registration any more */
+};
+enum { NO_AREA = -1 };
+
+enum { IDLE, BUSY, READY };
+
+/* Pinned with its module, and found by modules that are loaded later: the layout has a version. */
+struct process {
+    uint32_t version, size;
+    int state;
+    uintptr_t base;  /* of slot 0 */
+    size_t cpus;     /* slots of CPUs; one more belongs to no CPU */
+    size_t used;     /* bytes of a slot that modules take */
+    size_t slots_cpus;
+    uintptr_t rseq_offset, rseq_mask, rseq_cpus;
+    bool registers; /* threads are registered by this library */
+    const char *way;
+    struct module *modules;
+    struct thread *(*thread)(void);
+    struct percpu__rseq *(*own_rseq)(void);
+    bool (*register_thread)(void);
+};
+
+/* The start of each slot: the futex that a block's owner holds, and who waits for it. */
+struct slot {
+    uint32_t owner; /* its tid */
+    uint32_t waiters;
+};
+#define SLOT_HEAD 64
+
+static struct thread *this_thread(void);
+static struct percpu__rseq *own_rseq(void);
+static bool register_thread(void);
+
+#define VERSION 1
+PERCPU__HIDDEN struct process percpu__process = {
+    .version = VERSION,
+    .size = sizeof(struct process),
+    .thread = this_thread,
+    .own_rseq = own_rseq,
+    .register_thread = register_thread,
+};
+static struct process *process; /* the owner's */
+
+/* The note says where percpu__process is: type 1, a distance from the description itself. */
+__asm__(".pushsection .note.percpu,\"a\",%note\n\t"
+        ".balign 4\n\t"
+        ".long 7, 8, 1\n\t"
+        ".asciz \"percpu\"\n\t"
+        ".balign 4\n\t"
+#if UINTPTR_MAX > 0xffffffff
+        ".quad percpu__process - .\n\t"
+#else
+        ".long percpu__process - ., 0\n\t"
+#endif
+        ".popsection");
+
+/* Returns the struct process of a module, or NULL. */
+static struct process *find_in(const struct dl_phdr_info *info)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t at = info->dlpi_addr + header->p_vaddr, end = at + header->p_memsz;
+        size_t align = header->p_align == 8 ? 8 : 4;
+
+        while (header->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= end) {
+            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
+            uintptr_t text = at + sizeof(*note);
+            uintptr_t description = text + ((note->n_namesz + align - 1) & ~(align - 1));
+
+            if (note->n_namesz == 7 && note->n_type == 1 &&
+                memcmp((const char *)text, "percpu", 7) == 0)
+                return (struct process *)(description + *(const uintptr_t *)description);
+            at = description + ((note->n_descsz + align - 1) & ~(align - 1));
+        }
+    }
+    return NULL;
+}
+
+struct search {
+    struct process *owner;
+    size_t align;       /* of this module's segments */
+    const char *name;   /* of this module */
+    bool is_program;
+    size_t seen;
+};
+
+static int visit(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct search *search = data;
+    struct process *found = find_in(info);
+
+    (void)size;
+    if (found && !search->owner)
+        search->owner = found;
+    if (found == &percpu__process) {
+        search->name = info->dlpi_name;
+        search->is_program = search->seen == 0;
+        for (size_t i = 0; i < info->dlpi_phnum; i++)
+            if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_align > search->align)
+                search->align = info->dlpi_phdr[i].p_align;
+    }
+    search->seen++;
+    return 0;
+}
+
+/* -- Which way ------------------------------------------------------------------------------------ */
+
+#define RSEQ_SIGNATURE PERCPU__RSEQ_SIGNATURE
+enum { RSEQ_BYTES = 32, RSEQ_UNREGISTER = 1 }; /* linux/rseq.h; the size before features had one */
+
+/* glibc 2.35 and newer; weak, since other libraries have none and static ones leave it out. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+
+/* Where libc registers nothing. Every thread's starts as unregistered. */
+static __thread struct {
+    struct percpu__rseq rseq;
+    uint64_t more[2];
+} __attribute__((aligned(32))) own = {.rseq.cpu_id = UINT32_MAX};
+
+static struct percpu__rseq *own_rseq(void)
+{
+    return &own.rseq;
+}
+
+/* For a process without sequences: a struct rseq that says that no thread is known. */
+static struct percpu__rseq nobody __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
+
+static pthread_key_t at_thread_exit;
+static bool have_key;
+
+static bool register_thread(void)
+{
+    struct thread *thread = this_thread();
+
+    if (thread->is_leaving || !have_key || pthread_setspecific(at_thread_exit, thread) != 0)
+        return false;
+    return syscall(SYS_rseq, &own, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0;
+}
+
+static void choose_way(struct process *p, bool is_program)
+{
+    p->rseq_offset = (uintptr_t)&nobody;
+    if (&__rseq_size && __rseq_size != 0) {
+        uintptr_t area = percpu__thread_pointer() + (uintptr_t)__rseq_offset;
+        if (*(volatile uint32_t *)&((struct percpu__rseq *)area)->cpu_id <= INT32_MAX) {
+            p->rseq_offset = (uintptr_t)__rseq_offset;
+            p->rseq_mask = UINTPTR_MAX;
+            p->rseq_cpus = p->cpus;
+            p->way = "restartable sequences; libc registers threads";
+            return;
+        }
+        p->way = "atomic instructions: libc could not register threads for rseq(2)";
+        return;
+    }
+    if (&__rseq_size) {
+        p->way = "atomic instructions: libc does not register threads for rseq(2) (no kernel "
+                 "support, or the tunable glibc.pthread.rseq=0)";
+        return;
+    }
+    if (!is_program) {
+        p->way = "atomic instructions: libc does not register threads for rseq(2), and the program "
+                 "itself does not use percpu";
+        return;
+    }
+    if (!p->register_thread()) {
+        p->way = errno == ENOSYS
+                     ? "atomic instructions: no rseq(2) here (kernel before 4.18, valgrind, "
+                       "qemu-user, or a seccomp filter)"
+                     : "atomic instructions: rseq(2) failed (a seccomp filter?)";
+        return;
+    }
+    p->rseq_offset = (uintptr_t)p->own_rseq() - percpu__thread_pointer();
+    p->rseq_mask = UINTPTR_MAX;
+    p->rseq_cpus = p->cpus;
+    p->registers = true;
+    p->way = "restartable sequences; percpu registers threads";
+}
+
+/* -- Memory --------------------------------------------------------------------------------------- */
+
+#ifndef PERCPU__POSSIBLE
+#define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
+#endif
+
+/* One past the highest CPU number that this kernel may ever report. */
+static size_t possible_cpus(void)
+{
+    long configured = sysconf(_SC_NPROCESSORS_CONF);
+    size_t count = configured < 1 ? 1 : (size_t)configured;
+    FILE *file = fopen(PERCPU__POSSIBLE, "re");
+    cpu_set_t set;
+
+    /* "0-63" or "0,2-5": the last number. */
+    if (file) {
+        size_t number;
+        int c;
+        while (fscanf(file, "%zu", &number) == 1) {
+            if (number + 1 > count && number < PERCPU_MAX_CPUS)
+                count = number + 1;
+            c = fgetc(file);
+            if (c != '-' && c != ',')
+                break;
+        }
+        fclose(file);
+    }
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        for (size_t cpu = count; cpu < CPU_SETSIZE; cpu++)
+            if (CPU_ISSET(cpu, &set))
+                count = cpu + 1;
+    return count < PERCPU_MAX_CPUS ? count : PERCPU_MAX_CPUS - 1;
+}
+
+/*
+ * A slot per CPU and one more. What is not touched costs nothing but addresses: where those are
+ * limited, fewer CPUs have one and the others use the last.
+ */
+static bool reserve(struct process *p)
+{
+    const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
+
+    for (p->cpus = possible_cpus();; p->cpus /= 2) {
+        void *memory = MAP_FAILED;
+        if (p->cpus + 1 <= SIZE_MAX / slot)
+            memory = mmap(NULL, (p->cpus + 1) * slot, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory != MAP_FAILED) {
+            /* A huge page would commit the memory of 512 for one variable. */
+            madvise(memory, (p->cpus + 1) * slot, MADV_NOHUGEPAGE);
+            p->base = (uintptr_t)memory;
+            p->used = SLOT_HEAD;
+            return true;
+        }
+        if (p->cpus == 0)
+            return false;
+    }
+}
+
+static struct slot *slot_of(size_t cpu)
+{
+    return (struct slot *)(process->base + (cpu << PERCPU__SLOT_SHIFT));
+}
+
+/* The pages of zeros are there already. */
+static void copy_template(const struct module *module)
+{
+    enum { PAGE = 4096 };
+    static const char zeros[PAGE];
+
+    for (uintptr_t p = module->first, next; p < module->end; p = next) {
+        const char *from = (const char *)(p - module->bias);
+        next = (p + PAGE) & ~(uintptr_t)(PAGE - 1);
+        if (next > module->end)
+            next = module->end;
+        if (memcmp(from, zeros, next - p) == 0)
+            continue;
+        for (size_t cpu = 0; cpu <= process->cpus; cpu++)
+            memcpy((void *)(p + (cpu << PERCPU__SLOT_SHIFT)), from, next - p);
+    }
+}
+
+static struct module this_module;
+
+/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
+static bool place_template(struct process *p, size_t align)
+{
+    uintptr_t start = percpu__template_start(), size = percpu__template_size();
+    uintptr_t page = align > 4096 ? align : 4096;
+    uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1);
+
+    at += start & (page - 1);
+    if (at < p->used)
+        at += page;
+    if (size > ((uintptr_t)1 << PERCPU__SLOT_SHIFT) - at)
+        return false;
+    this_module.first = p->base + at;
+    this_module.end = this_module.first + size;
+    this_module.bias = this_module.first - start;
+    copy_template(&this_module);
+    this_module.next = p->modules;
+    __atomic_store_n(&p->modules, &this_module, __ATOMIC_RELEASE);
+    p->used = at + size;
+    return true;
+}
+
+/* -- Start ---------------------------------------------------------------------------------------- */
+
+static void thread_exits(void *value);
+static void in_child(void);
+
+static void refuse(const char *what)
+{
+    percpu_panic(what);
+    abort(); /* without areas no access can be right */
+}
+
+static void start_process(struct process *p, bool is_program)
+{
+    if (!reserve(p))
+        refuse("percpu: no address space for one area (a limit such as ulimit -v?)");
+    have_key = pthread_key_create(&at_thread_exit, thread_exits) == 0;
+    if (pthread_atfork(NULL, NULL, in_child) != 0)
+        refuse("percpu: pthread_atfork() failed");
+    choose_way(p, is_program);
+}
+
+static void say(void)
+{
+    const char *verbose = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_VERBOSE");
+    if (verbose && strcmp(verbose, "1") == 0)
+        fprintf(stderr, "percpu: %s; %zu CPUs\n", process->way, process->cpus);
+}
+
+/* The kernel looks at a thread's last sequence when the thread wakes: it must not be unmapped. */
+static void pin(const char *name)
+{
+    /* Neither in static programs, where linkers warn of dlopen by name. */
+    extern __typeof__(dlsym) dlsym __attribute__((weak));
+    __typeof__(dlopen) *open = NULL;
+
+    if (&dlsym)
+        *(void **)&open = dlsym(RTLD_DEFAULT, "dlopen");
+    if (open && name && *name && !open(name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE))
+        refuse("percpu: a shared library with restartable sequences could not be pinned");
+}
+
+/* Before other constructors and main(): 101 is the first priority that is not libc's. */
+__attribute__((constructor(101))) static void start(void)
+{
+    struct search search = {.owner = NULL};
+    int idle = IDLE;
+
+    dl_iterate_phdr(visit, &search);
+    if (!search.owner)
+        refuse("percpu: this module's note .note.percpu is missing: was it stripped?");
+    if (search.owner->version != VERSION || search.owner->size != sizeof(struct process))
+        refuse("percpu: two versions of the library in one process");
+    process = search.owner;
+
+    while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        if (idle == READY &&
+            __atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            break;
+        idle = IDLE;
+        sched_yield();
+    }
+    if (!process->base) {
+        start_process(process, search.is_program);
+        say();
+    }
+    if (!place_template(process, search.align))
+        refuse("percpu: the per-CPU variables of all modules do not fit an area");
+    percpu__words.bias = this_module.bias;
+    percpu__words.rseq_offset = process->rseq_offset;
+    percpu__words.rseq_mask = process->rseq_mask;
+    percpu__words.rseq_cpus = process->rseq_cpus;
+    percpu__limit = process->cpus + 1;
+    __atomic_store_n(&process->state, READY, __ATOMIC_RELEASE);
+    if (!search.is_program)
+        pin(search.name);
+}
+
+const char *percpu_info(void)
+{
+    return process ? process->way : "not started";
+}
+
+/* -- Without a sequence ----------------------------------------------------------------------------- */
+
+/*
+ * Which slot is this thread's, for atomic instructions? In a process without sequences its CPU's,
+ * else the one that no sequence touches. PERCPU__NO_SLOT: it is registered now, so use sequences.
+ */
+static uintptr_t slow_slot(void)
+{
+    size_t last = process->cpus;
+    int saved = errno, cpu;
+
+    if (process->rseq_cpus == 0) {
+        cpu = sched_getcpu();
+        errno = saved;
+        return (uintptr_t)(cpu >= 0 && (size_t)cpu < last ? (size_t)cpu : last)
+               << PERCPU__SLOT_SHIFT;
+    }
+    if (process->registers && percpu__rseq_area()->cpu_id > INT32_MAX && process->register_thread())
+        return PERCPU__NO_SLOT;
+    errno = saved;
+    return (uintptr_t)last << PERCPU__SLOT_SHIFT;
+}
+
+/* For pointers and reads. */
+uintptr_t percpu__slow_slot(void)
+{
+    uintptr_t slot = slow_slot();
+    return slot != PERCPU__NO_SLOT ? slot : percpu__slot();
+}
+
+#define SLOW(bits)                                                                                 \
+    static uint64_t slow_##bits(enum percpu__slow_operation operation, uintptr_t address,          \
+                                uint##bits##_t value, uint##bits##_t expected)                     \
+    {                                                                                              \
+        volatile percpu__u##bits *copy = (volatile percpu__u##bits *)address;                      \
+        switch (operation) {                                                                       \
+        case PERCPU__SLOW_READ: return __atomic_load_n(copy, __ATOMIC_RELAXED);                    \
+        case PERCPU__SLOW_WRITE: __atomic_store_n(copy, value, __ATOMIC_RELAXED); return 0;        \
+        case PERCPU__SLOW_ADD: return __atomic_fetch_add(copy, value, __ATOMIC_RELAXED);           \
+        case PERCPU__SLOW_AND: return __atomic_fetch_and(copy, value, __ATOMIC_RELAXED);           \
+        case PERCPU__SLOW_OR: return __atomic_fetch_or(copy, value, __ATOMIC_RELAXED);             \
+        case PERCPU__SLOW_XOR: return __atomic_fetch_xor(copy, value, __ATOMIC_RELAXED);           \
+        case PERCPU__SLOW_XCHG: return __atomic_exchange_n(copy, value, __ATOMIC_RELAXED);         \
+        case PERCPU__SLOW_CMPXCHG:                                                                 \
+            __atomic_compare_exchange_n(copy, &expected, value, false, __ATOMIC_RELAXED,           \
+                                        __ATOMIC_RELAXED);                                         \
+            return expected;                                                                       \
+        }                                                                                          \
+        __builtin_unreachable();                                                                   \
+    }                                                                                              \
+    static uint64_t fast_##bits(enum percpu__slow_operation operation, volatile void *p,           \
+                                uint##bits##_t value, uint##bits##_t expected)                     \
+    {                                                                                              \
+        switch (operation) {                                                                       \
+        case PERCPU__SLOW_READ: return percpu__read_##bits(p, false);                              \
+        case PERCPU__SLOW_WRITE: percpu__write_##bits(p, value, false); return 0;                  \
+        case PERCPU__SLOW_ADD: return percpu__fetch_add_##bits(p, value, false);                   \
+        case PERCPU__SLOW_AND: percpu__and_##bits(p, value, false); return 0;                      \
+        case PERCPU__SLOW_OR: percpu__or_##bits(p, value, false); return 0;                        \
+        case PERCPU__SLOW_XOR: percpu__xor_##bits(p, value, false); return 0;                      \
+        case PERCPU__SLOW_XCHG: return percpu__xchg_##bits(p, value, false);                       \
+        case PERCPU__SLOW_CMPXCHG: return percpu__cmpxchg_##bits(p, expected, value, false);       \
+        }                                                                                          \
+        __builtin_unreachable();                                                                   \
+    }
+SLOW(8)
+SLOW(16)
+SLOW(32)
+SLOW(64)
+
+uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, size_t size,
+                      uint64_t value, uint64_t expected)
+{
+    uintptr_t slot = slow_slot(), address = (uintptr_t)p + slot;
+
+#define BY_SIZE(bits)                                                                              \
+    slot != PERCPU__NO_SLOT                                                                        \
+        ? slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)         \
+        : fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)
+    switch (size) {
+    case 1: return BY_SIZE(8);
+    case 2: return BY_SIZE(16);
+    case 4: return BY_SIZE(32);
+    default: return BY_SIZE(64);
+    }
+}
+
+/* -- Blocks: percpu_with_current() -------------------------------------------------------------------- */
+
+static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
+
+static struct thread *this_thread(void)
+{
+    return &thread_storage;
+}
+
+static long futex(uint32_t *word, int operation, uint32_t value)
+{
+    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+/*
+ * Take the area of the CPU that this runs on: its number when it was free. Plain where a sequence
+ * can do it, for nobody writes the word of a free area but a sequence on its CPU.
+ */
+static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
+{
+    uint32_t PERCPU *word = &((struct slot *)process->base)->owner;
+    uintptr_t slot;
+
+    *seen = percpu__cmpxchg_slot_32(word, 0, tid, &slot);
+    if (slot == PERCPU__NO_SLOT) {
+        /* The thread has no sequence; percpu__slow() may have used another slot than this one. */
+        if (*seen == 0) {
+            for (*cpu = 0; *cpu < process->cpus; ++*cpu)
+                if (__atomic_load_n(&slot_of(*cpu)->owner, __ATOMIC_RELAXED) == tid)
+                    break;
+            return true;
+        }
+        slot = percpu__slow_slot();
+    }
+    *cpu = slot >> PERCPU__SLOT_SHIFT;
+    return *seen == 0;
+}
+
+static void wait_for(size_t cpu, uint32_t seen)
+{
+    struct slot *slot = slot_of(cpu);
+
+    __atomic_fetch_add(&slot->waiters, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&slot->owner, __ATOMIC_SEQ_CST) == seen)
+        futex(&slot->owner, FUTEX_WAIT, seen);
+    __atomic_fetch_sub(&slot->waiters, 1, __ATOMIC_RELAXED);
+}
+
+static void give_back(size_t cpu)
+{
+    struct slot *slot = slot_of(cpu);
+
+    __atomic_store_n(&slot->owner, 0, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&slot->waiters, __ATOMIC_SEQ_CST) != 0)
+        futex(&slot->owner, FUTEX_WAKE, 1);
+}
+
+/* A signal handler came while the area was taken or given back: is there one? */
+static size_t find_own(uint32_t tid)
+{
+    for (size_t cpu = 0; cpu <= process->cpus; cpu++)
+        if (__atomic_load_n(&slot_of(cpu)->owner, __ATOMIC_RELAXED) == tid)
+            return cpu;
+    return (size_t)NO_AREA;
+}
+
+size_t percpu__own(void)
+{
+    struct thread *thread = process->thread();
+    int saved = errno;
+    bool was_taking = thread->taking;
+    uint32_t seen;
+    size_t cpu;
+
+    if (thread->depth++ > 0 && !was_taking)
+        return thread->cpu;
+    if (thread->tid == 0) {
+        thread->tid = (int)syscall(SYS_gettid);
+        /* The area is given back when the thread ends in a block (a cancelled one, in C). */
+        if (have_key)
+            pthread_setspecific(at_thread_exit, thread);
+    }
+    cpu = was_taking ? find_own((uint32_t)thread->tid) : (size_t)NO_AREA;
+    thread->taking = true;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (cpu == (size_t)NO_AREA)
+        while (!try_take((uint32_t)thread->tid, &cpu, &seen))
+            wait_for(cpu, seen);
+    thread->cpu = cpu;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    thread->taking = false;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    errno = saved;
+    return cpu;
+}
+
+void percpu__disown(void)
+{
+    struct thread *thread = process->thread();
+    int saved = errno;
+    size_t cpu = thread->cpu;
+
+    if (thread->depth > 1) {
+        thread->depth--;
+        return;
+    }
+    thread->taking = true;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    thread->depth = 0;
+    thread->cpu = (size_t)NO_AREA;
+    give_back(cpu);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    thread->taking = false;
+    errno = saved;
+}
+
+/* Other keys' destructors may still use per-CPU data: go in the last round. */
+static void thread_exits(void *value)
+{
+    struct thread *thread = value;
+
+    if (++thread->exit_rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS &&
+        pthread_setspecific(at_thread_exit, value) == 0)
+        return;
+    if (thread->depth > 0) {
+        thread->depth = 0;
+        give_back(thread->cpu);
+    }
+    thread->is_leaving = true;
+    /* Its memory goes before the thread does. */
+    if (process->registers)
+        syscall(SYS_rseq, &own, RSEQ_BYTES, RSEQ_UNREGISTER, RSEQ_SIGNATURE);
+}
+
+/* Only the calling thread lives on in a child: what others own is free. */
+static void in_child(void)
+{
+    struct thread *thread = this_thread();
+    uint32_t before = (uint32_t)thread->tid;
+
+    thread->tid = before ? (int)syscall(SYS_gettid) : 0;
+    for (size_t cpu = 0; cpu <= process->cpus; cpu++) {
+        struct slot *slot = slot_of(cpu);
+        if (slot->owner || slot->waiters) {
+            slot->owner = before && slot->owner == before ? (uint32_t)thread->tid : 0;
+            slot->waiters = 0;
+        }
+    }
+}
+
+/* -- The rest of the interface ----------------------------------------------------------------------- */
+
+/* Areas exist already, and as long as the process. */
+int percpu_init_in_place(void)
+{
+    return 0;
+}
+
+int percpu_init(void *base, size_t cpu_count)
+{
+    (void)base;
+    (void)cpu_count;
+    return 0;
+}
+
+struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
+{
+    (void)cpu_count;
+    return (struct percpu_layout){0, 0};
+}
+
+int percpu_init_cpu(size_t cpu, void *base)
+{
+    (void)base;
+    return cpu < percpu__limit ? 0 : -PERCPU_ERANGE;
+}
+
+int percpu_init_reg(size_t cpu)
+{
+    return cpu < percpu__limit ? 0 : -PERCPU_ERANGE;
+}
+
+int percpu_fini(void)
+{
+    return -PERCPU_EBUSY;
+}
+
+uintptr_t percpu_read_reg(void)
+{
+    return process->base + percpu__slot();
+}
+
+void percpu_write_reg(uintptr_t area_base)
+{
+    (void)area_base;
+}
+
+size_t percpu_area_num(void)
+{
+    return percpu__limit;
+}
+
+size_t percpu_area_size(void)
+{
+    return process->used;
+}
+
+uintptr_t percpu_area_base(size_t cpu)
+{
+    return cpu < percpu__limit ? (uintptr_t)slot_of(cpu) : 0;
+}
+
+size_t percpu__next_cpu(size_t cpu)
+{
+    return cpu;
+}
+
+uintptr_t percpu__offset(uintptr_t vma)
+{
+    return vma + this_module.bias - process->base;
+}
+
+void percpu__check_current(void)
+{
+    if (percpu__limit == 0)
+        percpu_panic("percpu: access before the constructors have run");
+}
+
+/* `p` may be a variable of any module. */
+void percpu__reset(void *p, size_t size)
+{
+    uintptr_t at = (uintptr_t)p;
+
+    for (const struct module *m = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE); m;
+         m = m->next)
+        if (at >= m->first && at < m->end) {
+            percpu__reset_from(at - m->bias, p, size);
+            return;
+        }
+    percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+}
+
+#endif
