@@ -110,6 +110,11 @@ enum percpu_error {
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */
 const char *percpu_strerror(int error);
 
+#ifdef PERCPU_PLATFORM_RSEQ
+/* Which way updates go in this process, and why. PERCPU_VERBOSE=1 in the environment prints it. */
+const char *percpu_info(void);
+#endif
+
 /* Bytes, and the alignment of the first one. */
 struct percpu_layout {
     size_t size;
@@ -309,7 +314,8 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
 /* ==== Per-CPU pointers ================================================================ */
 
 /* The variable on all CPUs: T PERCPU *. A constant expression on bare and single. */
-#define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)&__PERCPU_##var)
+#define percpu_addr(var)                                                                           \
+    ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)PERCPU__VAR(__PERCPU_##var))
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
 #define percpu_read_at(p) PERCPU__READ(percpu__load, PERCPU__AT(p), __COUNTER__)
