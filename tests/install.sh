@@ -61,15 +61,16 @@ sums() {
     (cd "$tmp/prefix" && find . -type f -exec cksum {} + | LC_ALL=C sort)
 }
 
-# The second installation changes no file of the first, and both libraries are there.
+# Later installations change no file of the first, and all libraries are there.
 side_by_side() {
     sums >"$tmp/first"
-    install_one single || return 1
+    install_one rseq && install_one single || return 1
     sums >"$tmp/second"
     LC_ALL=C comm -23 "$tmp/first" "$tmp/second" | grep . && return 1
-    for p in thread single; do
-        for file in "lib/libpercpu-$p.a" "lib/pkgconfig/percpu-$p.pc" \
-            "lib/cmake/percpu/percpu-$p.cmake"; do
+    for p in thread single rseq; do
+        name=percpu-$p
+        [ $p = rseq ] && name=percpu
+        for file in "lib/lib$name.a" "lib/pkgconfig/$name.pc" "lib/cmake/percpu/percpu-$p.cmake"; do
             [ -f "$tmp/prefix/$file" ] || { echo "no $file" && return 1; }
         done
     done
@@ -96,7 +97,7 @@ vendored() (
 
 pkg_config() (
     export PKG_CONFIG_PATH="$tmp/prefix/lib/pkgconfig"
-    example pkg-config "pkg-config-$1" && make PACKAGE="percpu-$1" && prints_counter ./counter
+    example pkg-config "pkg-config-$1" && make PACKAGE="$1" && prints_counter ./counter
 )
 
 cmake_package() (
@@ -108,7 +109,7 @@ cmake_package() (
 cmake_unknown() (
     example cmake cmake-unknown &&
         ! cmake -B build -DCMAKE_PREFIX_PATH="$tmp/prefix" -DCOMPONENT=none >log 2>&1 &&
-        grep 'installed are: single, thread' log
+        grep 'installed are: rseq, single, thread' log
 )
 
 # percpu's tests, and its way with warnings, stay out of the parent's build.
@@ -137,19 +138,21 @@ bad_name() {
     grep "there is no $1; use one of: .*$2" "$tmp/out"
 }
 
-echo 1..15
+echo 1..17
 check 'the sources can be copied' copy_sources
 check 'make lib: a program links with cc -Iinclude prog.c libpercpu.a' make_lib
 check 'make lib TARGET=vax names the targets' bad_name TARGET=vax host
-check 'make lib PLATFORM=none names the platforms' bad_name PLATFORM=none 'thread, single'
+check 'make lib PLATFORM=none names the platforms' bad_name PLATFORM=none 'thread, rseq, single'
 check 'make install PLATFORM=thread' install_one thread
-check 'single is installed beside thread and changes nothing' side_by_side
+check 'rseq and single are installed beside thread and change nothing' side_by_side
 check 'make install DESTDIR= installs the same files' staged
 check 'examples/vendored' vendored
-check 'examples/pkg-config, thread' pkg_config thread
-check 'examples/pkg-config, single' pkg_config single
+check 'examples/pkg-config, thread' pkg_config percpu-thread
+check 'examples/pkg-config, single' pkg_config percpu-single
+check 'examples/pkg-config, rseq' pkg_config percpu
 check 'examples/cmake, thread' cmake_package thread
 check 'examples/cmake, single' cmake_package single
+check 'examples/cmake, rseq' cmake_package rseq
 check 'examples/cmake: an unknown component is refused with the list' cmake_unknown
 check 'examples/meson-subproject' subproject
 check 'a program built for another platform does not link' other_configuration
