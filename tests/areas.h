@@ -4,7 +4,7 @@
  * percpu_panic().
  *
  * A body that with_areas() runs may expect its variables to have their initial values, once: on
- * single nothing brings them back, so no two tests use the same variable.
+ * single and rseq nothing brings them back, so no two tests use the same variable.
  */
 #ifndef TESTS_AREAS_H
 #define TESTS_AREAS_H
@@ -32,7 +32,7 @@ typedef unsigned long word;
 
 /*
  * Initialise, let `bound` CPUs call percpu_init_reg(), run the body on CPU 0, undo everything; once
- * in place, once in the caller's memory, once on single. In place a host has as many areas as CPUs,
+ * in place, once in the caller's memory; only once on single and rseq. In place a host has as many areas as CPUs,
  * which may be fewer than the harness has: then the CPUs from `bound` on take no part.
  */
 void with_areas(void (*body)(size_t bound));

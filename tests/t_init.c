@@ -2,7 +2,7 @@
 /* How areas come to be, every error of it, and how they go. t_single.c has single's answers. */
 #include "areas.h"
 
-#ifndef PERCPU_PLATFORM_SINGLE
+#if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
 #include <stdatomic.h>
 

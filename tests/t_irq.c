@@ -56,11 +56,11 @@ static void ticks_end(size_t cpu);
 
 /*
  * The update of `both` is split between main and tick: with interrupts off no increment is lost. On
- * thread, where there is nothing to turn off, the signal's half is left out.
+ * thread and rseq, where there is nothing to turn off, the signal's half is left out.
  */
 static word increment_both(void)
 {
-#ifdef PERCPU_PLATFORM_THREAD
+#if defined(PERCPU_PLATFORM_THREAD) || defined(PERCPU_PLATFORM_RSEQ)
     return 0;
 #else
     percpu_with_current_irq(shared, p) {

@@ -53,7 +53,7 @@ TEST(peer_cpu_out_of_range)
 
 TEST(remote_ptr_before_init)
 {
-#ifdef PERCPU_PLATFORM_SINGLE
+#if defined(PERCPU_PLATFORM_SINGLE) || defined(PERCPU_PLATFORM_RSEQ)
     check(percpu_remote_ptr(count, 0) == &*percpu_current_ptr(count));
 #else
     check(percpu_remote_ptr(count, 0) == NULL);
@@ -141,8 +141,8 @@ TEST(for_each_before_init)
 
     percpu_for_each(cpu)
         n++;
-#ifdef PERCPU_PLATFORM_SINGLE
-    check_eq(n, 1);
+#if defined(PERCPU_PLATFORM_SINGLE) || defined(PERCPU_PLATFORM_RSEQ)
+    check_eq(n, percpu_area_num());
 #else
     check_eq(n, 0);
 #endif
@@ -320,7 +320,11 @@ static void addresses(size_t bound)
                  percpu_area_base(cpu) + percpu_offset(stats.queue[2]));
     }
     check_eq(percpu_symbol_offset(__PERCPU_count), percpu_offset(count));
+#ifdef PERCPU_PLATFORM_RSEQ
+    check_eq(percpu_remote_ptr(count, 0), percpu_addr(count));
+#else
     check_eq(percpu_symbol_vma(count), percpu_addr(count));
+#endif
     check_eq(percpu_offset(stats.queue[2]),
              percpu_offset(stats) + offsetof(struct stats, queue[2]));
     check_eq(percpu_symbol_vma(stats) - percpu_symbol_vma(count),

@@ -219,7 +219,7 @@ TEST(hooks_are_called_where_needed)
 
 /* -- Interrupts off ---------------------------------------------------------------------------- */
 
-#ifndef PERCPU_PLATFORM_THREAD
+#if !defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU_PLATFORM_RSEQ)
 
 /* Would an interrupt (hosted: a signal) be taken now? */
 static bool irq_is_on(void)
