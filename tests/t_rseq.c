@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 /* rseq: what the calls that set areas up answer where areas need no setting up; threads; signals. */
 #include "areas.h"
 
@@ -6,9 +9,16 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define HERD (6 * test_cpus()) /* threads, none bound to a CPU */
+enum { MAX_HERD = 6 * TEST_MAX_CPUS };
 
 static PERCPU_DEFINE(word, before_main) = 40;
 static word seen_before_main;
@@ -56,6 +66,271 @@ TEST(rseq_start)
     check_eq(percpu_cpu_id(), test_cpu());
     check_eq(percpu_area_num(), n);
     check(percpu_info() != NULL);
+}
+
+/* The way that the process is to take, when the test's environment says so. */
+TEST(rseq_way)
+{
+    const char *way = getenv("TEST_RSEQ_WAY");
+
+    note("%s", percpu_info());
+    check(string_contains(percpu_info(), way ? way : "restartable sequences"));
+}
+
+/* -- A thread that the kernel does not know -------------------------------------------------- */
+
+static PERCPU_DEFINE(uint64_t, of_strangers);
+static PERCPU_DEFINE(uint64_t, owned_by_strangers);
+
+static bool unregister(void)
+{
+    /* As long as what was registered, which only libc knows; Linux, uapi/linux/rseq.h: a flag. */
+    for (unsigned bytes = 32; bytes <= 256; bytes += 32)
+        if (syscall(SYS_rseq, percpu__rseq_area(), bytes, 1, PERCPU__RSEQ_SIGNATURE) == 0)
+            return true;
+    return false;
+}
+
+static void *be_a_stranger(void *data)
+{
+    *(bool *)data = unregister();
+    for (int i = 0; i < 1000; i++)
+        percpu_inc(of_strangers);
+    percpu_xor(of_strangers, 1);
+    percpu_xor(of_strangers, 1);
+    percpu_with_current(owned_by_strangers, p) {
+        ++*p;
+        percpu_with_current(owned_by_strangers, q)
+            ++*q;
+    }
+    return NULL;
+}
+
+TEST(rseq_unregistered_thread)
+{
+    bool is_libcs = string_contains(percpu_info(), "libc registers threads");
+    bool unregistered = false;
+    pthread_t thread;
+
+    percpu_add(of_strangers, 7);
+    if (!check_eq(pthread_create(&thread, NULL, be_a_stranger, &unregistered), 0))
+        return;
+    pthread_join(thread, NULL);
+    check_eq(percpu_sum(of_strangers), 1007);
+    check_eq(percpu_sum(owned_by_strangers), 2);
+    /* Where sequences run there is an area that they never touch. */
+    if (is_libcs) {
+        check(unregistered);
+        check_eq(percpu_remote_read(of_strangers, percpu_area_num() - 1), 1000);
+        check_eq(percpu_remote_read(owned_by_strangers, percpu_area_num() - 1), 2);
+    }
+}
+
+/* -- A herd of threads: more than CPUs, moved about, interrupted ------------------------------ */
+
+/* What it has put into the variables; a thread's own, and apart from its signal handler's. */
+struct account {
+    uint64_t added, exchanged, swapped, mixed;
+};
+
+/* Tests take the protection out of these. */
+#define ADD(var, n) percpu_add(var, n)
+#define ADD_RETURN(var, n) percpu_add_return(var, n)
+#define FETCH_ADD(var, n) percpu_fetch_add(var, n)
+#define XCHG(var, n) percpu_xchg(var, n)
+#define TRY_CMPXCHG(var, old, n) percpu_try_cmpxchg(var, old, n)
+#define XOR(var, n) percpu_xor(var, n)
+#define OR(var, n) percpu_or(var, n)
+#define AND(var, n) percpu_and(var, n)
+
+enum { MASKS = 64 };
+
+/*
+ * adder sums what is added, exchanged what was put in and not taken out, swapped the successes of
+ * cmpxchg; mixer's copies together are the xor of all. In `set` and `clear` each bit is written
+ * once, somewhere.
+ */
+#define OPERATIONS(bits)                                                                           \
+    static PERCPU_DEFINE(uint##bits##_t, adder_##bits);                                            \
+    static PERCPU_DEFINE(uint##bits##_t, exchanged_##bits);                                        \
+    static PERCPU_DEFINE(uint##bits##_t, swapped_##bits);                                          \
+    static PERCPU_DEFINE(uint##bits##_t, mixer_##bits);                                            \
+    static PERCPU_DEFINE(uint##bits##_t[MASKS], set_##bits);                                       \
+    static PERCPU_DEFINE(uint##bits##_t[MASKS], clear_##bits);                                     \
+                                                                                                   \
+    static void operate_##bits(struct account *account, unsigned *seed)                            \
+    {                                                                                              \
+        uint##bits##_t n = (uint##bits##_t)((unsigned)rand_r(seed) * 2654435761u), old;            \
+                                                                                                   \
+        ADD(adder_##bits, n);                                                                      \
+        (void)ADD_RETURN(adder_##bits, n);                                                               \
+        (void)FETCH_ADD(adder_##bits, n);                                                                \
+        account->added += 3ULL * n;                                                                \
+        account->exchanged += n;                                                                   \
+        account->exchanged -= XCHG(exchanged_##bits, n);                                           \
+        XOR(mixer_##bits, n);                                                                      \
+        account->mixed ^= n;                                                                       \
+        old = percpu_read(swapped_##bits);                                                         \
+        account->swapped += TRY_CMPXCHG(swapped_##bits, &old, (uint##bits##_t)(old + 1));          \
+    }                                                                                              \
+                                                                                                   \
+    /* The thread's bits; there are as many words as it takes. */                                  \
+    static void operate_on_masks_##bits(size_t thread)                                             \
+    {                                                                                              \
+        for (size_t i = thread / bits; i < MASKS; i += (HERD + bits - 1) / bits) {                 \
+            OR(set_##bits[i], (uint##bits##_t)1 << thread % bits);                                 \
+            AND(clear_##bits[i], (uint##bits##_t) ~((uint##bits##_t)1 << thread % bits));          \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    static void fill_##bits(void)                                                                  \
+    {                                                                                              \
+        percpu_for_each(cpu)                                                                       \
+            for (size_t i = 0; i < MASKS; i++)                                                     \
+                percpu_remote_write(clear_##bits[i], cpu, (uint##bits##_t) ~(uint##bits##_t)0);    \
+    }                                                                                              \
+                                                                                                   \
+    static void verify_##bits(const struct account *all)                                           \
+    {                                                                                              \
+        uint64_t mixed = 0, set = 0, cleared = 0, words = 0;                                       \
+                                                                                                   \
+        for (size_t t = 0; t < HERD; t++)                                                          \
+            for (size_t i = t / bits; i < MASKS; i += (HERD + bits - 1) / bits)                    \
+                words++;                                                                           \
+        percpu_for_each(cpu) {                                                                     \
+            mixed ^= percpu_remote_read(mixer_##bits, cpu);                                        \
+            for (size_t i = 0; i < MASKS; i++) {                                                   \
+                uint##bits##_t zeros = (uint##bits##_t)~percpu_remote_read(clear_##bits[i], cpu);  \
+                set += (unsigned)__builtin_popcountll(percpu_remote_read(set_##bits[i], cpu));     \
+                cleared += (unsigned)__builtin_popcountll(zeros);                                  \
+            }                                                                                      \
+        }                                                                                          \
+        check_eq(percpu_sum(adder_##bits), (uint##bits##_t)all->added);                            \
+        check_eq(percpu_sum(exchanged_##bits), (uint##bits##_t)all->exchanged);                    \
+        check_eq(percpu_sum(swapped_##bits), (uint##bits##_t)all->swapped);                        \
+        check_eq((uint##bits##_t)mixed, (uint##bits##_t)all->mixed);                               \
+        check_eq(set, words);                                                                      \
+        check_eq(cleared, words);                                                                  \
+    }
+OPERATIONS(8)
+OPERATIONS(16)
+OPERATIONS(32)
+OPERATIONS(64)
+
+enum { SIZES = 4, SIGNALS = 20000 };
+
+static struct herded {
+    pthread_t thread;
+    size_t number;
+    atomic_int tid;
+    struct account accounts[2][SIZES]; /* the thread's and its handler's */
+    unsigned seeds[2];
+    atomic_uint signals;
+} herd[MAX_HERD];
+static atomic_size_t grazing;
+static atomic_bool enough;
+static _Thread_local struct herded *self;
+
+static void operate(bool in_handler)
+{
+    struct account *accounts = self->accounts[in_handler];
+    unsigned *seed = &self->seeds[in_handler];
+
+    operate_8(&accounts[0], seed);
+    operate_16(&accounts[1], seed);
+    operate_32(&accounts[2], seed);
+    operate_64(&accounts[3], seed);
+}
+
+static void operate_in_handler(int number)
+{
+    (void)number;
+    if (self) {
+        operate(true);
+        self->signals++;
+    }
+}
+
+static void *graze(void *data)
+{
+    self = data;
+    self->tid = (int)syscall(SYS_gettid);
+    operate_on_masks_8(self->number);
+    operate_on_masks_16(self->number);
+    operate_on_masks_32(self->number);
+    operate_on_masks_64(self->number);
+    for (unsigned round = 0; round < 100 || !enough; round++) {
+        operate(false);
+        if (round % 16 == 0)
+            sched_yield();
+    }
+    self = NULL;
+    grazing--;
+    while (grazing != 0) /* nobody ends while others may signal it */
+        sched_yield();
+    return NULL;
+}
+
+/* Starts the herd; moves and interrupts its threads at random; waits for its end. */
+static void drive(void *(*fn)(void *), void (*handler)(int))
+{
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+    cpu_set_t one;
+    unsigned seed = 1;
+
+    action.sa_handler = handler;
+    sigaction(SIGUSR2, &action, &before);
+    enough = false;
+    grazing = HERD;
+    for (size_t t = 0; t < HERD; t++) {
+        herd[t] = (struct herded){.number = t, .seeds = {(unsigned)t, (unsigned)t + 1000}};
+        check_eq(pthread_create(&herd[t].thread, NULL, fn, &herd[t]), 0);
+    }
+    for (unsigned n = 0; n < SIGNALS; n++) {
+        struct herded *one_of = &herd[(unsigned)rand_r(&seed) % HERD];
+
+        CPU_ZERO(&one);
+        CPU_SET((unsigned)rand_r(&seed) % test_cpus(), &one);
+        if (one_of->tid != 0) {
+            sched_setaffinity(one_of->tid, sizeof one, &one);
+            pthread_kill(one_of->thread, SIGUSR2);
+        }
+        if (n % 64 == 0)
+            sched_yield();
+    }
+    enough = true;
+    for (size_t t = 0; t < HERD; t++)
+        pthread_join(herd[t].thread, NULL);
+    sigaction(SIGUSR2, &before, NULL);
+}
+
+TEST(rseq_no_update_is_lost)
+{
+    struct account sums[SIZES] = {0};
+    unsigned signals = 0;
+
+    fill_8();
+    fill_16();
+    fill_32();
+    fill_64();
+    drive(graze, operate_in_handler);
+    for (size_t t = 0; t < HERD; t++) {
+        signals += herd[t].signals;
+        for (int who = 0; who < 2; who++)
+            for (int size = 0; size < SIZES; size++) {
+                const struct account *account = &herd[t].accounts[who][size];
+
+                sums[size].added += account->added;
+                sums[size].exchanged += account->exchanged;
+                sums[size].swapped += account->swapped;
+                sums[size].mixed ^= account->mixed;
+            }
+    }
+    note("%u signals", signals);
+    verify_8(&sums[0]);
+    verify_16(&sums[1]);
+    verify_32(&sums[2]);
+    verify_64(&sums[3]);
 }
 
 #endif

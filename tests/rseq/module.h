@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MODULE_H
+#define MODULE_H
+
+/* A program without percpu has the pointers only. */
+#include <stddef.h>
+#include <stdint.h>
+#ifndef PERCPU
+#define PERCPU
+#endif
+
+struct module {
+    uint64_t PERCPU *(*address)(void);
+    void (*work)(uint64_t PERCPU *anothers); /* adds 1 to its own, and to another's */
+    uint64_t (*sum)(uint64_t PERCPU *anothers);
+    uint64_t (*table_sum)(unsigned index);
+    void (*reset)(uint64_t PERCPU *anothers);
+    size_t (*areas)(void);
+    const char *(*info)(void);
+};
+
+#endif
