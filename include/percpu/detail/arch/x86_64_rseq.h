@@ -46,10 +46,10 @@ PERCPU__INLINE void percpu__relax(void)
     ".popsection\n"                                                                                \
     ".Lpercpu_begin%=:\n\t" PERCPU__X86_SET_CS                                                     \
     ".Lpercpu_start%=:\n\t"                                                                        \
-    "movl 4(%[rseq]), %k[t]\n\t"                                                                   \
+    "movl 4(%[rseq]), %k[t]\n\t" PERCPU__RSEQ_DELAY                                                \
     "cmpl %[cpus], %k[t]\n\t"                                                                      \
     "jae %l[slow]\n\t"                                                                             \
-    "shlq $" PERCPU__STR(PERCPU__SLOT_SHIFT) ", %[t]\n\t" body "\n"                                \
+    "shlq $" PERCPU__STR(PERCPU__SLOT_SHIFT) ", %[t]\n\t" PERCPU__RSEQ_DELAY body "\n"             \
     ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /* clang-format off */
@@ -77,7 +77,7 @@ PERCPU__INLINE void percpu__relax(void)
         uintptr_t t;                                                                               \
         uint##bits##_t o;                                                                          \
         (void)near;                                                                                \
-        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" make                   \
+        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY make\
                                       "mov" suffix " " store ", (%[p],%[t])")                      \
                      : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value)                             \
@@ -113,7 +113,7 @@ PERCPU__INLINE void percpu__relax(void)
         uint##bits##_t o;                                                                          \
         __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t"                        \
                                       "cmp" suffix " %[e], %[o]\n\t"                               \
-                                      "jne .Lpercpu_commit%=\n\t"                                  \
+                                      "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
                                       "mov" suffix " %[v], (%[p],%[t])")                           \
                      : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value), [e] in immediate(expected) \

@@ -143,6 +143,11 @@ PERCPU__HIDDEN void percpu__disown(void);
     PERCPU__RSEQ_WORD(exit)                                                                        \
     ".popsection\n\t"
 
+/* Tests widen the windows between the instructions of a sequence. */
+#ifndef PERCPU__RSEQ_DELAY
+#define PERCPU__RSEQ_DELAY ""
+#endif
+
 #include PERCPU__ARCH_RSEQ_HEADER
 
 static inline size_t percpu_cpu_id(void)
