@@ -73,8 +73,9 @@ struct module {
 struct thread {
     int tid;          /* 0: not known yet */
     unsigned depth;   /* of its blocks */
-    size_t cpu;       /* whose area its blocks work on */
-    bool taking;      /* the area is being taken or given back; a signal handler has to look */
+    unsigned taken;   /* depth of the block that took the area and gives it back */
+    unsigned taking;  /* calls, each in a handler in the one before, that are taking or giving */
+    size_t cpu;       /* whose area its blocks work on, while none is */
     int exit_rounds;  /* of destructors that have run */
     bool is_leaving;  /* no registration any more */
 };
@@ -581,6 +582,7 @@ static void wait_for(size_t cpu, uint32_t seen)
     __atomic_fetch_sub(&slot->waiters, 1, __ATOMIC_RELAXED);
 }
 
+/* Wakes all: the first may run on another CPU by now, and then take that one's area. */
 static void give_back(size_t cpu)
 {
     struct slot *slot = slot_of(cpu);
@@ -588,7 +590,7 @@ static void give_back(size_t cpu)
     __atomic_store_n(&slot->owner, 0, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&slot->waiters, __ATOMIC_SEQ_CST) != 0)
-        futex(&slot->owner, FUTEX_WAKE, 1);
+        futex(&slot->owner, FUTEX_WAKE, INT_MAX);
 }
 
 /* A signal handler came while the area was taken or given back: is there one? */
@@ -600,31 +602,52 @@ static size_t find_own(uint32_t tid)
     return (size_t)NO_AREA;
 }
 
+/* Between two steps a signal handler may enter and leave blocks of its own. */
+static void step(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * A handler that comes while the area is taken uses it when it is the thread's already. If not, the
+ * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing then.
+ * It leaves `depth` as it was, and `taken` equal to that or as it was.
+ */
 size_t percpu__own(void)
 {
     struct thread *thread = process->thread();
     int saved = errno;
-    bool was_taking = thread->taking;
     uint32_t seen;
     size_t cpu;
 
-    if (thread->depth++ > 0 && !was_taking)
+    if (thread->taking == 0 && thread->depth > 0) {
+        thread->depth++;
         return thread->cpu;
+    }
     if (thread->tid == 0) {
         thread->tid = (int)syscall(SYS_gettid);
         /* The area is given back when the thread ends in a block (a cancelled one, in C). */
         if (have_key)
             pthread_setspecific(at_thread_exit, thread);
     }
-    cpu = was_taking ? find_own((uint32_t)thread->tid) : (size_t)NO_AREA;
-    thread->taking = true;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (cpu == (size_t)NO_AREA)
-        while (!try_take((uint32_t)thread->tid, &cpu, &seen))
-            wait_for(cpu, seen);
+    if (thread->taking > 0) {
+        cpu = find_own((uint32_t)thread->tid);
+        if (cpu != (size_t)NO_AREA) {
+            thread->depth++;
+            return cpu;
+        }
+    }
+    thread->taking++;
+    step();
+    thread->depth++;
+    step();
+    thread->taken = thread->depth;
+    step();
+    while (!try_take((uint32_t)thread->tid, &cpu, &seen))
+        wait_for(cpu, seen);
     thread->cpu = cpu;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    thread->taking = false;
+    step();
+    thread->taking--;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     errno = saved;
     return cpu;
@@ -636,17 +659,19 @@ void percpu__disown(void)
     int saved = errno;
     size_t cpu = thread->cpu;
 
-    if (thread->depth > 1) {
+    if (thread->depth > thread->taken) {
         thread->depth--;
         return;
     }
-    thread->taking = true;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    thread->depth = 0;
-    thread->cpu = (size_t)NO_AREA;
+    thread->taking++;
+    step();
+    thread->taken--;
+    step();
+    thread->depth--;
+    step();
     give_back(cpu);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    thread->taking = false;
+    step();
+    thread->taking--;
     errno = saved;
 }
 
@@ -659,7 +684,7 @@ static void thread_exits(void *value)
         pthread_setspecific(at_thread_exit, value) == 0)
         return;
     if (thread->depth > 0) {
-        thread->depth = 0;
+        thread->depth = thread->taken = 0;
         give_back(thread->cpu);
     }
     thread->is_leaving = true;
