@@ -333,4 +333,184 @@ TEST(rseq_no_update_is_lost)
     verify_64(&sums[3]);
 }
 
+/* -- Blocks --------------------------------------------------------------------------------- */
+
+struct two {
+    uint64_t a, b; /* equal outside of blocks */
+};
+static PERCPU_DEFINE(struct two, two);
+static PERCPU_DEFINE(struct two, two_of_handlers);
+static PERCPU_DEFINE(uint64_t, inside); /* threads in a block there */
+static atomic_ulong unequal, blocks, handler_blocks;
+
+static void move_somewhere(unsigned *seed)
+{
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)rand_r(seed) % test_cpus(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+static bool increment(unsigned *seed)
+{
+    percpu_with_current(two, p) {
+        volatile struct two *q = p;
+        uint64_t a = q->a;
+
+        if (a != q->b)
+            unequal++;
+        q->a = a + 1;
+        move_somewhere(seed);
+        sched_yield();
+        percpu_with_current(inside, n) { /* the same area: it is owned already */
+            if ((uintptr_t)n - (uintptr_t)p != percpu_offset(inside) - percpu_offset(two) ||
+                ++*n != 1)
+                unequal++;
+            sched_yield();
+            --*n;
+        }
+        q->b = a + 1;
+        blocks++;
+        if (a % 3 == 0)
+            return true;
+        if (a % 3 == 1)
+            break;
+    }
+    return false;
+}
+
+static void block_in_handler(int number)
+{
+    (void)number;
+    percpu_with_current(two_of_handlers, p) {
+        volatile struct two *q = p;
+
+        if (q->a != q->b)
+            unequal++;
+        q->a++;
+        q->b++;
+        handler_blocks++;
+    }
+}
+
+static void *block_after_block(void *data)
+{
+    struct herded *me = data;
+
+    me->tid = (int)syscall(SYS_gettid);
+    for (unsigned round = 0; round < 50 || !enough; round++)
+        increment(&me->seeds[0]);
+    grazing--;
+    while (grazing != 0)
+        sched_yield();
+    return NULL;
+}
+
+TEST(rseq_blocks_own_their_area)
+{
+    struct two sum = {0, 0};
+
+    unequal = 0;
+    drive(block_after_block, block_in_handler);
+    check_eq(unequal, 0);
+    check(blocks > 0 && handler_blocks > 0);
+    note("%lu blocks, %lu in signal handlers", blocks, handler_blocks);
+    percpu_for_each(cpu) {
+        sum.a += percpu_remote_ptr(two, cpu)->a;
+        sum.b += percpu_remote_ptr(two_of_handlers, cpu)->a;
+        check_eq(percpu_remote_ptr(two, cpu)->a, percpu_remote_ptr(two, cpu)->b);
+    }
+    check_eq(sum.a, blocks);
+    check_eq(sum.b, handler_blocks);
+}
+
+/* Holds the area of the last CPU until it is told, or cancelled. */
+static pthread_barrier_t held;
+
+static void *hold(void *data)
+{
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(test_cpus() - 1, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    percpu_with_current(two, p) {
+        (void)p;
+        pthread_barrier_wait(&held);
+        if (data)
+            pause(); /* until it is cancelled */
+        pthread_barrier_wait(&held);
+    }
+    return NULL;
+}
+
+static void use_two(size_t cpu, void *unused)
+{
+    (void)cpu;
+    (void)unused;
+    percpu_with_current(two, p) {
+        p->a++;
+        p->b++;
+    }
+}
+
+TEST(rseq_cancelled_in_a_block)
+{
+    pthread_t thread;
+
+    pthread_barrier_init(&held, NULL, 2);
+    check_eq(pthread_create(&thread, NULL, hold, &held), 0);
+    pthread_barrier_wait(&held);
+    pthread_cancel(thread);
+    pthread_join(thread, NULL);
+    on_cpus(use_two, NULL); /* hangs where an area was not given back */
+    pthread_barrier_destroy(&held);
+}
+
+/* In the child nobody else lives: its blocks need not wait for other threads'. */
+TEST(rseq_fork_in_a_block)
+{
+    pthread_t thread;
+    pid_t child = -1;
+    int status = 0;
+    cpu_set_t before, one;
+
+    pthread_barrier_init(&held, NULL, 2);
+    check_eq(pthread_create(&thread, NULL, hold, NULL), 0);
+    pthread_barrier_wait(&held);
+    sched_getaffinity(0, sizeof before, &before);
+    percpu_with_current(two_of_handlers, p) {
+        uint64_t a = p->a;
+
+        child = test_cpus() > 1 ? fork() : -1;
+        if (child == 0) {
+            alarm(20);
+            percpu_with_current(two_of_handlers, q)
+                q->a = a + (p == q);
+        }
+    }
+    if (child == 0) {
+        uint64_t sum = percpu_sum(two.a);
+
+        for (size_t cpu = 0; cpu < test_cpus(); cpu++) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+            use_two(cpu, NULL);
+            percpu_inc(of_strangers);
+        }
+        _exit(percpu_sum(two.a) != sum + test_cpus());
+    }
+    check(child > 0);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    check(WIFEXITED(status));
+    check_eq(WEXITSTATUS(status), 0);
+    pthread_barrier_wait(&held);
+    pthread_join(thread, NULL);
+    on_cpus(use_two, NULL);
+    pthread_barrier_destroy(&held);
+}
+
 #endif
