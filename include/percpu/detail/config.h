@@ -50,6 +50,7 @@
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
 #elif defined(__loongarch64)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
+#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/loongarch64_rseq.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000"                      /* lu12i.w and ori */
 #define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
@@ -59,6 +60,7 @@
 #endif
 #elif defined(__arm__) && __ARM_ARCH >= 7 && __ARM_ARCH_PROFILE == 'A'
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/arm.h>
+#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/arm_rseq.h>
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template that its code reaches at VMA 0 */
 #ifdef PERCPU_ARM_TPIDRPRW
 #define PERCPU__ARM_TPID "c13, c0, 4"
@@ -68,6 +70,7 @@
 #endif
 #elif defined(__aarch64__) && !defined(__ILP32__)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/aarch64.h>
+#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/aarch64_rseq.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* one movz */
 #ifdef PERCPU_ARM_EL2
@@ -78,6 +81,11 @@
 #endif
 #elif defined(__riscv)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/riscv.h>
+#if __riscv_xlen == 64
+#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/riscv_rseq.h>
+#elif defined(PERCPU_PLATFORM_RSEQ)
+#error "percpu: PERCPU_PLATFORM_RSEQ needs riscv64: riscv32 cannot store 8 bytes at once"
+#endif
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x7ffff000" /* lui */
 #ifdef PERCPU_RISCV_TP

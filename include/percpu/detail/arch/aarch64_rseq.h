@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aarch64: restartable sequences of a Linux thread. Part of platform/rseq.h.
+ *
+ * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address of
+ * its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
+ * unchanged, since the sequence may begin again at any point before that.
+ */
+#ifndef PERCPU_DETAIL_ARCH_AARCH64_RSEQ_H
+#define PERCPU_DETAIL_ARCH_AARCH64_RSEQ_H
+
+/* BRK #0x45e0 before the abort address (glibc, sysdeps/.../aarch64/bits/rseq.h). */
+#define PERCPU__RSEQ_SIGNATURE 0xd428bc00
+
+PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
+{
+    uintptr_t pointer;
+    __asm__("mrs %0, tpidr_el0" : "=r"(pointer));
+    return pointer;
+}
+
+PERCPU__INLINE void percpu__relax(void)
+{
+    __asm__ volatile("yield" : : : "memory");
+}
+#define percpu__relax percpu__relax
+
+#define PERCPU__A64_RSEQ(body)                                                                     \
+    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
+    ".inst " PERCPU__STR(PERCPU__RSEQ_SIGNATURE) "\n"                                              \
+    ".Lpercpu_abort%=:\n\t"                                                                        \
+    "b .Lpercpu_begin%=\n\t"                                                                       \
+    ".popsection\n"                                                                                \
+    ".Lpercpu_begin%=:\n\t"                                                                        \
+    "adrp %[c], .Lpercpu_cs%=\n\t"                                                                 \
+    "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                                                      \
+    "str %[c], [%[rseq], #8]\n"                                                                    \
+    ".Lpercpu_start%=:\n\t"                                                                        \
+    "ldr %w[c], [%[rseq], #4]\n\t"                                                                 \
+    "cmp %w[c], %w[cpus]\n\t"                                                                      \
+    "b.hs %l[slow]\n\t"                                                                            \
+    "add %[c], %[p], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t" body "\n"                 \
+    ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
+
+/* clang-format off */
+/* `word` is a register's part, w its prefix, `same` the signed type of the variable's size. */
+#define PERCPU__A64_RSEQ_OP(name, bits, word, same, body, value_in)                                \
+    PERCPU__INLINE bool percpu__rseq_##name##_##bits(                                              \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, uint##bits##_t *old,      \
+        uint##bits##_t *now, uintptr_t *copy)                                                      \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        word o, n, v = PERCPU__A64_RSEQ_SIGNED(word, same, value);                                 \
+        __asm__ goto(PERCPU__A64_RSEQ(body)                                                        \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
+                       "+m"(*(volatile percpu__u##bits *)p)                                        \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \
+                       [v] value_in(v), [e] "rI"((word)expected)                                   \
+                     : "cc" : slow);                                                               \
+        *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+
+/* Constants of a type's upper half become negative: then more of them are immediate operands. */
+#define PERCPU__A64_RSEQ_SIGNED(word, same, value)                                                 \
+    (__builtin_constant_p(value) ? (word)(same)(value) : (word)(value))
+
+/*
+ * Inputs (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for the
+ * others; Z: zero.
+ */
+#define PERCPU__A64_RSEQ_UPDATES(bits, word, same, w, suffix, logical)                             \
+    PERCPU__A64_RSEQ_OP(write, bits, word, same, "str" suffix " %" w "[v], [%[c]]", "rZ")          \
+    PERCPU__A64_RSEQ_OP(add, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
+                        "add %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+                        "str" suffix " %" w "[n], [%[c]]", "rIJ")                                  \
+    PERCPU__A64_RSEQ_OP(and, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
+                        "and %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+                        "str" suffix " %" w "[n], [%[c]]", logical)                                \
+    PERCPU__A64_RSEQ_OP(or, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"                \
+                        "orr %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+                        "str" suffix " %" w "[n], [%[c]]", logical)                                \
+    PERCPU__A64_RSEQ_OP(xor, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
+                        "eor %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+                        "str" suffix " %" w "[n], [%[c]]", logical)                                \
+    PERCPU__A64_RSEQ_OP(xchg, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"              \
+                        "str" suffix " %" w "[v], [%[c]]", "rZ")                                   \
+    PERCPU__A64_RSEQ_OP(cmpxchg, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"           \
+                        "cmp %" w "[o], %" w "[e]\n\t"                                             \
+                        "b.ne .Lpercpu_commit%=\n\t"                                               \
+                        "str" suffix " %" w "[v], [%[c]]", "rZ")
+PERCPU__A64_RSEQ_UPDATES(8, int32_t, int8_t, "w", "b", "rK")
+PERCPU__A64_RSEQ_UPDATES(16, int32_t, int16_t, "w", "h", "rK")
+PERCPU__A64_RSEQ_UPDATES(32, int32_t, int32_t, "w", "", "rK")
+PERCPU__A64_RSEQ_UPDATES(64, int64_t, int64_t, "x", "", "rL")
+/* clang-format on */
+
+#include <percpu/detail/rseq_update.h>
+
+#endif
