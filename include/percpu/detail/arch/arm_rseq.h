@@ -71,6 +71,12 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
     "add %[c], %m[p], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t" body "\n"                \
     ".Lpercpu_commit%=:\n\t" after "\n" PERCPU__RSEQ_TABLES("%l[slow]")
 
+/*
+ * GCC places literal pools by the length of what is between, an instruction per line of assembly,
+ * but counts an asm goto as one: this counts the rest.
+ */
+#define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
+
 /* clang-format off */
 #define PERCPU__ARM_RSEQ_IN [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus)
 #define PERCPU__ARM_RSEQ_OP(name, bits, body, value_in)                                            \
@@ -80,6 +86,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
     {                                                                                              \
         uintptr_t c;                                                                               \
         uint32_t o, n;                                                                             \
+        PERCPU__ARM_RSEQ_LENGTH;                                                                   \
         __asm__ goto(PERCPU__ARM_RSEQ(body, )                                                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        [p] "+Q"(*(volatile percpu__u##bits *)p)                                    \
@@ -128,6 +135,7 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
         uintptr_t c, scratch;                                                                      \
         uint64_t o;                                                                                \
         (void)expected, (void)scratch;                                                             \
+        PERCPU__ARM_RSEQ_LENGTH;                                                                   \
         __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" op                         \
                                       "strexd " failed ", " result ", [%[c]]",                     \
                                       "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend)       \
