@@ -14,9 +14,13 @@
 /* The thread control block begins with its own address (System V x86-64 ABI, "%fs", and ELF TLS). */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
+#ifdef __clang__ /* 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew */
     uintptr_t pointer;
     __asm__("movq %%fs:0, %0" : "=r"(pointer));
     return pointer;
+#else
+    return (uintptr_t)__builtin_thread_pointer();
+#endif
 }
 
 PERCPU__INLINE void percpu__relax(void)
