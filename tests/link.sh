@@ -246,6 +246,10 @@ fi
 # -- Hosted programs of every kind -----------------------------------------------------------------------
 
 if wanted hosted; then
+    # GCC looks for a linker by these names only.
+    mkdir -p "$work/linkers"
+    ln -sf "$(command -v "$BFD")" "$work/linkers/ld.bfd"
+    ln -sf "$(command -v "$LLD")" "$work/linkers/ld.lld"
     hosted() { # name, compiler, compile flags, link flags
         local name=$1 cc=$2 cflags=$3 lflags=$4
         library hosted "$cc" -D_GNU_SOURCE $cflags
@@ -257,7 +261,7 @@ if wanted hosted; then
     for single in '' ' -DPERCPU_PLATFORM_SINGLE'; do
         for cc in "$GCC" "$CLANG"; do
             for ld in bfd lld; do
-                option="-fuse-ld=$ld"
+                option="-B$work/linkers -fuse-ld=$ld"
                 [ "$cc" = "$CLANG" ] && option="--ld-path=$(command -v \
                     "$([ $ld = bfd ] && echo "$BFD" || echo "$LLD")")"
                 title="$cc, $ld${single:+, single}"
@@ -288,7 +292,7 @@ if wanted hosted; then
     must compile "$GCC" "$work/second.o" "$here/link/isolated_first.c"
     for ld in bfd lld; do
         passes "peer_alignment, isolated variables first, $ld" bash -c \
-            "$GCC -fuse-ld=$ld -pthread -o $work/out $work/first.o $work/second.o \
+            "$GCC -B$work/linkers -fuse-ld=$ld -pthread -o $work/out $work/first.o $work/second.o \
              $work/hosted/libpercpu.a && $work/out"
     done
 
