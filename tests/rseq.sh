@@ -47,12 +47,18 @@ herd() {
         $CC $flags "$delay" -I"$1/include" -I"$1/tests/harness" -o "$1/herd" "$1/tests/t_rseq.c" \
             "$1/tests/t_areas.c" "$1"/tests/harness/*.c "$1"/src/*.c "$1"/src/platform/*.c ||
         return 2
-    timeout 100 "$1/herd" "$2"
+    timeout "${limit:-100}" "$1/herd" "$2"
 }
 
 # The test itself must fail, and not the build, or the program on its way there.
 herd_fails() {
     ! herd "$1" "$2" && grep -q "^not ok .*$2" "$log"
+}
+
+# Its one thread waits for ever; a few seconds are more than the test takes.
+hangs() {
+    limit=5 herd "$1" "$2"
+    [ $? = 124 ]
 }
 
 # -- Modules -----------------------------------------------------------------------------------
@@ -102,6 +108,16 @@ check 'updates are lost without descriptors' herd_fails "$work/no-descriptor" rs
 check 'a mutant: read, add, write' mutant plain tests/t_rseq.c \
     's/^#define ADD\(var, n\) .*/#define ADD(var, n) percpu_write(var, percpu_read(var) + (n))/'
 check 'updates are lost by read, add, write' herd_fails "$work/plain" rseq_no_update_is_lost
+
+check 'a mutant: an area is taken from its owner' mutant no-owner src/platform/rseq.c \
+    's/return \*seen == 0;/return true;/'
+check 'blocks collide without owners' herd_fails "$work/no-owner" rseq_blocks_own_their_area
+check 'a mutant: a cancelled thread keeps its area' mutant no-return src/platform/rseq.c \
+    's/if \(thread->depth > 0\) \{/if (false) {/'
+check 'others wait for a cancelled thread'\''s area' hangs "$work/no-return" rseq_cancelled_in_a_block
+check 'a mutant: a child keeps the areas of other threads' mutant no-child src/platform/rseq.c \
+    's/pthread_atfork\(NULL, NULL, in_child\) != 0/(false \&\& (in_child(), true))/'
+check 'a child waits for threads that are not in it' herd_fails "$work/no-child" rseq_fork_in_a_block
 
 check 'modules are built' build_modules "$work/modules" "$root"
 for program in with without; do

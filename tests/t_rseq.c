@@ -485,7 +485,7 @@ TEST(rseq_fork_in_a_block)
 
         child = test_cpus() > 1 ? fork() : -1;
         if (child == 0) {
-            alarm(20);
+            alarm(5);
             percpu_with_current(two_of_handlers, q)
                 q->a = a + (p == q);
         }
