@@ -2,8 +2,7 @@
 /* PERCPU_DEBUG: what it reports, in which words, and that it reports nothing else. */
 #include "areas.h"
 
-#if defined(PERCPU_DEBUG) && !defined(PERCPU_PLATFORM_SINGLE) && \
-    !defined(PERCPU_PLATFORM_RSEQ)
+#if defined(PERCPU_DEBUG) && !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
 #include <stdatomic.h>
 

@@ -163,8 +163,8 @@ enum { MASKS = 64 };
         uint##bits##_t n = (uint##bits##_t)((unsigned)rand_r(seed) * 2654435761u), old;            \
                                                                                                    \
         ADD(adder_##bits, n);                                                                      \
-        (void)ADD_RETURN(adder_##bits, n);                                                               \
-        (void)FETCH_ADD(adder_##bits, n);                                                                \
+        (void)ADD_RETURN(adder_##bits, n);                                                         \
+        (void)FETCH_ADD(adder_##bits, n);                                                          \
         account->added += 3ULL * n;                                                                \
         account->exchanged += n;                                                                   \
         account->exchanged -= XCHG(exchanged_##bits, n);                                           \
@@ -200,7 +200,7 @@ enum { MASKS = 64 };
         percpu_for_each(cpu) {                                                                     \
             mixed ^= percpu_remote_read(mixer_##bits, cpu);                                        \
             for (size_t i = 0; i < MASKS; i++) {                                                   \
-                uint##bits##_t zeros = (uint##bits##_t)~percpu_remote_read(clear_##bits[i], cpu);  \
+                uint##bits##_t zeros = (uint##bits##_t) ~percpu_remote_read(clear_##bits[i], cpu); \
                 set += (unsigned)__builtin_popcountll(percpu_remote_read(set_##bits[i], cpu));     \
                 cleared += (unsigned)__builtin_popcountll(zeros);                                  \
             }                                                                                      \

@@ -226,8 +226,10 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  */
 #define percpu_read(var) PERCPU__READ(percpu__load, PERCPU__VAR(__PERCPU_##var), __COUNTER__)
 #define percpu_write(var, value) PERCPU__WRITE(percpu__store, PERCPU__VAR(__PERCPU_##var), value)
-#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, PERCPU__VAR(__PERCPU_##var), __COUNTER__)
-#define percpu_write_raw(var, value) PERCPU__WRITE(percpu__store_raw, PERCPU__VAR(__PERCPU_##var), value)
+#define percpu_read_raw(var)                                                                       \
+    PERCPU__READ(percpu__load_raw, PERCPU__VAR(__PERCPU_##var), __COUNTER__)
+#define percpu_write_raw(var, value)                                                               \
+    PERCPU__WRITE(percpu__store_raw, PERCPU__VAR(__PERCPU_##var), value)
 
 /*
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
@@ -252,9 +254,12 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
     PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_sub_return(var, n)                                                                  \
     PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
-#define percpu_inc_return(var) PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
-#define percpu_dec_return(var) PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
-#define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_inc_return(var)                                                                     \
+    PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
+#define percpu_dec_return(var)                                                                     \
+    PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
+#define percpu_fetch_add(var, n)                                                                   \
+    PERCPU__RESULT(percpu__fetch_add, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_xchg(var, value) PERCPU__XCHG(PERCPU__VAR(__PERCPU_##var), value, __COUNTER__)
 #define percpu_cmpxchg(var, old, new_value)                                                        \
     PERCPU__CMPXCHG(PERCPU__VAR(__PERCPU_##var), old, new_value, __COUNTER__)
@@ -289,15 +294,19 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
  * The address on CPU `cpu`; null for a CPU without an area, also under misspeculation. What other
  * CPUs do with the data meanwhile is the caller's business. _raw checks nothing.
  */
-#define percpu_remote_ptr(var, cpu) PERCPU__REMOTE_PTR(percpu__remote, PERCPU__VAR(__PERCPU_##var), cpu)
-#define percpu_remote_ptr_raw(var, cpu) PERCPU__REMOTE_PTR(percpu__remote_raw, PERCPU__VAR(__PERCPU_##var), cpu)
+#define percpu_remote_ptr(var, cpu)                                                                \
+    PERCPU__REMOTE_PTR(percpu__remote, PERCPU__VAR(__PERCPU_##var), cpu)
+#define percpu_remote_ptr_raw(var, cpu)                                                            \
+    PERCPU__REMOTE_PTR(percpu__remote_raw, PERCPU__VAR(__PERCPU_##var), cpu)
 
 /*
  * One untorn access to the copy of CPU `cpu`. For a CPU without an area PERCPU_DEBUG calls
  * percpu_panic(); otherwise, and when that returns, the program traps.
  */
-#define percpu_remote_read(var, cpu) PERCPU__REMOTE_READ(PERCPU__VAR(__PERCPU_##var), cpu, __COUNTER__)
-#define percpu_remote_write(var, cpu, value) PERCPU__REMOTE_WRITE(PERCPU__VAR(__PERCPU_##var), cpu, value)
+#define percpu_remote_read(var, cpu)                                                               \
+    PERCPU__REMOTE_READ(PERCPU__VAR(__PERCPU_##var), cpu, __COUNTER__)
+#define percpu_remote_write(var, cpu, value)                                                       \
+    PERCPU__REMOTE_WRITE(PERCPU__VAR(__PERCPU_##var), cpu, value)
 
 /* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
 #define percpu_for_each(cpu)                                                                       \
@@ -314,8 +323,7 @@ uintptr_t percpu_restart_pc(uintptr_t pc);
 /* ==== Per-CPU pointers ================================================================ */
 
 /* The variable on all CPUs: T PERCPU *. A constant expression on bare and single. */
-#define percpu_addr(var)                                                                           \
-    ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)PERCPU__VAR(__PERCPU_##var))
+#define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)PERCPU__VAR(__PERCPU_##var))
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
 #define percpu_read_at(p) PERCPU__READ(percpu__load, PERCPU__AT(p), __COUNTER__)

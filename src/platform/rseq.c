@@ -26,7 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* -- This module's words ------------------------------------------------------------------------ */
+/* -- This module's words ----------------------------------------------------------------------- */
 
 /*
  * Defined where no compiler sees them: they are const for all but the constructor. Until that has
@@ -61,7 +61,7 @@ size_t percpu__limit;
 /* The library has no variable of its own; the section must exist. */
 __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head);
 
-/* -- The process ---------------------------------------------------------------------------------- */
+/* -- The process ------------------------------------------------------------------------------- */
 
 struct module {
     uintptr_t first, end; /* per-CPU pointers of its variables */
@@ -71,13 +71,13 @@ struct module {
 
 /* A thread's, in the owner's thread-local storage. */
 struct thread {
-    int tid;          /* 0: not known yet */
-    unsigned depth;   /* of its blocks */
-    unsigned taken;   /* depth of the block that took the area and gives it back */
-    unsigned taking;  /* calls, each in a handler in the one before, that are taking or giving */
-    size_t cpu;       /* whose area its blocks work on, while none is */
-    int exit_rounds;  /* of destructors that have run */
-    bool is_leaving;  /* no registration any more */
+    int tid;         /* 0: not known yet */
+    unsigned depth;  /* of its blocks */
+    unsigned taken;  /* depth of the block that took the area and gives it back */
+    unsigned taking; /* calls, each in a handler in the one before, that are taking or giving */
+    size_t cpu;      /* whose area its blocks work on, while none is */
+    int exit_rounds; /* of destructors that have run */
+    bool is_leaving; /* no registration any more */
 };
 enum { NO_AREA = -1 };
 
@@ -87,9 +87,9 @@ enum { IDLE, BUSY, READY };
 struct process {
     uint32_t version, size;
     int state;
-    uintptr_t base;  /* of slot 0 */
-    size_t cpus;     /* slots of CPUs; one more belongs to no CPU */
-    size_t used;     /* bytes of a slot that modules take */
+    uintptr_t base; /* of slot 0 */
+    size_t cpus;    /* slots of CPUs; one more belongs to no CPU */
+    size_t used;    /* bytes of a slot that modules take */
     size_t slots_cpus;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
@@ -158,8 +158,8 @@ static struct process *find_in(const struct dl_phdr_info *info)
 
 struct search {
     struct process *owner;
-    size_t align;       /* of this module's segments */
-    const char *name;   /* of this module */
+    size_t align;     /* of this module's segments */
+    const char *name; /* of this module */
     bool is_program;
     size_t seen;
 };
@@ -183,7 +183,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
     return 0;
 }
 
-/* -- Which way ------------------------------------------------------------------------------------ */
+/* -- Which way --------------------------------------------------------------------------------- */
 
 #define RSEQ_SIGNATURE PERCPU__RSEQ_SIGNATURE
 enum { RSEQ_BYTES = 32, RSEQ_UNREGISTER = 1 }; /* linux/rseq.h; the size before features had one */
@@ -257,7 +257,7 @@ static void choose_way(struct process *p, bool is_program)
     p->way = "restartable sequences; percpu registers threads";
 }
 
-/* -- Memory --------------------------------------------------------------------------------------- */
+/* -- Memory ------------------------------------------------------------------------------------ */
 
 #ifndef PERCPU__POSSIBLE
 #define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
@@ -363,7 +363,7 @@ static bool place_template(struct process *p, size_t align)
     return true;
 }
 
-/* -- Start ---------------------------------------------------------------------------------------- */
+/* -- Start ------------------------------------------------------------------------------------- */
 
 static void thread_exits(void *value);
 static void in_child(void);
@@ -419,9 +419,8 @@ __attribute__((constructor(101))) static void start(void)
 
     while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
-        if (idle == READY &&
-            __atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED))
+        if (idle == READY && __atomic_compare_exchange_n(&process->state, &idle, BUSY, false,
+                                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             break;
         idle = IDLE;
         sched_yield();
@@ -447,7 +446,7 @@ const char *percpu_info(void)
     return process ? process->way : "not started";
 }
 
-/* -- Without a sequence ----------------------------------------------------------------------------- */
+/* -- Without a sequence ------------------------------------------------------------------------ */
 
 /*
  * Which slot is this thread's, for atomic instructions? In a process without sequences its CPU's,
@@ -534,7 +533,7 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
     }
 }
 
-/* -- Blocks: percpu_with_current() -------------------------------------------------------------------- */
+/* -- Blocks: percpu_with_current() ------------------------------------------------------------- */
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
 
@@ -709,7 +708,7 @@ static void in_child(void)
     }
 }
 
-/* -- The rest of the interface ----------------------------------------------------------------------- */
+/* -- The rest of the interface ----------------------------------------------------------------- */
 
 /* Areas exist already, and as long as the process. */
 int percpu_init_in_place(void)

@@ -31,8 +31,8 @@ struct job {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static const struct job *box[MAX_CPUS]; /* what each CPU is to run, or is running */
-static size_t up;                   /* CPUs that came up */
-static atomic_size_t ready;         /* CPUs of the current job at the start barrier */
+static size_t up;                       /* CPUs that came up */
+static atomic_size_t ready;             /* CPUs of the current job at the start barrier */
 static _Thread_local size_t this_cpu;
 
 __attribute__((weak)) void test_cpu_enter(size_t cpu)

@@ -54,4 +54,5 @@ static size_t areas(void)
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
 extern const struct module JOIN(module_, NAME);
-const struct module JOIN(module_, NAME) = {address, work, sum, table_sum, reset, areas, percpu_info};
+const struct module JOIN(module_, NAME) = {address, work,  sum,        table_sum,
+                                           reset,   areas, percpu_info};

@@ -677,7 +677,7 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
          __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
          *percpu__once##id = &percpu__g##id;                                                       \
          percpu__once##id; percpu__once##id = 0)                                                   \
-        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__g##id, p); percpu__once##id;               \
-             percpu__once##id = 0)
+        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__g##id, p);                  \
+             percpu__once##id; percpu__once##id = 0)
 
 #endif

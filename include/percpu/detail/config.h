@@ -26,7 +26,8 @@
 #error "percpu: define one of PERCPU_PLATFORM_BARE, _THREAD, _RSEQ and _SINGLE, not several"
 #endif
 #if defined(PERCPU_PLATFORM_RSEQ) && !(__STDC_HOSTED__ && defined(__linux__))
-#error "percpu: PERCPU_PLATFORM_RSEQ is for programs on Linux: restartable sequences are its system call"
+#error                                                                                             \
+    "percpu: PERCPU_PLATFORM_RSEQ is for programs on Linux: restartable sequences are its system call"
 #endif
 #if defined(PERCPU_PLATFORM_THREAD) && !__STDC_HOSTED__
 #error "percpu: PERCPU_PLATFORM_THREAD needs a hosted build; kernels use PERCPU_PLATFORM_BARE"

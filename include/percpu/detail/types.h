@@ -22,7 +22,7 @@
  * hosted program has no script; sections whose name is a C identifier get __start_ and __stop_
  * symbols from every linker instead.
  */
-#if defined(PERCPU_PLATFORM_THREAD) || defined(PERCPU_PLATFORM_RSEQ) || \
+#if defined(PERCPU_PLATFORM_THREAD) || defined(PERCPU_PLATFORM_RSEQ) ||                            \
     (defined(PERCPU_PLATFORM_SINGLE) && __STDC_HOSTED__)
 #define PERCPU__SECTION(string) "percpu_vars"
 #define PERCPU__SECTION_ISOLATED "percpu_isolated"

@@ -42,6 +42,7 @@ PERCPU__INLINE void percpu__relax(void)
  * The signature before the abort address, 0x53053053, is the operand of an undefined instruction
  * (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h).
  */
+/* clang-format off */
 #define PERCPU__X86_RSEQ(body)                                                                     \
     ".pushsection .text.unlikely.percpu,\"ax?\",@progbits\n\t"                                     \
     ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"                                                 \
@@ -56,8 +57,8 @@ PERCPU__INLINE void percpu__relax(void)
     "shlq $" PERCPU__STR(PERCPU__SLOT_SHIFT) ", %[t]\n\t" PERCPU__RSEQ_DELAY body "\n"             \
     ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
-/* clang-format off */
-#define PERCPU__X86_RSEQ_IN(p) [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
+#define PERCPU__X86_RSEQ_IN(p)                                                                     \
+    [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
 
 #define PERCPU__X86_RSEQ_OP(name, slow_name, bits, suffix, in, immediate)                          \
     PERCPU__INLINE void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \

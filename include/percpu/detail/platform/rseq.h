@@ -126,6 +126,7 @@ PERCPU__HIDDEN void percpu__disown(void);
 #else
 #define PERCPU__RSEQ_WORD(x) ".long " x ", 0\n\t"
 #endif
+/* clang-format off */
 #define PERCPU__RSEQ_TABLES(exit)                                                                  \
     ".pushsection __rseq_cs,\"aw?\",%%progbits\n\t"                                                \
     ".balign 32\n"                                                                                 \
@@ -142,6 +143,7 @@ PERCPU__HIDDEN void percpu__disown(void);
     PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
     PERCPU__RSEQ_WORD(exit)                                                                        \
     ".popsection\n\t"
+/* clang-format on */
 
 /* Tests widen the windows between the instructions of a sequence. */
 #ifndef PERCPU__RSEQ_DELAY
