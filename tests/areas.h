@@ -32,8 +32,9 @@ typedef unsigned long word;
 
 /*
  * Initialise, let `bound` CPUs call percpu_init_reg(), run the body on CPU 0, undo everything; once
- * in place, once in the caller's memory; only once on single and rseq. In place a host has as many areas as CPUs,
- * which may be fewer than the harness has: then the CPUs from `bound` on take no part.
+ * in place, once in the caller's memory; only once on single and rseq. In place a host
+ * has as many areas as CPUs, which may be fewer than the harness has: then the CPUs from `bound` on
+ * take no part.
  */
 void with_areas(void (*body)(size_t bound));
 

@@ -97,6 +97,27 @@ anothers_variable() {
     ! library "$work/c.so" "$root" c 14 -DNAMES_ANOTHERS && grep -q __PERCPU_of_another "$log"
 }
 
+# -- 1,024 CPUs ---------------------------------------------------------------------------------
+
+build_footprint() {
+    echo 0-1023 >"$work/possible"
+    $CC $flags "$here/rseq/footprint.c" -o "$work/plain-footprint" &&
+        $CC $flags -DWITH_PERCPU "-DPERCPU__POSSIBLE=\"$work/possible\"" -I"$root/include" \
+            "$here/rseq/footprint.c" "$root"/src/*.c "$root"/src/platform/*.c \
+            -o "$work/footprint"
+}
+
+# One counter costs less than 1 MiB and at most 4 mappings.
+small() {
+    local kib mappings kib_plain mappings_plain areas sum
+    read -r kib_plain mappings_plain _ <<<"$("$work/plain-footprint")"
+    read -r kib mappings areas sum <<<"$("$work/footprint")"
+    echo "plain: $kib_plain KiB, $mappings_plain mappings"
+    echo "percpu: $kib KiB, $mappings mappings, $areas areas, count $sum"
+    [ "$areas" = 1025 ] && [ "$sum" = 1 ] && [ "$kib_plain" -gt 0 ] &&
+        [ $((kib - kib_plain)) -lt 1024 ] && [ $((mappings - mappings_plain)) -le 4 ]
+}
+
 # -- All ---------------------------------------------------------------------------------------
 
 ln -s "$root/include" "$root/src" "$root/tests" "$work" || exit 1
@@ -129,6 +150,10 @@ check 'a mutant: libraries are not pinned' mutant no-pin src/platform/rseq.c \
     's/^( *)pin\(search\.name\);/\1(void)pin;/'
 check 'its modules are built' build_modules "$work/no-pin/modules" "$work/no-pin"
 check 'threads die when sequences are unmapped' dies open_and_close "$work/no-pin/modules" without 10
+
+check 'a counter with 1,024 possible CPUs is built' build_footprint
+check 'it takes less than 1 MiB and at most 4 mappings' small
+[ -s "$log" ] && sed 's/^/# /' "$log"
 
 echo "1..$n"
 echo "# end: $((n - failed)) passed, $failed failed"

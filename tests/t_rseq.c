@@ -2,7 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-/* rseq: what the calls that set areas up answer where areas need no setting up; threads; signals. */
+/* rseq: what the calls that set areas up answer where nothing is to be set up; threads; signals. */
 #include "areas.h"
 
 #ifdef PERCPU_PLATFORM_RSEQ

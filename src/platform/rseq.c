@@ -609,8 +609,8 @@ static void step(void)
 
 /*
  * A handler that comes while the area is taken uses it when it is the thread's already. If not, the
- * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing then.
- * It leaves `depth` as it was, and `taken` equal to that or as it was.
+ * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing
+ * then. It leaves `depth` as it was, and `taken` equal to that or as it was.
  */
 size_t percpu__own(void)
 {

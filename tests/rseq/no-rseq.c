@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* usage: no-rseq PROGRAM ARGUMENT...: for it there is no rseq(2), by a filter that answers ENOSYS. */
+/* usage: no-rseq PROGRAM ARGUMENT...: it runs under a filter that answers ENOSYS to rseq(2). */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

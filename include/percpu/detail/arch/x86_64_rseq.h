@@ -11,7 +11,7 @@
 
 #define PERCPU__RSEQ_SIGNATURE 0x53053053
 
-/* The thread control block begins with its own address (System V x86-64 ABI, "%fs", and ELF TLS). */
+/* The thread control block begins with its own address (System V x86-64 ABI, %fs, and ELF TLS). */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
 #ifdef __clang__ /* 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew */
