@@ -59,7 +59,8 @@ struct totals {
         good &= percpu_read(single_##bits) == (uint##bits##_t)(high | 8);                          \
         percpu_add(single_##bits, v);                                                              \
         good &= percpu_read(single_##bits) == (uint##bits##_t)(high | 1);                          \
-        good &= percpu_fetch_add(single_##bits, (uint##bits##_t)-1) == (uint##bits##_t)(high | 1); \
+        good &=                                                                                    \
+            percpu_fetch_add(single_##bits, (uint##bits##_t) - 1) == (uint##bits##_t)(high | 1);   \
         good &= percpu_add_return(single_##bits, v) == (uint##bits##_t)(high - 7);                 \
         good &= percpu_xchg(single_##bits, v) == (uint##bits##_t)(high - 7);                       \
         percpu_and(single_##bits, (uint##bits##_t)(max - 1));                                      \
@@ -71,7 +72,7 @@ struct totals {
         percpu_or(single_##bits, v);                                                               \
         percpu_and(single_##bits, v);                                                              \
         good &= percpu_read(single_##bits) == v;                                                   \
-        good &= percpu_cmpxchg(single_##bits, (uint##bits##_t)~v, 9) == v;                         \
+        good &= percpu_cmpxchg(single_##bits, (uint##bits##_t) ~v, 9) == v;                        \
         good &= percpu_cmpxchg(single_##bits, (uint##bits##_t)(v ^ high), 9) == v;                 \
         good &= percpu_read(single_##bits) == v;                                                   \
         good &= percpu_cmpxchg(single_##bits, v, (uint##bits##_t)(high | 77)) == v;                \
@@ -102,7 +103,7 @@ struct totals {
         *token = percpu_xchg(tokens_##bits, *token);                                               \
         percpu_or(set_##bits, r);                                                                  \
         t->set |= r;                                                                               \
-        percpu_and(set_##bits, (uint##bits##_t)~0ull);                                             \
+        percpu_and(set_##bits, (uint##bits##_t) ~0ull);                                            \
         percpu_write(written_##bits, (uint##bits##_t)((r & 0xf) * 0x1111111111111111ull));         \
     }
 
@@ -112,8 +113,7 @@ struct totals {
         uint##bits##_t added = 0, fetched = 0, returned = 0, exchanged = 0, toggled = 0, set = 0;  \
         uint##bits##_t tokens = (uint##bits##_t)held;                                              \
         bool whole = true;                                                                         \
-        percpu_for_each(cpu)                                                                       \
-        {                                                                                          \
+        percpu_for_each(cpu) {                                                                     \
             uint##bits##_t w = percpu_remote_read(written_##bits, cpu);                            \
             added = (uint##bits##_t)(added + percpu_remote_read(added_##bits, cpu));               \
             fetched = (uint##bits##_t)(fetched + percpu_remote_read(fetched_##bits, cpu));         \
@@ -242,7 +242,8 @@ int main(void)
         threads[i].random = i * 0x9e3779b97f4a7c15u;
         threads[i].first_cpu = i;
         for (unsigned s = 0; s < 4; s++) {
-            threads[i].token[s] = (threads[i].random >> 5) & (s == 3 ? UINT64_MAX : (1ull << (8u << s)) - 1);
+            threads[i].token[s] =
+                (threads[i].random >> 5) & (s == 3 ? UINT64_MAX : (1ull << (8u << s)) - 1);
             totals[s].tokens += threads[i].token[s];
         }
     }

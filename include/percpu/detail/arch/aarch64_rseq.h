@@ -27,20 +27,23 @@ PERCPU__INLINE void percpu__relax(void)
 
 #define PERCPU__A64_RSEQ(body)                                                                     \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".inst " PERCPU__STR(PERCPU__RSEQ_SIGNATURE) "\n"                                              \
-    ".Lpercpu_abort%=:\n\t"                                                                        \
-    "b .Lpercpu_begin%=\n\t"                                                                       \
-    ".popsection\n"                                                                                \
-    ".Lpercpu_begin%=:\n\t"                                                                        \
-    "adrp %[c], .Lpercpu_cs%=\n\t"                                                                 \
-    "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                                                      \
-    "str %[c], [%[rseq], #8]\n"                                                                    \
-    ".Lpercpu_start%=:\n\t"                                                                        \
-    "ldr %w[c], [%[rseq], #4]\n\t"                                                                 \
-    "cmp %w[c], %w[cpus]\n\t"                                                                      \
-    "b.hs %l[slow]\n\t"                                                                            \
-    "add %[c], %[p], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t" body "\n"                 \
-    ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
+    ".inst " PERCPU__STR(                                                                          \
+        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
+                                ".Lpercpu_abort%=:\n\t"                                            \
+                                "b .Lpercpu_begin%=\n\t"                                           \
+                                ".popsection\n"                                                    \
+                                ".Lpercpu_begin%=:\n\t"                                            \
+                                "adrp %[c], .Lpercpu_cs%=\n\t"                                     \
+                                "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                          \
+                                "str %[c], [%[rseq], #8]\n"                                        \
+                                ".Lpercpu_start%=:\n\t"                                            \
+                                "ldr %w[c], [%[rseq], #4]\n\t"                                     \
+                                "cmp %w[c], %w[cpus]\n\t"                                          \
+                                "b.hs %l[slow]\n\t"                                                \
+                                "add %[c], %[p], %[c], lsl #" PERCPU__STR(                         \
+                                    PERCPU__SLOT_SHIFT) "\n\t" body "\n"                           \
+                                                        ".Lpercpu_commit%=:"                       \
+                                                        "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /* clang-format off */
 /* `word` is a register's part, w its prefix, `same` the signed type of the variable's size. */

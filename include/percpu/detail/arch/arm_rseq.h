@@ -56,20 +56,23 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 /* The high word of rseq_cs is and stays 0. */
 #define PERCPU__ARM_RSEQ(body, after)                                                              \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".long " PERCPU__STR(PERCPU__RSEQ_SIGNATURE) "\n"                                              \
-    ".Lpercpu_abort%=:\n\t"                                                                        \
-    "b .Lpercpu_begin%=\n\t"                                                                       \
-    ".popsection\n"                                                                                \
-    ".Lpercpu_begin%=:\n\t"                                                                        \
-    "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                                                \
-    "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC                             \
-    "str %[c], [%[rseq], #8]\n"                                                                    \
-    ".Lpercpu_start%=:\n\t"                                                                        \
-    "ldr %[c], [%[rseq], #4]\n\t"                                                                  \
-    "cmp %[c], %[cpus]\n\t"                                                                        \
-    "bhs %l[slow]\n\t"                                                                             \
-    "add %[c], %m[p], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t" body "\n"                \
-    ".Lpercpu_commit%=:\n\t" after "\n" PERCPU__RSEQ_TABLES("%l[slow]")
+    ".long " PERCPU__STR(                                                                          \
+        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
+                                ".Lpercpu_abort%=:\n\t"                                            \
+                                "b .Lpercpu_begin%=\n\t"                                           \
+                                ".popsection\n"                                                    \
+                                ".Lpercpu_begin%=:\n\t"                                            \
+                                "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                    \
+                                "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC \
+                                "str %[c], [%[rseq], #8]\n"                                        \
+                                ".Lpercpu_start%=:\n\t"                                            \
+                                "ldr %[c], [%[rseq], #4]\n\t"                                      \
+                                "cmp %[c], %[cpus]\n\t"                                            \
+                                "bhs %l[slow]\n\t"                                                 \
+                                "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
+                                    PERCPU__SLOT_SHIFT) "\n\t" body "\n"                           \
+                                                        ".Lpercpu_commit%=:\n\t" after             \
+                                                        "\n" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /*
  * GCC places literal pools by the length of what is between, an instruction per line of assembly,

@@ -21,19 +21,22 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 
 #define PERCPU__LOONG_RSEQ(body)                                                                   \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".4byte " PERCPU__STR(PERCPU__RSEQ_SIGNATURE) "\n"                                             \
-    ".Lpercpu_abort%=:\n\t"                                                                        \
-    "b .Lpercpu_begin%=\n\t"                                                                       \
-    ".popsection\n"                                                                                \
-    ".Lpercpu_begin%=:\n\t"                                                                        \
-    "la.pcrel %[c], .Lpercpu_cs%=\n\t"                                                             \
-    "st.d %[c], %[rseq], 8\n"                                                                      \
-    ".Lpercpu_start%=:\n\t"                                                                        \
-    "ld.wu %[c], %[rseq], 4\n\t"                                                                   \
-    "bgeu %[c], %[cpus], %l[slow]\n\t"                                                             \
-    "slli.d %[c], %[c], " PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t"                                   \
-    "add.d %[c], %[c], %[p]\n\t" body "\n"                                                         \
-    ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
+    ".4byte " PERCPU__STR(                                                                         \
+        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
+                                ".Lpercpu_abort%=:\n\t"                                            \
+                                "b .Lpercpu_begin%=\n\t"                                           \
+                                ".popsection\n"                                                    \
+                                ".Lpercpu_begin%=:\n\t"                                            \
+                                "la.pcrel %[c], .Lpercpu_cs%=\n\t"                                 \
+                                "st.d %[c], %[rseq], 8\n"                                          \
+                                ".Lpercpu_start%=:\n\t"                                            \
+                                "ld.wu %[c], %[rseq], 4\n\t"                                       \
+                                "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
+                                "slli.d %[c], %[c], " PERCPU__STR(                                 \
+                                    PERCPU__SLOT_SHIFT) "\n\t"                                     \
+                                                        "add.d %[c], %[c], %[p]\n\t" body "\n"     \
+                                                        ".Lpercpu_commit%=:"                       \
+                                                        "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /* clang-format off */
 /* `loaded` is what `load` makes of the type: what cmpxchg compares with. */

@@ -31,20 +31,23 @@ PERCPU__INLINE void percpu__relax(void)
     ".option push\n\t"                                                                             \
     ".option norelax\n\t"                                                                          \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".4byte " PERCPU__STR(PERCPU__RSEQ_SIGNATURE) "\n"                                             \
-    ".Lpercpu_abort%=:\n\t"                                                                        \
-    "jump .Lpercpu_begin%=, %[c]\n\t"                                                              \
-    ".popsection\n"                                                                                \
-    ".Lpercpu_begin%=:\n\t"                                                                        \
-    "lla %[c], .Lpercpu_cs%=\n\t"                                                                  \
-    "sd %[c], 8(%[rseq])\n"                                                                        \
-    ".Lpercpu_start%=:\n\t"                                                                        \
-    "lwu %[c], 4(%[rseq])\n\t"                                                                     \
-    "bgeu %[c], %[cpus], %l[slow]\n\t"                                                             \
-    "slli %[c], %[c], " PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t"                                     \
-    "add %[c], %[c], %[p]\n\t" body "\n"                                                           \
-    ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")                                       \
-    ".option pop\n"
+    ".4byte " PERCPU__STR(                                                                         \
+        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
+                                ".Lpercpu_abort%=:\n\t"                                            \
+                                "jump .Lpercpu_begin%=, %[c]\n\t"                                  \
+                                ".popsection\n"                                                    \
+                                ".Lpercpu_begin%=:\n\t"                                            \
+                                "lla %[c], .Lpercpu_cs%=\n\t"                                      \
+                                "sd %[c], 8(%[rseq])\n"                                            \
+                                ".Lpercpu_start%=:\n\t"                                            \
+                                "lwu %[c], 4(%[rseq])\n\t"                                         \
+                                "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
+                                "slli %[c], %[c], " PERCPU__STR(                                   \
+                                    PERCPU__SLOT_SHIFT) "\n\t"                                     \
+                                                        "add %[c], %[c], %[p]\n\t" body "\n"       \
+                                                        ".Lpercpu_commit%=:"                       \
+                                                        "\n\t" PERCPU__RSEQ_TABLES(                \
+                                                            "%l[slow]") ".option pop\n"
 
 /* clang-format off */
 /* `loaded` is what `load` makes of the type: what cmpxchg compares with. */
