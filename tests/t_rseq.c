@@ -222,10 +222,10 @@ enum { SIZES = 4, SIGNALS = 20000 };
 static struct herded {
     pthread_t thread;
     size_t number;
-    atomic_int tid;
     struct account accounts[2][SIZES]; /* the thread's and its handler's */
     unsigned seeds[2];
     atomic_uint signals;
+    atomic_int tid;
 } herd[MAX_HERD];
 static atomic_size_t grazing;
 static atomic_bool enough;

@@ -10,6 +10,7 @@
 __asm__(".pushsection .text\n"
         "1:\tnop\n2:\tnop\n3:\tnop\n4:\tnop\n"
         ".pushsection percpu_restart,\"a\",@progbits\n"
+        ".balign 4\n"
         ".irp at, " ENTRIES "\n"
         ".if \\at == 1\n.long 1b - ., 2b - .\n.endif\n" /* 1 to 2 */
         ".if \\at == 2\n.long 2b - ., 3b - .\n.endif\n"

@@ -74,7 +74,7 @@ SECTIONS
 {
     . = %#x;
     .text : { *(.text.elsewhere) *(.text .text.*) }
-    .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }
+    .rodata : { *(.rodata .rodata.* .srodata .srodata.*) BYTE(1) }
     %s
     .data : { *(.data .data.* .sdata .sdata.* .got .got.*) }
     PERCPU_CPU_NUM = 4;
@@ -121,22 +121,23 @@ def build(compiler, linker, flags, link, script, work):
 
 
 def table(image):
-    """The entries as pairs of addresses, in their order."""
+    """The entries as pairs of addresses, in their order, and whether they are aligned."""
     data = image.read_bytes()
     wide = data[4] == 2
     shoff, = struct.unpack_from('<Q' if wide else '<I', data, 40 if wide else 32)
     size, count, names = struct.unpack_from('<HHH', data, 58 if wide else 46)
     headers = [struct.unpack_from('<IIQQQQ' if wide else '<6I', data, shoff + i * size)
                for i in range(count)]
-    entries = []
+    entries, aligned = [], True
     for name, _, _, address, offset, length in headers:
         at = headers[names][4] + name
         if data[at:data.index(b'\0', at)] != b'percpu_restart':
             continue
+        aligned = address % 4 == 0
         for i in range(0, length, 8):
             begin, end = struct.unpack_from('<ii', data, offset + i)
             entries.append(((address + i + begin) & ~1, (address + i + 4 + end) & ~1))
-    return entries
+    return entries, aligned
 
 
 def code(image):
@@ -152,7 +153,9 @@ def functions(image):
 
 def check(image, patterns, dropped):
     """-> number of entries, and what is wrong."""
-    wrong, entries, instructions = [], table(image), code(image)
+    wrong, (entries, aligned), instructions = [], table(image), code(image)
+    if not aligned:
+        wrong.append('the table is not aligned')
     reads = [a for a, text in instructions if re.search(patterns[0], text, re.IGNORECASE)]
     for i, (begin, end) in enumerate(entries):
         body = [(a, text) for a, text in instructions if begin <= a < end]

@@ -53,6 +53,7 @@ PERCPU__UPDATE_PROTOTYPES(64)
 #define PERCPU__RESTART_END                                                                        \
     "\n.Lpercpu_end%=:\n\t"                                                                        \
     ".pushsection percpu_restart,\"ao?\",%%progbits,.Lpercpu_begin%=\n\t"                          \
+    ".balign 4\n\t"                                                                                \
     ".long .Lpercpu_begin%= - ., .Lpercpu_end%= - .\n\t"                                           \
     ".popsection"
 #else

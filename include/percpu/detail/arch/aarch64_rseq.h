@@ -2,8 +2,8 @@
 /*
  * aarch64: restartable sequences of a Linux thread. Part of platform/rseq.h.
  *
- * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address of
- * its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
+ * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
+ * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
  * unchanged, since the sequence may begin again at any point before that.
  */
 #ifndef PERCPU_DETAIL_ARCH_AARCH64_RSEQ_H

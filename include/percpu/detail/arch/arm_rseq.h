@@ -2,8 +2,8 @@
 /*
  * arm: restartable sequences of a Linux thread, ARMv7-A, A32 and T32. Part of platform/rseq.h.
  *
- * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address of
- * its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
+ * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
+ * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
  * unchanged, since the sequence may begin again at any point before that. Sequences of 8 bytes
  * commit by STREXD, the one store of 8 bytes that is single-copy atomic on each ARMv7-A (ARM,
  * A3.5.3); it leaves the sequence whether or not it stored, and where it did not, they begin again.
