@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # usage: readme.sh SOURCE-ROOT
 # The code on README.md's pages does what the page says: it compiles without a warning, the kernel
-# links with the lines for its linker script, the program runs. And no document has a dead link.
+# links with the lines for its linker script, the program runs. No document has a dead link; the list
+# of files of the last port is complete.
 # CC is the host's C compiler.
 set -u
 root=$1
@@ -84,8 +85,16 @@ links() {
     return $status
 }
 
+# docs/porting-to.md has a command, and the files that it prints.
+port() {
+    page=docs/porting-to.md
+    sh -c "$(sed -n '/^    { grep -rli/,/ sort -u$/p' $page)" >"$tmp/port"
+    sed -n '/^```files/,/^```$/ { /^```/d; p }' $page >"$tmp/listed"
+    diff "$tmp/listed" "$tmp/port" && [ -s "$tmp/port" ]
+}
+
 cd "$root" || exit 1
-echo 1..9
+echo 1..10
 check 'README.md has the code' extract
 # shellcheck disable=SC2086
 check 'the kernel compiles, x86_64' kernel_builds $CC
@@ -95,3 +104,4 @@ done
 check 'the kernel links with the lines for its linker script' kernel_links
 check 'the program runs and counts' program_runs
 check 'no dead links' links
+check 'the files of the last port' port
