@@ -473,9 +473,16 @@ static uintptr_t slow_slot(void)
 uintptr_t percpu__slow_slot(void)
 {
     uintptr_t slot = slow_slot();
-    return slot != PERCPU__NO_SLOT ? slot : percpu__slot();
+    size_t cpu;
+
+    if (slot != PERCPU__NO_SLOT)
+        return slot;
+    cpu = *(volatile uint32_t *)&percpu__rseq_area()->cpu_id;
+    return (uintptr_t)(cpu < process->cpus ? cpu : process->cpus) << PERCPU__SLOT_SHIFT;
 }
 
+/* A sequence calls percpu__slow() again at most once: the thread is registered by then. */
+/* NOLINTBEGIN(misc-no-recursion) */
 #define SLOW(bits)                                                                                 \
     static uint64_t slow_##bits(enum percpu__slow_operation operation, uintptr_t address,          \
                                 uint##bits##_t value, uint##bits##_t expected)                     \
@@ -532,6 +539,7 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
     default: return BY_SIZE(64);
     }
 }
+/* NOLINTEND(misc-no-recursion) */
 
 /* -- Blocks: percpu_with_current() ------------------------------------------------------------- */
 

@@ -33,5 +33,5 @@ int main(void)
     while (file && fgets(line, sizeof line, file))
         mappings++;
     printf("%lu %lu %lu %lu\n", resident, mappings, areas, sum);
-    return !file;
+    return !file || fclose(file) != 0;
 }

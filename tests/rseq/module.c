@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A module that embeds percpu: a shared library, or part of the program. MODULE is its letter. */
+/* A module that embeds percpu: a shared library, or part of the program. MODULE is its number. */
 #include <percpu/percpu.h>
 
 #include "module.h"
+
+#ifndef MODULE
+#define MODULE 0
+#define NAME none
+#endif
 
 static PERCPU_DEFINE(uint64_t, hits) = 100;
 /* Declared, and so hidden: the modules' variables have the same name. */
