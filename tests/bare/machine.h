@@ -82,8 +82,8 @@ uintptr_t bare_timer_tick(uintptr_t pc, bool kernel);
 uintptr_t bare_next_frame(uintptr_t frame);
 
 /*
- * Called by these where not NULL: on each tick, and to choose the PC, of the kernel's own code only, and
- * the frame to return to.
+ * Called by these where not NULL: on each tick, and to choose the PC, of the kernel's own code
+ * only, and the frame to return to.
  */
 extern void (*volatile bare_tick)(void);
 extern uintptr_t (*volatile bare_return_pc)(uintptr_t pc);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Restartable sequences wherever compilers put code: for table.py, linked and not run. The same
- * source is a program's two files: FIRST has what there is once. Also C++, where inline functions of
- * both files become one.
+ * source is a program's two files: FIRST has what there is once. Also C++, where inline functions
+ * of both files become one.
  */
 #ifdef FIRST
 #define PERCPU__DEFINE_CONFIG 1
