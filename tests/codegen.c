@@ -35,3 +35,12 @@ FUNCTION(word, f_near_read, (void), return percpu_read_raw(near))
 FUNCTION(void, f_near_write, (word x), percpu_write_raw(near, x))
 FUNCTION(void, f_near_add, (void), percpu_add(near, 1))
 FUNCTION(word, f_read_at, (const word PERCPU *p), return percpu_read_raw_at(p))
+
+/* Not counted: with PERCPU_RESTART they contain no atomic instruction and mask no interrupts. */
+FUNCTION(void, f_and, (word x), percpu_and(var, x))
+FUNCTION(void, f_or, (word x), percpu_or(var, x))
+FUNCTION(void, f_xor, (word x), percpu_xor(var, x))
+FUNCTION(word, f_fetch_add, (word x), return percpu_fetch_add(var, x))
+FUNCTION(word, f_xchg, (word x), return percpu_xchg(var, x))
+FUNCTION(word, f_cmpxchg, (word old, word x), return percpu_cmpxchg(var, old, x))
+FUNCTION(bool, f_try_cmpxchg, (word * old, word x), return percpu_try_cmpxchg(var, old, x))

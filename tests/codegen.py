@@ -43,7 +43,7 @@ ARM = '-march=armv7-a -mfloat-abi=soft -mno-unaligned-access'
 X86 = '-mno-red-zone -mgeneral-regs-only -fcf-protection=none'
 
 # A limit per function, lower ones for a variant behind its address; "must": what each of its
-# accesses looks like. The linker's script gets LOAD, the address to link at; None: the object file
+# accesses looks like; "must not": what no function with restartable sequences contains. The linker's script gets LOAD, the address to link at; None: the object file
 # is disassembled as it is. docs/performance.md has a section for each target here.
 TARGETS = {
     'x86_64': {
@@ -76,6 +76,7 @@ TARGETS = {
         'return': r'ret',
         'nothing': r'nop|udf|\.',
         'must': r'tpidr_el1',
+        'must not': r'^(ld|st)a?l?x|^(cas|swp)|^ld(add|clr|eor|set)|daif',
         'variants': {
             'natural VMA': (f'{BARE} {A64}', '0x40200000'),
             'VMA 0': (f'{BARE} {A64} -DPERCPU_ZERO_VMA', '0x40200000', A64_ZERO),
@@ -100,6 +101,7 @@ TARGETS = {
         'return': r'ret',
         'nothing': r'nop|unimp|\.',
         'must': r'\bgp\b',
+        'must not': r'^(lr|sc|amo\w+)\.|^csr',
         'variants': {
             'natural VMA': (f'{BARE} {RISCV}', '0x80200000'),
             'natural VMA, restart': (f'{BARE} {RISCV} -DPERCPU_RESTART', '0x80200000',
@@ -124,6 +126,7 @@ TARGETS = {
         'return': r'ret',
         'nothing': r'nop',
         'must': r'\$r21',
+        'must not': r'^(ll|sc|am\w+)\.|^csr',
         'variants': {
             'natural VMA': (BARE, '0x200000'),
             'VMA 0': (f'{BARE} -DPERCPU_ZERO_VMA', '0x200000', LA64_ZERO),
@@ -157,6 +160,7 @@ TARGETS['arm'] = {
     'return': r'bx lr',
     'nothing': r'nop|bmi\.n|\.',
     'must': r'mrc 15, 0, r\d+, cr13, cr0, \{[34]\}',
+    'must not': r'^(ld|st)rex|^cps|^m[rs][sr]\b',
     'variants': {f'{name}{mode}': (f'{BARE} {mode_flag} {flags}', '0x40200000', *lower)
                  for mode, mode_flag in (('', '-marm'), (', T32', '-mthumb'))
                  for name, flags, *lower in (
@@ -287,9 +291,13 @@ def build(target, compiler, linker, flags, load, work):
     return image
 
 
-def check(target, limits, code):
-    """The counts, and what is wrong."""
+def check(target, limits, code, restarts):
+    """The counts, and what is wrong. With restartable sequences nothing is atomic or masks interrupts."""
     counts, wrong = {}, []
+    for name, body in code.items():
+        if restarts and any(re.search(target['must not'], i) for i in body):
+            wrong.append(f'{name}: an atomic instruction, or interrupts masked:\n    '
+                         + '\n    '.join(body))
     for name, limit in limits.items():
         body = code.get('f_' + name)
         if not body:
@@ -344,7 +352,8 @@ def count(name, cc_name, results):
                     image = build(target, target['compilers'][cc_name], linker, flags, load,
                                   Path(work))
                     text = run(target['objdump'].split() + [str(image)])
-                    counts, wrong = check(target, limits, functions(target, text))
+                    counts, wrong = check(target, limits, functions(target, text),
+                                          '-DPERCPU_RESTART' in flags)
                 except Failure as failure:
                     wrong = [str(failure)]
             results.add(title, wrong)

@@ -263,11 +263,11 @@ void bare_panic(const char *fmt, ...)
 
 /* Timer */
 
-uintptr_t bare_timer_tick(uintptr_t pc)
+uintptr_t bare_timer_tick(uintptr_t pc, bool kernel)
 {
     if (bare_tick != NULL)
         bare_tick();
-    return bare_return_pc != NULL ? bare_return_pc(pc) : pc;
+    return kernel && bare_return_pc != NULL ? bare_return_pc(pc) : pc;
 }
 
 uintptr_t bare_next_frame(uintptr_t frame)

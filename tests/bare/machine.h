@@ -40,6 +40,9 @@ void machine_relax(void);              /* in loops that wait for another CPU */
 /* The saved frame of an interrupted call of entry(arg), interrupts on, on the stack below `top`. */
 uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg);
 
+/* The same in user mode, for a function that uses no stack. Not on x86_64. */
+uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg);
+
 /*
  * Supplied by the architecture where it is worth while, with many CPUs: sleep until an interrupt or
  * a machine_wake() of another CPU, one that came since interrupts went off included; called and
@@ -70,14 +73,18 @@ _Noreturn void bare_cpu_main(size_t cpu);
 /*
  * The architecture's interrupt entry saves every register but the per-CPU one in a frame on the
  * stack, and calls these on each tick, interrupts off and the interrupt acknowledged. First this
- * one with the interrupted PC; the interrupted code continues at the returned PC.
+ * one with the interrupted PC, and whether the kernel's mode was interrupted; the interrupted code
+ * continues at the returned PC.
  */
-uintptr_t bare_timer_tick(uintptr_t pc);
+uintptr_t bare_timer_tick(uintptr_t pc, bool kernel);
 
 /* Then this one with the frame's address; it returns the address of the frame to return from. */
 uintptr_t bare_next_frame(uintptr_t frame);
 
-/* Called by these where not NULL: on each tick, and to choose the PC and the frame to return to. */
+/*
+ * Called by these where not NULL: on each tick, and to choose the PC, of the kernel's own code
+ * only, and the frame to return to.
+ */
 extern void (*volatile bare_tick)(void);
 extern uintptr_t (*volatile bare_return_pc)(uintptr_t pc);
 extern uintptr_t (*volatile bare_switch)(uintptr_t frame);

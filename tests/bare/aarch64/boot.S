@@ -151,7 +151,20 @@ a64_vectors_el\el:
     .set vector, 0
     .rept 16
     .balign 128
-    .if vector == 5 /* IRQ, from this level with its stack pointer (Arm ARM, "Exception vectors") */
+    /* IRQ, from this level with its stack pointer, and from EL0 (Arm ARM, "Exception vectors"). */
+    .if vector == 5 || vector == 9
+    b irq_el\el
+    .else
+    mov x0, #vector
+    mrs x1, elr_el\el
+    mrs x2, esr_el\el
+    mrs x3, far_el\el
+    b a64_fault
+    .endif
+    .set vector, vector + 1
+    .endr
+
+irq_el\el:
     sub sp, sp, #272
     saved stp
     mrs x0, elr_el\el
@@ -168,15 +181,6 @@ a64_vectors_el\el:
     saved ldp
     add sp, sp, #272
     eret
-    .else
-    mov x0, #vector
-    mrs x1, elr_el\el
-    mrs x2, esr_el\el
-    mrs x3, far_el\el
-    b a64_fault
-    .endif
-    .set vector, vector + 1
-    .endr
     .endm
 
     .text

@@ -55,6 +55,9 @@
 #define DAIF_I 0x80
 #define PSTATE_EL1H 0x5 /* with this level's stack pointer, nothing masked */
 #define PSTATE_EL2H 0x9
+#define PSTATE_EL 0xc
+#define PSTATE_EL0 0
+#define HCR_EL2_TGE 0x8000000 /* exceptions of EL0 come to EL2, too */
 
 struct a64_frame {
     uint64_t x[31], pc, pstate, unused;
@@ -218,7 +221,7 @@ uintptr_t a64_irq(struct a64_frame *frame)
     case INT_TIMER:
         WRITE_SYS("cntv_tval_el0", tick_counts);
         end_of_interrupt(acknowledged);
-        frame->pc = bare_timer_tick(frame->pc);
+        frame->pc = bare_timer_tick(frame->pc, (frame->pstate & PSTATE_EL) != 0);
         return bare_next_frame((uintptr_t)frame);
     case INT_WAKE: end_of_interrupt(acknowledged); return (uintptr_t)frame;
     default:
@@ -237,6 +240,16 @@ uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
         .pc = (uintptr_t)entry,
         .pstate = at_el2() ? PSTATE_EL2H : PSTATE_EL1H,
     };
+    return (uintptr_t)frame;
+}
+
+uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct a64_frame *frame = (struct a64_frame *)machine_frame(top, entry, arg);
+
+    if (at_el2())
+        WRITE_SYS("hcr_el2", (uint64_t)(HCR_EL2_TO_EL2 | HCR_EL2_TGE));
+    frame->pstate = PSTATE_EL0;
     return (uintptr_t)frame;
 }
 

@@ -30,6 +30,8 @@
 
 #define CPSR_I 0x80
 #define CPSR_T 0x20
+#define MODE 0x1f
+#define MODE_USER 0x10
 #define MODE_SVC 0x13
 
 /* Semihosting for AArch32 and AArch64, IHI 0100: operations. */
@@ -186,7 +188,7 @@ static uintptr_t interrupt(struct arm_frame *frame)
         set_timer(); /* which also ends the request */
     write32(GICC_EOIR, iar);
     if (id == INTID_TIMER) {
-        frame->pc = bare_timer_tick(frame->pc);
+        frame->pc = bare_timer_tick(frame->pc, (frame->cpsr & MODE) != MODE_USER);
         return bare_next_frame((uintptr_t)frame);
     }
     if (id != INTID_WAKE)
@@ -204,6 +206,14 @@ uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
         .pc = (uintptr_t)entry & ~(uintptr_t)1,
         .cpsr = MODE_SVC | ((uintptr_t)entry & 1 ? CPSR_T : 0),
     };
+    return (uintptr_t)frame;
+}
+
+uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct arm_frame *frame = (struct arm_frame *)machine_frame(top, entry, arg);
+
+    frame->cpsr = (frame->cpsr & ~(uint32_t)MODE) | MODE_USER;
     return (uintptr_t)frame;
 }
 

@@ -43,6 +43,7 @@
 
 #define CRMD_IE 0x4
 #define PRMD_PIE 0x4
+#define PRMD_PPLV 0x3
 #define INT_TIMER (1u << 11)
 #define INT_IPI (1u << 12)
 #define ESTAT_INTERRUPTS 0x1fff
@@ -202,7 +203,7 @@ uintptr_t loongarch_trap(struct loongarch_frame *frame)
         iocsr_write(IPI_CLEAR, iocsr_read(IPI_STATUS));
     if (estat & INT_TIMER) {
         csr_write(CSR_TICLR, 1);
-        frame->pc = bare_timer_tick(frame->pc);
+        frame->pc = bare_timer_tick(frame->pc, (frame->prmd & PRMD_PPLV) == 0);
         return bare_next_frame((uintptr_t)frame);
     }
     return (uintptr_t)frame;
@@ -217,6 +218,14 @@ uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
         .pc = (uintptr_t)entry,
         .prmd = PRMD_PIE,
     };
+    return (uintptr_t)frame;
+}
+
+uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    struct loongarch_frame *frame = (struct loongarch_frame *)machine_frame(top, entry, arg);
+
+    frame->prmd |= PRMD_PPLV;
     return (uintptr_t)frame;
 }
 

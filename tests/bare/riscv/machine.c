@@ -255,7 +255,7 @@ uintptr_t riscv_trap(uintptr_t *frame)
         /* From now: a late tick does not bring a row of them. */
         tick_time[cpu] = now() + tick_period[cpu];
         set_timer(tick_time[cpu]);
-        frame[0] = bare_timer_tick(frame[0]);
+        frame[0] = bare_timer_tick(frame[0], (frame[2] & STATUS_PREVIOUS) != 0);
         return bare_next_frame((uintptr_t)frame);
     case ~(UINTPTR_MAX >> 1) | IRQ_SOFTWARE: take_ipi(); return (uintptr_t)frame;
     default:
@@ -275,6 +275,18 @@ uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
     frame[0] = (uintptr_t)entry;
     frame[2] = (status & ~(uintptr_t)STATUS_IE) | STATUS_RETURN;
     frame[10] = (uintptr_t)arg;
+    return (uintptr_t)frame;
+}
+
+uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
+{
+    uintptr_t *frame = (uintptr_t *)machine_frame(top, entry, arg);
+
+#ifdef PERCPU_RISCV_M_MODE
+    /* Without an entry user mode has no memory (Privileged, "Physical Memory Protection"). */
+    __asm__ volatile("csrw pmpaddr0, %0\n\tcsrw pmpcfg0, %1" : : "r"(UINTPTR_MAX), "r"(0x1f));
+#endif
+    frame[2] &= ~(uintptr_t)STATUS_PREVIOUS;
     return (uintptr_t)frame;
 }
 

@@ -9,12 +9,14 @@
 #define IRQ_SOFTWARE 3
 #define IRQ_TIMER 7
 #define STATUS_IE 0x8
+#define STATUS_PREVIOUS 0x1800
 #define STATUS_RETURN 0x1880 /* to machine mode, interrupts on: MPP, MPIE */
 #else
 #define MODE(name) s##name
 #define IRQ_SOFTWARE 1
 #define IRQ_TIMER 5
 #define STATUS_IE 0x2
+#define STATUS_PREVIOUS 0x100
 #define STATUS_RETURN 0x120 /* to supervisor mode, interrupts on: SPP, SPIE */
 #endif
 

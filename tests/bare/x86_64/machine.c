@@ -176,7 +176,7 @@ uintptr_t x86_trap(struct trap_frame *frame)
     switch (frame->vector) {
     case VECTOR_TIMER:
         apic_write(APIC_EOI, 0);
-        frame->rip = bare_timer_tick(frame->rip);
+        frame->rip = bare_timer_tick(frame->rip, (frame->cs & 3) == 0);
         return bare_next_frame((uintptr_t)frame);
     case VECTOR_WAKE: apic_write(APIC_EOI, 0); return (uintptr_t)frame;
     case VECTOR_SPURIOUS: /* no EOI (SDM vol. 3, 11.9) */ return (uintptr_t)frame;

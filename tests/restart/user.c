@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_restart_pc() is for frames of kernel mode: a user's program counter that equals a
+ * sequence's address is left alone. The same loop, in a sequence, runs in both modes.
+ */
+#include "harness.h"
+#include "machine.h"
+
+#include <percpu/percpu.h>
+
+#define TICKS 20
+
+/* tests/bare/<a>/user.S */
+void sequence_loop(void *counts);
+
+static volatile uint32_t counts[2]; /* in the sequence, and restarted */
+static uint32_t last;
+static unsigned grown; /* ticks since which the sequence went on */
+static uintptr_t loop_frame, test_frame;
+static volatile bool done;
+static _Alignas(16) unsigned char stack[8192];
+
+static size_t on_cpu_0(void)
+{
+    return 0;
+}
+
+/* To the loop, and back when it was restarted or went on long enough. */
+static uintptr_t turn(uintptr_t frame)
+{
+    if (test_frame == 0) {
+        test_frame = frame;
+        return loop_frame;
+    }
+    if (!done) {
+        grown += counts[0] != last;
+        last = counts[0];
+        done = counts[1] > 0 || grown == TICKS;
+        return done ? test_frame : frame;
+    }
+    return frame;
+}
+
+static void run(uintptr_t (*make)(uintptr_t top, void (*entry)(void *arg), void *arg))
+{
+    check(percpu_restart_pc((uintptr_t)sequence_loop + 4) < (uintptr_t)sequence_loop);
+    counts[0] = counts[1] = last = grown = 0;
+    done = false;
+    test_frame = 0;
+    loop_frame = make((uintptr_t)stack + sizeof(stack), sequence_loop, (void *)(uintptr_t)counts);
+    bare_return_pc = percpu_restart_pc;
+    bare_task_cpu = on_cpu_0;
+    bare_switch = turn;
+    machine_timer_start(1000);
+    machine_irq_on();
+    while (!done)
+        machine_relax();
+    machine_irq_off();
+    machine_timer_stop();
+    bare_switch = NULL;
+    bare_return_pc = NULL;
+}
+
+TEST(a_sequence_in_kernel_mode_is_restarted)
+{
+    run(machine_frame);
+    check(counts[1] > 0);
+}
+
+TEST(a_sequence_in_user_mode_is_left_alone)
+{
+    run(machine_user_frame);
+    check_eq(grown, TICKS);
+    check_eq(counts[1], 0);
+}
