@@ -780,7 +780,7 @@ uintptr_t percpu_area_base(size_t cpu)
 
 size_t percpu__next_cpu(size_t cpu)
 {
-    return cpu;
+    return cpu < percpu__limit ? cpu : PERCPU__NO_CPU;
 }
 
 uintptr_t percpu__offset(uintptr_t vma)
