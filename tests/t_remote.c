@@ -148,7 +148,7 @@ TEST(for_each_before_init)
 #endif
 }
 
-#ifndef PERCPU_PLATFORM_SINGLE
+#if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ) /* no CPU is late there */
 /* As percpu_for_each() asks for the next CPU; after the last answer a late CPU gets an area. */
 static size_t next_then_late_cpu(size_t from)
 {
@@ -204,7 +204,7 @@ static void die(int how)
         signal(SIGILL, trapped);
         signal(SIGTRAP, trapped);
         if (how == 1)
-            (void)percpu_remote_read(unreached, test_cpus());
+            (void)percpu_remote_read(unreached, percpu_area_num());
         else
             percpu_remote_write(unreached, SIZE_MAX, 1);
         _exit(0);
