@@ -9,7 +9,7 @@ DESTDIR =
 
 # A target is a cross file: cross/<target>-<compiler>.ini.
 targets := host $(sort $(foreach c,gcc clang,$(patsubst cross/%-$c.ini,%,$(wildcard cross/*-$c.ini))))
-platforms := thread rseq single
+platforms := rseq thread single
 comma := ,
 list = $(subst $() ,$(comma) ,$(strip $1))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# find_package(percpu COMPONENTS thread): one imported target, percpu::<component>, for each
+# find_package(percpu COMPONENTS rseq): one imported target, percpu::<component>, for each
 # component that is asked for, or for each that is installed.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)

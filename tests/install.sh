@@ -6,7 +6,7 @@
 set -u
 root=$1
 export CC="${CC:-cc}"
-want='here 5, on all CPUs 5'
+want='5 requests on all CPUs'
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -142,7 +142,7 @@ echo 1..17
 check 'the sources can be copied' copy_sources
 check 'make lib: a program links with cc -Iinclude prog.c libpercpu.a' make_lib
 check 'make lib TARGET=vax names the targets' bad_name TARGET=vax host
-check 'make lib PLATFORM=none names the platforms' bad_name PLATFORM=none 'thread, rseq, single'
+check 'make lib PLATFORM=none names the platforms' bad_name PLATFORM=none 'rseq, thread, single'
 check 'make install PLATFORM=thread' install_one thread
 check 'rseq and single are installed beside thread and change nothing' side_by_side
 check 'make install DESTDIR= installs the same files' staged

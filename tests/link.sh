@@ -160,10 +160,11 @@ if wanted config; then
             "$work/both.o" "$work/hosted/libpercpu.a"
     done <<'END'
 MAX_CPUS 64, user 8|-DPERCPU_MAX_CPUS=64|-DPERCPU_MAX_CPUS=8|cpus_8
-thread, user single||-DPERCPU_PLATFORM_SINGLE|single__cpus_1
+rseq, user single||-DPERCPU_PLATFORM_SINGLE|single__cpus_1
+rseq, user thread||-DPERCPU_PLATFORM_THREAD|thread__cpus_
 single, user thread|-DPERCPU_PLATFORM_SINGLE|-DPERCPU_PLATFORM_THREAD|thread__cpus_
 no debug, user debug||-DPERCPU_DEBUG|__debug
-debug, user not|-DPERCPU_DEBUG||percpu_built_as__thread
+debug, user not|-DPERCPU_DEBUG||percpu_built_as__rseq
 END
 
     script "$work/natural.lds" "$here/link/kernel.lds.S"
@@ -258,27 +259,31 @@ if wanted hosted; then
         passes "$name" bash -c "$cc $lflags -pthread -o $work/out $work/user.o $work/part.o \
             $work/hosted/libpercpu.a && $work/out"
     }
-    for single in '' ' -DPERCPU_PLATFORM_SINGLE'; do
-        for cc in "$GCC" "$CLANG"; do
-            for ld in bfd lld; do
-                option="-B$work/linkers -fuse-ld=$ld"
-                [ "$cc" = "$CLANG" ] && option="--ld-path=$(command -v \
-                    "$([ $ld = bfd ] && echo "$BFD" || echo "$LLD")")"
-                title="$cc, $ld${single:+, single}"
-                hosted "PIE: $title" "$cc" "-fPIE$single" "$option -pie"
-                hosted "not PIE: $title" "$cc" "-fno-pie$single" "$option -no-pie"
-                hosted "static: $title" "$cc" "-fno-pie$single" "$option -static -no-pie"
-                hosted "static PIE: $title" "$cc" "-fPIE$single" "$option -static-pie"
-                hosted "relro and sections: $title" "$cc" \
-                    "-fPIE -ffunction-sections -fdata-sections$single" \
-                    "$option -pie -Wl,-z,now,-z,relro,--gc-sections"
-            done
+    # Its wrapper hides the kernel's headers.
+    musl='-idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include'
+    # Every compiler with every linker once, for the default platform.
+    for platform in '' THREAD SINGLE; do
+        set -- "$GCC bfd" "$CLANG lld"
+        [ -z "$platform" ] && set -- "$@" "$GCC lld" "$CLANG bfd"
+        define=${platform:+ -DPERCPU_PLATFORM_$platform}
+        for pair; do
+            cc=${pair% *} ld=${pair#* }
+            option="-B$work/linkers -fuse-ld=$ld"
+            [ "$cc" = "$CLANG" ] && option="--ld-path=$(command -v \
+                "$([ $ld = bfd ] && echo "$BFD" || echo "$LLD")")"
+            title="$cc, $ld${platform:+, ${platform,,}}"
+            hosted "PIE: $title" "$cc" "-fPIE$define" "$option -pie"
+            hosted "not PIE: $title" "$cc" "-fno-pie$define" "$option -no-pie"
+            hosted "static: $title" "$cc" "-fno-pie$define" "$option -static -no-pie"
+            hosted "static PIE: $title" "$cc" "-fPIE$define" "$option -static-pie"
+            hosted "relro and sections: $title" "$cc" \
+                "-fPIE -ffunction-sections -fdata-sections$define" \
+                "$option -pie -Wl,-z,now,-z,relro,--gc-sections"
         done
         if command -v "$MUSL_GCC" >/dev/null; then
-            hosted "musl${single:+, single}" "$MUSL_GCC" \
-                "-fPIE -idirafter /usr/include/x86_64-linux-gnu$single" -static-pie
+            hosted "musl${platform:+, ${platform,,}}" "$MUSL_GCC" "-fPIE $musl$define" -static-pie
         else
-            skip "musl${single:+, single}" "$MUSL_GCC is not installed"
+            skip "musl${platform:+, ${platform,,}}" "$MUSL_GCC is not installed"
         fi
     done
 
@@ -297,12 +302,13 @@ if wanted hosted; then
     done
 
     # The system call that sets the register fails.
-    must compile "$GCC" "$work/prctl.o" "$here/link/prctl.c" -D_GNU_SOURCE
+    library hosted "$GCC" -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
+    must compile "$GCC" "$work/prctl.o" "$here/link/prctl.c" -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
     passes "peer_arch_prctl_fails" bash -c "$GCC -pthread -Wl,--wrap=getauxval,--wrap=syscall \
         -o $work/out $work/prctl.o $work/hosted/libpercpu.a && $work/out"
 
     # All of the host's tests without FSGSBASE.
-    must "$GCC" $common -I"$here" -D_GNU_SOURCE -pthread -Wl,--wrap=getauxval \
+    must "$GCC" $common -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD -pthread -Wl,--wrap=getauxval \
         -o "$work/out" "$here"/t_*.c "$here/harness/harness.c" "$here/harness/hosted.c" \
         "$here/link/no_fsgsbase.c" "$work/hosted/libpercpu.a"
     passes "all tests without FSGSBASE" "$work/out"
@@ -312,10 +318,10 @@ fi
 
 if wanted sizes; then
     machine
-    library hosted "$GCC" -D_GNU_SOURCE
+    library hosted "$GCC" -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
     for large in '' -DLARGE; do
         title=$([ -n "$large" ] && echo 'peer_template_over_64_kib' || echo 'peer_no_variables')
-        must "$GCC" $common $large -D_GNU_SOURCE -pthread -o "$work/out" "$here/link/extremes.c" \
+        must "$GCC" $common $large -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD -pthread -o "$work/out" "$here/link/extremes.c" \
             "$here/harness/harness.c" "$here/harness/hosted.c" "$work/hosted/libpercpu.a"
         passes "$title, hosted" "$work/out"
         for zero in '' -DPERCPU_ZERO_VMA; do

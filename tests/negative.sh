@@ -36,7 +36,7 @@ build_host() { # folder, sources, flags...
     local dir=$1 t sources=
     for t in $2; do sources="$sources $dir/tests/$t"; done
     shift 2
-    $CC -std=gnu17 -O2 -D_GNU_SOURCE "$@" -I"$dir/include" -I"$dir/tests/harness" -pthread \
+    $CC -std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD "$@" -I"$dir/include" -I"$dir/tests/harness" -pthread \
         -o "$dir/program" $sources "$dir/tests/t_areas.c" "$dir"/tests/harness/{harness,hosted}.c \
         "$dir"/src/*.c "$dir"/src/platform/*.c
 }

@@ -6,6 +6,7 @@ static PERCPU_DEFINE(unsigned long, requests);
 
 int main(void)
 {
+#ifndef PERCPU_PLATFORM_RSEQ /* where this is not needed */
     int error = percpu_init_in_place();
     if (error > 0)
         error = percpu_init_reg(0); /* this thread plays CPU 0 */
@@ -13,7 +14,8 @@ int main(void)
         fprintf(stderr, "%s\n", percpu_strerror(error));
         return 1;
     }
-    percpu_write(requests, percpu_read(requests) + 5);
-    printf("here %lu, on all CPUs %lu\n", percpu_read(requests), percpu_sum(requests));
+#endif
+    percpu_add(requests, 5);
+    printf("%lu requests on all CPUs\n", percpu_sum(requests));
     return 0;
 }

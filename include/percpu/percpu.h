@@ -17,7 +17,8 @@
  * Configuration, macros given to the compiler for the library and for its users alike:
  *
  *   PERCPU_PLATFORM_BARE     kernels: the architecture's per-CPU register (default freestanding)
- *   PERCPU_PLATFORM_THREAD   a thread plays a CPU (default hosted)
+ *   PERCPU_PLATFORM_RSEQ     Linux programs: the CPU that a thread runs on (default on Linux)
+ *   PERCPU_PLATFORM_THREAD   a thread plays a CPU (default on other hosted systems)
  *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts

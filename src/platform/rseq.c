@@ -794,6 +794,27 @@ void percpu__check_current(void)
         percpu_panic("percpu: access before the constructors have run");
 }
 
+/* A sequence where one store does it. */
+static void reset_from(uintptr_t from, void *p, size_t size)
+{
+    bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;
+
+    if (one_piece && !((uintptr_t)p & (size - 1))) {
+        uint64_t value = 0; /* little-endian */
+        memcpy(&value, (const void *)from, size);
+        switch (size) {
+        case 1: percpu__write_8(p, (uint8_t)value, false); return;
+        case 2: percpu__write_16(p, (uint16_t)value, false); return;
+        case 4: percpu__write_32(p, (uint32_t)value, false); return;
+        default: percpu__write_64(p, value, false); return;
+        }
+    }
+
+    struct percpu__guard guard = percpu__guard_take();
+    memcpy((void *)percpu__remote_raw(p, guard.cpu), (const void *)from, size);
+    percpu__guard_release(&guard);
+}
+
 /* `p` may be a variable of any module. */
 void percpu__reset(void *p, size_t size)
 {
@@ -802,7 +823,7 @@ void percpu__reset(void *p, size_t size)
     for (const struct module *m = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE); m;
          m = m->next)
         if (at >= m->first && at < m->end) {
-            percpu__reset_from(at - m->bias, p, size);
+            reset_from(at - m->bias, p, size);
             return;
         }
     percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");

@@ -23,7 +23,7 @@ int main(void)
 {
     if (percpu_symbol_vma(lock) > percpu_symbol_vma(strict))
         return 10; /* the linker's order is not the one that this is about */
-    if (percpu_init_in_place() < 1 || percpu_init_reg(0) != 0)
+    if (percpu_init_in_place() < 0 || percpu_init_reg(0) != 0)
         return 1;
     percpu_for_each(cpu) {
         if ((uintptr_t)percpu_remote_ptr(strict, cpu) % 2048 != 0)

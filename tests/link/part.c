@@ -8,6 +8,6 @@ static PERCPU_DEFINE(int, value) = 77;
 int part(void);
 int part(void)
 {
-    percpu_write(total, percpu_read(total) + 1);
+    percpu_inc(total);
     return percpu_read(value);
 }

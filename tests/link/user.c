@@ -28,6 +28,35 @@ void percpu_panic(const char *message)
 }
 #endif
 
+#ifdef PERCPU_PLATFORM_RSEQ /* the thread may be on any CPU, and on another one the next time */
+
+int main(void)
+{
+    int n = (int)percpu_area_num();
+
+    if (percpu_init_in_place() != 0 || n < 2)
+        return 1;
+    if (percpu_read(value) != 3 || percpu_sum(value) != 3 * n)
+        return 2;
+    percpu_add(value, 4);
+    percpu_with_current(total, p)
+        *p += 10;
+    if (percpu_sum(value) != 3 * n + 4)
+        return 3;
+    if (percpu_sum(total) != 10)
+        return 4;
+#ifdef USE_PART
+    if (part() != 77 || percpu_sum(total) != 11)
+        return 7;
+#endif
+    percpu_for_each(cpu)
+        percpu_remote_write(value, cpu, 5);
+    percpu_reset_to_init(value);
+    return percpu_sum(value) == 5 * (n - 1) + 3 ? 0 : 5;
+}
+
+#else
+
 int main(void)
 {
     size_t n = percpu_area_num();
@@ -62,3 +91,5 @@ int main(void)
         return 6;
     return 0;
 }
+
+#endif

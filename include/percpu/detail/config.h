@@ -13,10 +13,12 @@
 
 #if !defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU_PLATFORM_THREAD) &&                          \
     !defined(PERCPU_PLATFORM_RSEQ) && !defined(PERCPU_PLATFORM_SINGLE)
-#if __STDC_HOSTED__
-#define PERCPU_PLATFORM_THREAD 1
-#else
+#if !__STDC_HOSTED__
 #define PERCPU_PLATFORM_BARE 1
+#elif defined(__linux__)
+#define PERCPU_PLATFORM_RSEQ 1
+#else
+#define PERCPU_PLATFORM_THREAD 1
 #endif
 #endif
 
@@ -85,7 +87,8 @@
 #if __riscv_xlen == 64
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/riscv_rseq.h>
 #elif defined(PERCPU_PLATFORM_RSEQ)
-#error "percpu: PERCPU_PLATFORM_RSEQ needs riscv64: riscv32 cannot store 8 bytes at once"
+#error                                                                                             \
+    "percpu: PERCPU_PLATFORM_RSEQ needs riscv64, since riscv32 cannot store 8 bytes at once: define PERCPU_PLATFORM_THREAD"
 #endif
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x7ffff000" /* lui */
@@ -103,8 +106,11 @@
 #define PERCPU__RISCV_IE 2 /* SIE */
 #define PERCPU__CFG_ARCH "__" PERCPU__RISCV_BASE
 #endif
-#elif defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_RSEQ)
+#elif defined(PERCPU_PLATFORM_BARE)
 #error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
+#elif defined(PERCPU_PLATFORM_RSEQ)
+#error                                                                                             \
+    "percpu: no restartable sequences for this architecture: define PERCPU_PLATFORM_THREAD, which needs none, or see docs/porting-to.md"
 #endif
 
 /* -- Options ------------------------------------------------------------------------- */
