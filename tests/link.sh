@@ -22,7 +22,12 @@ if [ "${1:-}" = -k ]; then
 fi
 [ -n "$keep" ] || trap 'rm -rf "$work"' EXIT
 parts=" ${*:-config near lto hosted sizes older vma hooks variants} "
-wanted() { [[ $parts == *" $1 "* ]]; }
+# A part that dies in the middle is no part that passed.
+part=
+wanted() {
+    [ -z "$part" ] || { echo "Bail out! part $part did not end" && exit 1; }
+    [[ $parts == *" $1 "* ]] && part=$1
+}
 
 bare="-ffreestanding -fno-pic -fno-pie -fno-stack-protector -mno-red-zone -mgeneral-regs-only
     -mcmodel=kernel -fno-asynchronous-unwind-tables -DPERCPU_PLATFORM_BARE"
@@ -90,15 +95,23 @@ compile() {
     $cc $common $extra "$@" -c -o "$out" "$source"
 }
 
-# name, compiler, flags...: the library, $work/name/libpercpu.a
+# name, compiler, flags...: the library, $work/name/libpercpu.a. Built once for the same flags.
+declare -A built=()
+libraries=0
 library() {
-    local name=$1 cc=$2 source
+    local name=$1 cc=$2 source key="$2 ${*:3}" dir
     shift 2
-    mkdir -p "$work/$name"
-    for source in "$root"/src/*.c "$root"/src/platform/*.c; do
-        must compile "$cc" "$work/$name/$(basename "$source").o" "$source" "$@"
-    done
-    must ar rcs "$work/$name/libpercpu.a" "$work/$name"/*.o
+    if [ -z "${built[$key]-}" ]; then
+        dir=$work/library-$((libraries += 1))
+        mkdir "$dir"
+        for source in "$root"/src/*.c "$root"/src/platform/*.c; do
+            must compile "$cc" "$dir/$(basename "$source").o" "$source" "$@"
+        done
+        must ar rcs "$dir/libpercpu.a" "$dir"/*.o
+        built[$key]=$dir
+    fi
+    rm -rf "${work:?}/$name"
+    cp -r "${built[$key]}" "$work/$name"
 }
 
 # name, linker, script (preprocessed here) and its macros, then objects and archives
@@ -183,6 +196,7 @@ no hooks, user hooks||-DPERCPU_PREEMPT|__preempt
 MAX_CPUS 64, user 8||-DPERCPU_MAX_CPUS=8|bare__cpus_8
 no debug, user debug||-DPERCPU_DEBUG|__debug
 END
+    part=
 fi
 
 # -- Near variables, undefined variables ------------------------------------------------------------
@@ -218,6 +232,7 @@ END
                 "$work/memory.o" "$work/kernel/libpercpu.a"
         done
     done
+    part=
 fi
 
 # -- Link-time optimisation ---------------------------------------------------------------------------
@@ -242,6 +257,7 @@ if wanted lto; then
     lto gcc "$GCC" ''
     lto clang "$CLANG" "--ld-path=$(command -v "$LLD")"
     lto clang-thin "$CLANG -flto=thin" "--ld-path=$(command -v "$LLD")"
+    part=
 fi
 
 # -- Hosted programs of every kind -----------------------------------------------------------------------
@@ -312,6 +328,7 @@ if wanted hosted; then
         -o "$work/out" "$here"/t_*.c "$here/harness/harness.c" "$here/harness/hosted.c" \
         "$here/link/no_fsgsbase.c" "$work/hosted/libpercpu.a"
     passes "all tests without FSGSBASE" "$work/out"
+    part=
 fi
 
 # -- Templates of unusual sizes ------------------------------------------------------------------------------
@@ -334,6 +351,7 @@ if wanted sizes; then
             boots "$title, bare, ${zero:+VMA 0}" "$work/k.elf"
         done
     done
+    part=
 fi
 
 # -- A script written before this library ---------------------------------------------------------------------
@@ -380,6 +398,7 @@ if wanted older; then
             "$work/natural.o" "$work/kernel/libpercpu.a"
         boots "peer_nonzero_vma_in_an_older_script, $ld" "$work/k.elf"
     done
+    part=
 fi
 
 # -- Compiled for one VMA and linked at another ------------------------------------------------------------------
@@ -400,6 +419,7 @@ if wanted vma; then
             boots "$title: init says so" "$work/k.elf"
         done
     done
+    part=
 fi
 
 # -- PERCPU_PREEMPT without hooks ------------------------------------------------------------------------------------
@@ -410,6 +430,7 @@ if wanted hooks; then
     must compile "$GCC" "$work/user.o" "$user" $bare -DPERCPU_PREEMPT
     fails "peer_preempt_without_hooks" percpu_preempt_disable bare_link "$BFD" "$work/natural.lds" \
         "$work/out" "$work/user.o" "$work/kernel/libpercpu.a"
+    part=
 fi
 
 # -- All tests in configurations that have no build of their own -----------------------------------------------------
@@ -441,8 +462,10 @@ bare, hooks|$CLANG|$BFD|0||-DPERCPU_PLATFORM_BARE -DPERCPU_PREEMPT|
 single, freestanding|$GCC|$BFD|0||-DPERCPU_PLATFORM_SINGLE|--singlestep
 single, freestanding, debug|$CLANG|$LLD|0xffffffff80000000||-DPERCPU_PLATFORM_SINGLE -DPERCPU_DEBUG|
 END
+    part=
 fi
 
+wanted '' # the last one ended
 echo "1..$n"
 echo "# end: $((n - failed)) passed, $failed failed"
 [ "$failed" = 0 ]
