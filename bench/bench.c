@@ -1,33 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an update of one 64-bit counter costs, beside its alternatives, on one thread. All are
- * measured in turns in one run, since machines drift; what counts is the ratio to the plain
- * increment. Code placement alone can move a figure by tens of percent.
+ * What an update of one 64-bit counter costs, beside its alternatives, on one thread; and a list.
+ * What counts is the ratio to a plain increment in the same run. Code placement alone moves a
+ * figure by tens of percent: each loop is compiled at several places, and the figure is the median
+ * over them of the median of each.
  *
- * usage: bench [REPETITIONS]     (default 15, at least 9)
+ * usage: bench [REPETITIONS]     (default 25, at least 9)
  */
+#define _GNU_SOURCE
+#include "bench.h"
+
 #include <percpu/percpu.h>
+#if __has_include(<percpu/list.h>)
+#include <percpu/list.h>
+#define LIST 1
+#endif
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/utsname.h>
-#include <time.h>
+#include <sched.h>
 
-#define INCREMENTS 20000000u
-#define UNROLL 8
+#ifdef BENCH_LIBRSEQ
+#include <rseq/rseq.h>
+#endif
+
+#define RUN 500e3 /* ns at least: shorter than what the scheduler gives a thread at once */
+
+#define LINE _Alignas(PERCPU_CACHE_LINE)
 
 static PERCPU_DEFINE(uint64_t, counter);
-static uint64_t plain_counter, atomic_counter, locked_counter;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static LINE uint64_t plain_counter[8], thread_line[8];
+static LINE uint64_t atomic_counter;
+static LINE uint64_t locked_counter;
+static LINE pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    LINE uint64_t value;
+} *shard; /* one for each CPU */
 
 /* A pointer that the compiler knows nothing about: no increments are merged. */
-static uint64_t *plain(void)
+static inline uint64_t *unknown(uint64_t *p)
 {
-    uint64_t *p = &plain_counter;
     __asm__ volatile("" : "+r"(p));
     return p;
 }
+
+/*
+ * Loops. Each is compiled LAYOUTS times, with so many nops between a cache line's start and the
+ * loop; -fno-align-loops leaves it there.
+ */
+#define LAYOUTS 7
+#define LAYOUT_NAMES(name) {name##_0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6}
+#define LOOP(name, times, before, operation)                                                       \
+    LOOP_AT(name##_0, 0, times, before, operation)                                                 \
+    LOOP_AT(name##_1, 9, times, before, operation)                                                 \
+    LOOP_AT(name##_2, 18, times, before, operation)                                                \
+    LOOP_AT(name##_3, 27, times, before, operation)                                                \
+    LOOP_AT(name##_4, 36, times, before, operation)                                                \
+    LOOP_AT(name##_5, 45, times, before, operation)                                                \
+    LOOP_AT(name##_6, 54, times, before, operation)
+#define LOOP_AT(name, nops, times, before, operation)                                              \
+    static void name(unsigned n)                                                                   \
+    {                                                                                              \
+        before;                                                                                    \
+        __asm__ volatile(".p2align 6\n\t.rept " #nops "\n\tnop\n\t.endr");                         \
+        NO_UNROLL                                                                                  \
+        for (unsigned i = 0; i < n; i += (times)) {                                                \
+            REPEAT##times(operation;)                                                              \
+        }                                                                                          \
+    }
+#define REPEAT1(x) x
+#define REPEAT8(x) x x x x x x x x
+#ifdef __clang__
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define NO_UNROLL _Pragma("GCC unroll 1")
+#endif
+
+/* Loops of one site and of eight. */
+#define LOOPS(name, before, operation)                                                             \
+    LOOP(name##_1, 1, before, operation)                                                           \
+    LOOP(name##_8, 8, before, operation)
 
 static inline void with_current(void)
 {
@@ -36,101 +87,380 @@ static inline void with_current(void)
     }
 }
 
-#define REPEAT8(x) x x x x x x x x
-
-#define LOOP(name, before, operation)                                                              \
-    static void name(unsigned n)                                                                   \
-    {                                                                                              \
-        before;                                                                                    \
-        for (unsigned i = 0; i < n; i += UNROLL) {                                                 \
-            REPEAT8(operation;)                                                                    \
-        }                                                                                          \
-    }
-
-LOOP(do_plain, uint64_t *p = plain(), ++*p; __asm__ volatile("" : "+m"(*p)))
-LOOP(do_inc, , percpu_inc(counter))
-LOOP(do_read_write, , percpu_write(counter, percpu_read(counter) + 1))
-LOOP(do_add_return, , (void)percpu_add_return(counter, 1))
-LOOP(do_with_current, , with_current())
-LOOP(do_atomic, , __atomic_fetch_add(&atomic_counter, 1, __ATOMIC_RELAXED))
-
-static void do_mutex(unsigned n)
+static inline void with_mutex(void)
 {
-    for (unsigned i = 0; i < n; i++) {
-        pthread_mutex_lock(&mutex);
-        locked_counter++;
-        pthread_mutex_unlock(&mutex);
-    }
+    pthread_mutex_lock(&mutex);
+    locked_counter++;
+    pthread_mutex_unlock(&mutex);
 }
 
-static const struct way {
-    const char *name;
-    void (*run)(unsigned n);
-} ways[] = {
-    {"plain increment through a pointer", do_plain},
-    {"percpu_inc", do_inc},
-    {"percpu_write(percpu_read + 1)", do_read_write},
-    {"percpu_add_return", do_add_return},
-    {"percpu_with_current", do_with_current},
-    {"atomic increment, uncontended", do_atomic},
-    {"mutex, uncontended", do_mutex},
+static inline void sharded(void)
+{
+    __atomic_fetch_add(&shard[sched_getcpu()].value, 1, __ATOMIC_RELAXED);
+}
+
+LOOPS(plain, uint64_t *p = unknown(plain_counter), ++*p; __asm__ volatile("" : "+m"(*p)))
+/*
+ * A sequence tells the kernel where it is: a store to a line of the thread, which no increment can
+ * do without. A processor that commits stores to one line per cycle needs two cycles.
+ */
+LOOPS(two_lines, uint64_t *p = unknown(plain_counter); uint64_t *q = unknown(thread_line), ++*p;
+      *q = (uintptr_t)p; __asm__ volatile("" : "+m"(*p), "+m"(*q)))
+LOOPS(one_line, uint64_t *p = unknown(plain_counter);
+      uint64_t *q = unknown(plain_counter + 1), ++*p; *q = (uintptr_t)p;
+      __asm__ volatile("" : "+m"(*p), "+m"(*q)))
+LOOPS(inc, , percpu_inc(counter))
+LOOPS(atomic, , __atomic_fetch_add(&atomic_counter, 1, __ATOMIC_RELAXED))
+LOOP(read_write, 8, , percpu_write(counter, percpu_read(counter) + 1))
+LOOP(add_return, 8, , (void)percpu_add_return(counter, 1))
+LOOP(with_current, 8, , with_current())
+LOOP(sharded, 8, , sharded())
+LOOP(mutex, 8, , with_mutex())
+
+#ifdef BENCH_LIBRSEQ
+/* As its documentation does it: an array, the CPU's number read before, again when it was left. */
+static inline void librseq_inc(void)
+{
+    int cpu;
+    do
+        cpu = (int)rseq_cpu_start();
+    while (rseq_load_add_store__ptr(RSEQ_MO_RELAXED, RSEQ_PERCPU_CPU_ID,
+                                    (intptr_t *)&shard[cpu].value, 1, cpu) != 0);
+}
+LOOPS(librseq, , librseq_inc())
+#endif
+
+/*
+ * A list: pop a node and push it again. The alternatives have one list for each CPU, too, which
+ * sched_getcpu() finds.
+ */
+#define NODES 8
+struct node {
+    struct node *next;
 };
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+static struct node *plain_first;
 
-static double now(void)
+static inline void plain_pop_push(struct node **first)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+    struct node *node = *first;
+    *first = node->next;
+    __asm__ volatile("" : : : "memory");
+    node->next = *first;
+    *first = node;
+    __asm__ volatile("" : : : "memory");
 }
 
-static int compare(const void *a, const void *b)
+/* With what a sequence stores beside: see two_lines. */
+static inline void stores_pop_push(struct node **first, uint64_t *q)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    struct node *node = *first;
+    *q = 1;
+    __asm__ volatile("" : "+m"(*q));
+    *first = node->next;
+    __asm__ volatile("" : : : "memory");
+    *q = 2;
+    __asm__ volatile("" : "+m"(*q));
+    node->next = *first;
+    *first = node;
+    __asm__ volatile("" : : : "memory");
 }
+
+static struct locked_list {
+    LINE pthread_mutex_t mutex;
+    struct node *first;
+} *locked_list; /* one for each CPU */
+
+static inline void locked_pop_push(void)
+{
+    struct locked_list *list = &locked_list[sched_getcpu()];
+    pthread_mutex_lock(&list->mutex);
+    struct node *node = list->first;
+    list->first = node->next;
+    pthread_mutex_unlock(&list->mutex);
+    __asm__ volatile("" : "+r"(node));
+    list = &locked_list[sched_getcpu()];
+    pthread_mutex_lock(&list->mutex);
+    node->next = list->first;
+    list->first = node;
+    pthread_mutex_unlock(&list->mutex);
+}
+
+#ifdef __GCC_HAVE_SYNC_COMPARE_AND_SWAP_16
+/* Treiber's stack; a count beside the pointer, exchanged with it, keeps A-B-A out. */
+__extension__ typedef unsigned __int128 two_words;
+union treiber {
+    two_words both;
+    struct {
+        struct node *first;
+        uintptr_t count;
+    } now;
+};
+static struct {
+    LINE union treiber list;
+} *treiber; /* one for each CPU */
+
+static inline bool treiber_replace(union treiber *list, union treiber old, struct node *first)
+{
+    union treiber new = {.now = {first, old.now.count + 1}};
+    return __sync_bool_compare_and_swap(&list->both, old.both, new.both);
+}
+
+static inline union treiber treiber_read(union treiber *list)
+{
+    union treiber old; /* two reads: a torn pair is never there to be replaced */
+    old.now.first = __atomic_load_n(&list->now.first, __ATOMIC_RELAXED);
+    old.now.count = __atomic_load_n(&list->now.count, __ATOMIC_RELAXED);
+    return old;
+}
+
+static inline void treiber_pop_push(void)
+{
+    union treiber *list = &treiber[sched_getcpu()].list, old;
+    do
+        old = treiber_read(list);
+    while (!treiber_replace(list, old, old.now.first->next));
+    struct node *node = old.now.first;
+    list = &treiber[sched_getcpu()].list;
+    do {
+        old = treiber_read(list);
+        node->next = old.now.first;
+    } while (!treiber_replace(list, old, node));
+}
+LOOP(treiber_list, 1, , treiber_pop_push())
+#endif
+
+static inline struct node **unknown_list(void)
+{
+    struct node **first = &plain_first;
+    __asm__ volatile("" : "+r"(first));
+    return first;
+}
+
+LOOP(plain_list, 1, struct node **first = unknown_list(), plain_pop_push(first))
+LOOP(stores_list, 1, struct node **first = unknown_list();
+     uint64_t *q = unknown(thread_line), stores_pop_push(first, q))
+LOOP(mutex_list, 1, , locked_pop_push())
+#ifdef LIST
+static PERCPU_DEFINE(struct percpu_list, list);
+LOOP(percpu_list, 1, , percpu_list_push(list, percpu_list_pop(list)))
+#endif
+
+#ifdef BENCH_LIBRSEQ
+static struct librseq_list {
+    LINE intptr_t first;
+} *librseq_list; /* one for each CPU */
+
+static inline void librseq_pop_push(void)
+{
+    intptr_t node, old;
+    int cpu;
+    do
+        cpu = (int)rseq_cpu_start();
+    while (rseq_load_cbeq_store_add_load_store__ptr(
+               RSEQ_MO_RELAXED, RSEQ_PERCPU_CPU_ID, &librseq_list[cpu].first, 0,
+               (long)offsetof(struct node, next), &node, cpu) != 0);
+    do {
+        cpu = (int)rseq_cpu_start();
+        old = librseq_list[cpu].first;
+        ((struct node *)node)->next = (struct node *)old;
+    } while (rseq_load_cbne_store__ptr(RSEQ_MO_RELAXED, RSEQ_PERCPU_CPU_ID,
+                                       &librseq_list[cpu].first, old, node, cpu) != 0);
+}
+LOOP(librseq_list, 1, , librseq_pop_push())
+#endif
+
+struct way {
+    const char *name;
+    void (*run[LAYOUTS])(unsigned n);
+};
+
+static const struct way one_site[] = {
+    {"plain increment through a pointer", LAYOUT_NAMES(plain_1)},
+    {"row 1, and a store to another line", LAYOUT_NAMES(two_lines_1)},
+    {"row 1, and a store to the same line", LAYOUT_NAMES(one_line_1)},
+    {"`percpu_inc`", LAYOUT_NAMES(inc_1)},
+#ifdef BENCH_LIBRSEQ
+    {"librseq, array indexed by CPU", LAYOUT_NAMES(librseq_1)},
+#endif
+    {"atomic increment, uncontended", LAYOUT_NAMES(atomic_1)},
+};
+
+static const struct way eight_sites[] = {
+    {"plain increment through a pointer", LAYOUT_NAMES(plain_8)},
+    {"row 1, and a store to another line", LAYOUT_NAMES(two_lines_8)},
+    {"row 1, and a store to the same line", LAYOUT_NAMES(one_line_8)},
+    {"`percpu_inc`", LAYOUT_NAMES(inc_8)},
+    {"`percpu_write(percpu_read + 1)`", LAYOUT_NAMES(read_write)},
+    {"`percpu_add_return`", LAYOUT_NAMES(add_return)},
+    {"`percpu_with_current`", LAYOUT_NAMES(with_current)},
+#ifdef BENCH_LIBRSEQ
+    {"librseq, array indexed by CPU", LAYOUT_NAMES(librseq_8)},
+#endif
+    {"atomic increment, uncontended", LAYOUT_NAMES(atomic_8)},
+    {"atomic increment, sharded by `sched_getcpu`", LAYOUT_NAMES(sharded)},
+    {"mutex, uncontended", LAYOUT_NAMES(mutex)},
+};
+
+static const struct way lists[] = {
+    {"plain increment through a pointer", LAYOUT_NAMES(plain_1)},
+    {"a plain list, and two stores to another line", LAYOUT_NAMES(stores_list)},
+    {"a plain list", LAYOUT_NAMES(plain_list)},
+#ifdef LIST
+    {"`percpu_list_pop`, `percpu_list_push`", LAYOUT_NAMES(percpu_list)},
+#endif
+#ifdef BENCH_LIBRSEQ
+    {"librseq, array indexed by CPU", LAYOUT_NAMES(librseq_list)},
+#endif
+#ifdef __GCC_HAVE_SYNC_COMPARE_AND_SWAP_16
+    {"Treiber stack for each CPU, 16-byte exchange", LAYOUT_NAMES(treiber_list)},
+#endif
+    {"list and mutex for each CPU", LAYOUT_NAMES(mutex_list)},
+};
+
+#define MAX_WAYS 16
+#define REFERENCES 2 /* the first ways of a table, to which ratios are given */
+
+/* So often that it takes RUN. */
+static unsigned calibrate(const struct way *way)
+{
+    for (unsigned n = 1024;; n *= 2) {
+        double start = cpu_time();
+        way->run[0](n);
+        if (cpu_time() - start >= RUN)
+            return n;
+    }
+}
+
+/*
+ * In turns, since machines drift: ratios are made of what ran at about the same time, in the same
+ * layout.
+ */
+static void table(const char *title, const struct way *ways, size_t count, size_t repetitions)
+{
+    double *ns = bench_alloc(count * LAYOUTS * repetitions, sizeof(*ns));
+    double reference[REFERENCES][LAYOUTS];
+    unsigned n[MAX_WAYS];
+
+    for (size_t w = 0; w < count; w++)
+        n[w] = calibrate(&ways[w]);
+    for (size_t r = 0; r < repetitions; r++)
+        for (size_t l = 0; l < LAYOUTS; l++)
+            for (size_t w = 0; w < count; w++) {
+                double start = cpu_time();
+                ways[w].run[l](n[w]);
+                ns[(w * LAYOUTS + l) * repetitions + r] = (cpu_time() - start) / n[w];
+            }
+
+    printf("| %s | min | median | max | to row 1 | to row 2 |\n|---|---|---|---|---|---|\n", title);
+    for (size_t w = 0; w < count; w++) {
+        double median[LAYOUTS], ratio[REFERENCES][LAYOUTS], min = 0, max = 0;
+        for (size_t l = 0; l < LAYOUTS; l++) {
+            struct spread s = spread(ns + (w * LAYOUTS + l) * repetitions, repetitions);
+            median[l] = s.median;
+            min = l == 0 || s.min < min ? s.min : min;
+            max = s.max > max ? s.max : max;
+            for (size_t i = 0; i < REFERENCES; i++) {
+                if (w == i)
+                    reference[i][l] = s.median;
+                ratio[i][l] = w < i ? 0 : s.median / reference[i][l];
+            }
+        }
+        printf("| %s | %.3f | %.3f | %.3f |", ways[w].name, min, spread(median, LAYOUTS).median,
+               max);
+        for (size_t i = 0; i < REFERENCES; i++) {
+            struct spread s = spread(ratio[i], LAYOUTS);
+            if (w <= i)
+                printf(" |");
+            else
+                printf(" %.2f (%.2f-%.2f) |", s.median, s.min, s.max);
+        }
+        printf("\n");
+    }
+    printf("\n");
+    free(ns);
+}
+
+/* For each CPU one element of zeros, in a cache line of its own. */
+static void *for_each_cpu(size_t size)
+{
+    size_t bytes = (size_t)sysconf(_SC_NPROCESSORS_CONF) * size;
+    void *p = aligned_alloc(PERCPU_CACHE_LINE, bytes);
+    if (!p) {
+        fprintf(stderr, "bench: no memory\n");
+        exit(1);
+    }
+    memset(p, 0, bytes);
+    return p;
+}
+
+static void chain(struct node **first, struct node nodes[NODES])
+{
+    for (size_t i = 0; i < NODES; i++) {
+        nodes[i].next = *first;
+        *first = &nodes[i];
+    }
+}
+
+/* Lists with nodes on this CPU, where the thread stays: a node that it moved would be missed. */
+static void make_lists(void)
+{
+    static struct node nodes[4][NODES];
+    int cpu = sched_getcpu();
+    cpu_set_t here;
+
+    CPU_ZERO(&here);
+    CPU_SET((size_t)cpu, &here);
+    if (cpu < 0 || sched_setaffinity(0, sizeof(here), &here) != 0) {
+        perror("bench: cannot stay on one CPU");
+        exit(1);
+    }
+    chain(&plain_first, nodes[0]);
+    locked_list = for_each_cpu(sizeof(*locked_list));
+    pthread_mutex_init(&locked_list[cpu].mutex, NULL);
+    chain(&locked_list[cpu].first, nodes[1]);
+#ifdef __GCC_HAVE_SYNC_COMPARE_AND_SWAP_16
+    treiber = for_each_cpu(sizeof(*treiber));
+    chain(&treiber[cpu].list.now.first, nodes[2]);
+#endif
+#ifdef BENCH_LIBRSEQ
+    librseq_list = for_each_cpu(sizeof(*librseq_list));
+    chain((struct node **)&librseq_list[cpu].first, nodes[3]);
+#endif
+#ifdef LIST
+    static struct percpu_list_node percpu_nodes[NODES];
+    for (size_t i = 0; i < NODES; i++)
+        percpu_list_push(list, &percpu_nodes[i]);
+#endif
+}
+
+#define COUNT(ways) (sizeof(ways) / sizeof((ways)[0]))
 
 int main(int argc, char **argv)
 {
-    long repetitions = argc > 1 ? strtol(argv[1], NULL, 10) : 15;
-    struct utsname machine;
-    double *ns;
-    int error;
+    size_t repetitions = bench_repetitions(argc > 1 ? argv[1] : NULL, 25);
+    int error = percpu_init_in_place();
 
-    if (repetitions < 9 || repetitions > 1000) {
-        fprintf(stderr, "usage: bench [REPETITIONS]   from 9 to 1000\n");
-        return 2;
-    }
-    error = percpu_init_in_place();
-    if (error > 0)
+    if (error >= 0)
         error = percpu_init_reg(0);
-    if (error < 0 || uname(&machine) != 0) {
+    if (error < 0) {
         fprintf(stderr, "bench: %s\n", percpu_strerror(error));
         return 1;
     }
-    ns = calloc(WAYS * (size_t)repetitions, sizeof(*ns));
-    if (!ns) {
-        fprintf(stderr, "bench: no memory for %ld repetitions\n", repetitions);
+    shard = for_each_cpu(sizeof(*shard));
+#ifdef BENCH_LIBRSEQ
+    if (rseq_register_current_thread() != 0) {
+        fprintf(stderr, "bench: librseq cannot register the thread\n");
         return 1;
     }
-
-    for (long r = -1; r < repetitions; r++) /* the first round warms up */
-        for (size_t w = 0; w < WAYS; w++) {
-            double start = now();
-            ways[w].run(INCREMENTS);
-            if (r >= 0)
-                ns[w * (size_t)repetitions + (size_t)r] = (now() - start) / INCREMENTS;
-        }
-
-    printf("ns per increment, %ld repetitions in turns; %s %s, compiler %s\n\n%-36s%9s%9s%9s%9s\n",
-           repetitions, machine.sysname, machine.machine, __VERSION__, "", "min", "median", "max",
-           "ratio");
-    for (size_t w = 0; w < WAYS; w++) {
-        double *all = ns + w * (size_t)repetitions, *base = ns;
-        qsort(all, (size_t)repetitions, sizeof(*all), compare);
-        printf("%-36s%9.3f%9.3f%9.3f%9.2f\n", ways[w].name, all[0], all[repetitions / 2],
-               all[repetitions - 1], all[repetitions / 2] / base[repetitions / 2]);
-    }
-    free(ns);
+#endif
+    printf("ns of CPU time for one increment, or one pop and push: %zu repetitions in each of %d\n"
+           "code layouts.\n\n",
+           repetitions, LAYOUTS);
+    table("one site in a loop", one_site, COUNT(one_site), repetitions);
+    table("eight sites in a loop", eight_sites, COUNT(eight_sites), repetitions);
+    make_lists();
+    table("a list", lists, COUNT(lists), repetitions);
+    free(locked_list);
+    free(shard);
     return 0;
 }

@@ -7,11 +7,10 @@
  *
  * usage: restart [REPETITIONS]     (default 15, at least 9)
  */
+#include "bench.h"
+
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #define CALLS 65536
 
@@ -66,42 +65,24 @@ static const struct way {
 static uintptr_t pcs[WAYS][CALLS];
 static volatile uintptr_t nothing; /* 0, which the compiler does not know */
 
-/* Of this thread: a run is shorter than what the system gives others in between. */
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* ns per call. */
 static double run(const uintptr_t *pc)
 {
     const uintptr_t mask = nothing;
     uintptr_t last = 0;
-    double start = now();
+    double start = cpu_time();
 
     for (size_t i = 0; i < CALLS; i++)
         last = percpu_restart_pc(pc[i] + (last & mask));
     nothing = last & mask;
-    return (now() - start) / CALLS;
+    return (cpu_time() - start) / CALLS;
 }
 
 int main(int argc, char **argv)
 {
-    long repetitions = argc > 1 ? strtol(argv[1], NULL, 10) : 15;
+    size_t repetitions = bench_repetitions(argc > 1 ? argv[1] : NULL, 15);
     static double ns[WAYS][1000];
 
-    if (repetitions < 9 || repetitions > 1000) {
-        fprintf(stderr, "usage: restart [REPETITIONS]   from 9 to 1000\n");
-        return 2;
-    }
     srand(1);
     for (size_t i = 0; i < CALLS; i++) {
         size_t site = (size_t)rand() % SITES;
@@ -113,20 +94,18 @@ int main(int argc, char **argv)
             }
         }
     }
-    for (long r = -1; r < repetitions; r++) /* the first round warms up */
-        for (size_t w = 0; w < WAYS; w++) {
-            double one = run(pcs[w]);
-            if (r >= 0)
-                ns[w][r] = one;
-        }
+    for (size_t w = 0; w < WAYS; w++)
+        run(pcs[w]); /* warms up */
+    for (size_t r = 0; r < repetitions; r++)
+        for (size_t w = 0; w < WAYS; w++)
+            ns[w][r] = run(pcs[w]);
 
-    printf("ns per percpu_restart_pc() of %d sequences, %ld repetitions in turns, compiler %s\n\n"
+    printf("ns per percpu_restart_pc() of %d sequences, %zu repetitions in turns, compiler %s\n\n"
            "%-36s%9s%9s%9s\n",
            SITES, repetitions, __VERSION__, "program counter", "min", "median", "max");
     for (size_t w = 0; w < WAYS; w++) {
-        qsort(ns[w], (size_t)repetitions, sizeof(ns[w][0]), compare);
-        printf("%-36s%9.1f%9.1f%9.1f\n", ways[w].name, ns[w][0], ns[w][repetitions / 2],
-               ns[w][repetitions - 1]);
+        struct spread s = spread(ns[w], repetitions);
+        printf("%-36s%9.1f%9.1f%9.1f\n", ways[w].name, s.min, s.median, s.max);
     }
     return 0;
 }
