@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 /*
- * CPU time of this thread, in ns: what other programs run meanwhile is not counted. (What they do to
- * the caches is, and what a hypervisor takes away.)
+ * CPU time of this thread, in ns: what other programs run meanwhile is not counted. (What they do
+ * to the caches is, and what a hypervisor takes away.)
  */
 static inline double cpu_time(void)
 {

@@ -10,12 +10,16 @@
 #include "bench.h"
 
 #include <percpu/percpu.h>
+#if defined(PERCPU_PLATFORM_RSEQ) && __has_include(<percpu/list.h>)
+#define FENCE 1
+#endif
 
 #include <pthread.h>
 #include <sched.h>
 
 #define MAX_THREADS 8
 #define CHUNK 1000u
+#define FENCES 100
 static const struct timespec run_time = {.tv_nsec = 40000000};
 
 #define LINE _Alignas(PERCPU_CACHE_LINE)
@@ -95,24 +99,21 @@ static const struct way {
 
 static struct worker {
     pthread_t thread;
-    size_t index;
+    size_t index, cpu;
     const struct way *way;
     uint64_t increments;
     double ns;
 } workers[MAX_THREADS];
 static pthread_barrier_t begin;
 static int stop;
+static cpu_set_t allowed;
 
-/* Stay on the index-th CPU that this process may use, and again from the first. */
-static void stay(size_t index)
+/* Stay on the index-th CPU that the process may use, and again from the first. Returns which. */
+static size_t stay(size_t index)
 {
-    cpu_set_t allowed, here;
+    cpu_set_t here;
     size_t cpu = 0;
 
-    if (sched_getaffinity(getpid(), sizeof(allowed), &allowed) != 0) {
-        perror("threads: which CPUs are there");
-        exit(1);
-    }
     for (index %= (size_t)CPU_COUNT(&allowed); !CPU_ISSET(cpu, &allowed) || index-- > 0;)
         cpu++;
     CPU_ZERO(&here);
@@ -121,12 +122,13 @@ static void stay(size_t index)
         perror("threads: cannot stay on one CPU");
         exit(1);
     }
+    return cpu;
 }
 
 static void *work(void *argument)
 {
     struct worker *w = argument;
-    stay(w->index);
+    w->cpu = stay(w->index);
 #ifdef PERCPU_PLATFORM_THREAD
     int error = percpu_init_reg(w->index);
     if (error < 0) {
@@ -154,12 +156,9 @@ static double now(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* ns for one increment; and how many CPUs the threads had. */
-static double measure(const struct way *way, size_t threads, double *cpus)
+/* They wait at `begin` for one more. */
+static void create(const struct way *way, size_t threads)
 {
-    uint64_t before = way->count(), increments = 0;
-    double ns = 0, start;
-
     stop = 0;
     pthread_barrier_init(&begin, NULL, (unsigned)threads + 1);
     for (size_t i = 0; i < threads; i++) {
@@ -169,6 +168,15 @@ static double measure(const struct way *way, size_t threads, double *cpus)
             exit(1);
         }
     }
+}
+
+/* ns for one increment; and how many CPUs the threads had. */
+static double measure(const struct way *way, size_t threads, double *cpus)
+{
+    uint64_t before = way->count(), increments = 0;
+    double ns = 0, start;
+
+    create(way, threads);
     start = now();
     pthread_barrier_wait(&begin);
     nanosleep(&run_time, NULL);
@@ -188,6 +196,41 @@ static double measure(const struct way *way, size_t threads, double *cpus)
     return ns / (double)increments;
 }
 
+#ifdef FENCE
+/* The time of one percpu_fence_cpu() to the CPU on which a thread counts, and to another. */
+static void fences(size_t repetitions)
+{
+    double *ns = bench_alloc(repetitions, sizeof(*ns));
+
+    printf("| ns of one call | min | median | max |\n|---|---|---|---|\n");
+    for (size_t index = 0; index < 2; index++) {
+        uint64_t before = ways[0].count();
+        create(&ways[0], 1);
+        stay(index);
+        pthread_barrier_wait(&begin);
+        while (ways[0].count() == before)
+            sched_yield(); /* it counts on its CPU now */
+        for (size_t r = 0; r < repetitions; r++) {
+            double start = cpu_time();
+            for (size_t i = 0; i < FENCES; i++)
+                if (percpu_fence_cpu(workers[0].cpu) != 0) {
+                    fprintf(stderr, "threads: no percpu_fence_cpu() to CPU %zu\n", workers[0].cpu);
+                    exit(1);
+                }
+            ns[r] = (cpu_time() - start) / FENCES;
+        }
+        __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+        pthread_join(workers[0].thread, NULL);
+        pthread_barrier_destroy(&begin);
+        struct spread s = spread(ns, repetitions);
+        printf("| `percpu_fence_cpu`, %s | %.0f | %.0f | %.0f |\n",
+               index ? "a CPU where a thread counts" : "this CPU", s.min, s.median, s.max);
+    }
+    printf("\n");
+    free(ns);
+}
+#endif
+
 /* Memory for areas of MAX_THREADS CPUs, where the library does not have its own. */
 static void init(void)
 {
@@ -199,6 +242,10 @@ static void init(void)
         exit(1);
     }
 #endif
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        perror("threads: which CPUs are there");
+        exit(1);
+    }
     shards = (size_t)sysconf(_SC_NPROCESSORS_CONF);
     shard = aligned_alloc(sizeof(*shard), shards * sizeof(*shard));
     if (!shard) {
@@ -218,15 +265,15 @@ static const size_t counts[] = {1, 2, 4, MAX_THREADS};
 int main(int argc, char **argv)
 {
     size_t repetitions = bench_repetitions(argc > 1 ? argv[1] : NULL, 11);
-    double *ns = bench_alloc(COUNTS * WAYS * repetitions, sizeof(*ns));
-    double *cpus = bench_alloc(COUNTS * repetitions * WAYS, sizeof(*cpus));
-    double medians[COUNTS][WAYS];
+    double medians[COUNTS][WAYS], *ns, *cpus;
     FILE *file = argc > 2 ? fopen(argv[2], "w") : NULL;
 
     if (argc > 2 && !file) {
         perror(argv[2]);
         return 1;
     }
+    ns = bench_alloc(COUNTS * WAYS * repetitions, sizeof(*ns));
+    cpus = bench_alloc(COUNTS * repetitions * WAYS, sizeof(*cpus));
     init();
     for (size_t r = 0; r < repetitions; r++)
         for (size_t c = 0; c < COUNTS; c++)
@@ -272,6 +319,9 @@ int main(int argc, char **argv)
         perror(argv[2]);
         return 1;
     }
+#ifdef FENCE
+    fences(repetitions);
+#endif
     free(ns);
     free(cpus);
     free(shard);
