@@ -45,7 +45,7 @@ static inline uint64_t *unknown(uint64_t *p)
 
 /*
  * Loops. Each is compiled LAYOUTS times, with so many nops between a cache line's start and the
- * loop; -fno-align-loops leaves it there.
+ * loop; -falign-loops=1 leaves it there.
  */
 #define LAYOUTS 7
 #define LAYOUT_NAMES(name) {name##_0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6}
