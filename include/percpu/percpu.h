@@ -114,6 +114,15 @@ const char *percpu_strerror(int error);
 #ifdef PERCPU_PLATFORM_RSEQ
 /* Which way updates go in this process, and why. PERCPU_VERBOSE=1 in the environment prints it. */
 const char *percpu_info(void);
+
+/*
+ * Returns when every sequence that was running on CPU `cpu` has committed or begun again, in the
+ * last area, and in a process on atomics, every list operation that was; each sees what the caller
+ * wrote before, and the caller sees what they wrote. 0, -PERCPU_ERANGE for a CPU without an area,
+ * -PERCPU_ESYS without membarrier(2) for rseq (Linux 5.10). Any context. A drain of another CPU's
+ * list: docs/rseq.md.
+ */
+int percpu_fence_cpu(size_t cpu);
 #endif
 
 /* Bytes, and the alignment of the first one. */

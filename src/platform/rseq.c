@@ -9,6 +9,8 @@
 #endif
 #include "../internal.h"
 
+#include <percpu/list.h>
+
 #ifdef PERCPU_PLATFORM_RSEQ
 
 #include <dlfcn.h>
@@ -16,14 +18,17 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* -- This module's words ----------------------------------------------------------------------- */
@@ -100,10 +105,14 @@ struct process {
     bool (*register_thread)(void);
 };
 
-/* The start of each slot: the futex that a block's owner holds, and who waits for it. */
+/*
+ * The start of each slot: the futex that a block's owner holds, and who waits for it; the lock of
+ * lists, where no sequence runs: 0, 1 locked, 2 and somebody may wait.
+ */
 struct slot {
     uint32_t owner; /* its tid */
     uint32_t waiters;
+    uint32_t lists;
 };
 #define SLOT_HEAD 64
 
@@ -709,11 +718,134 @@ static void in_child(void)
     thread->tid = before ? (int)syscall(SYS_gettid) : 0;
     for (size_t cpu = 0; cpu <= process->cpus; cpu++) {
         struct slot *slot = slot_of(cpu);
-        if (slot->owner || slot->waiters) {
+        if (slot->owner || slot->waiters || slot->lists) {
             slot->owner = before && slot->owner == before ? (uint32_t)thread->tid : 0;
             slot->waiters = 0;
+            slot->lists = 0;
         }
     }
+}
+
+/* -- Lists, and the fence ---------------------------------------------------------------------- */
+
+/*
+ * Without a sequence an operation holds its area's lock, signals blocked: a handler on this thread
+ * must not wait for it. It reads, makes, and commits by one store, as a sequence does, so that what
+ * a sequence may do to the mark of a closed list, it may do, too. A child after fork() finds lists
+ * as they were before or after an operation of a thread that is not in it.
+ */
+static void lock_lists(struct slot *slot, sigset_t *before)
+{
+    uint32_t free = 0;
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+    if (__atomic_compare_exchange_n(&slot->lists, &free, 1, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED))
+        return;
+    while (__atomic_exchange_n(&slot->lists, 2, __ATOMIC_SEQ_CST) != 0)
+        futex(&slot->lists, FUTEX_WAIT, 2);
+}
+
+static void unlock_lists(struct slot *slot, const sigset_t *before)
+{
+    if (__atomic_exchange_n(&slot->lists, 0, __ATOMIC_SEQ_CST) == 2)
+        futex(&slot->lists, FUTEX_WAKE, 1);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* false: the list is closed. */
+static bool list_locked(enum percpu__list_operation operation, uintptr_t slot, volatile void *p,
+                        struct percpu_list_node **node)
+{
+    struct percpu_list_node **first = (struct percpu_list_node **)((uintptr_t)p + slot), *old, *now;
+    sigset_t before;
+    bool open;
+
+    lock_lists(slot_of(slot >> PERCPU__SLOT_SHIFT), &before);
+    old = __atomic_load_n(first, __ATOMIC_RELAXED);
+    open = ((uintptr_t)old & PERCPU__LIST_MARK) == 0;
+    if (open) {
+        if (operation == PERCPU__LIST_PUSHES) {
+            (*node)->next = old;
+            now = *node;
+        } else {
+            now = operation == PERCPU__LIST_POPS && old ? old->next : NULL;
+            *node = old;
+        }
+        __asm__ volatile(PERCPU__RSEQ_DELAY);
+        __atomic_store_n(first, now, __ATOMIC_RELAXED);
+    }
+    unlock_lists(slot_of(slot >> PERCPU__SLOT_SHIFT), &before);
+    return open;
+}
+
+static bool list_sequence(enum percpu__list_operation operation, volatile void *p,
+                          struct percpu_list_node **node)
+{
+    struct percpu_list_node *old;
+
+    switch (operation) {
+    case PERCPU__LIST_PUSHES: return percpu__rseq_list_push(p, *node, &old);
+    case PERCPU__LIST_POPS: return percpu__rseq_list_pop(p, NULL, node);
+    case PERCPU__LIST_TAKES: return percpu__rseq_list_take_all(p, NULL, node);
+    }
+    __builtin_unreachable();
+}
+
+/* A closed list is open again soon; its drainer may be a thread of lower priority on this CPU. */
+struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation, volatile void *p,
+                                           struct percpu_list_node *node)
+{
+    const struct timespec nap = {0, 10000};
+    int saved = errno, cancelable;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+    for (;;) {
+        uintptr_t slot = PERCPU__NO_SLOT;
+
+        if (*(volatile uint32_t *)&percpu__rseq_area()->cpu_id >= process->rseq_cpus)
+            slot = slow_slot();
+        if (slot == PERCPU__NO_SLOT ? list_sequence(operation, p, &node)
+                                    : list_locked(operation, slot, p, &node))
+            break;
+        nanosleep(&nap, NULL);
+    }
+    pthread_setcancelstate(cancelable, NULL);
+    errno = saved;
+    return node;
+}
+
+/* EPERM: the process is not registered for it yet. */
+static bool fence(size_t cpu)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_FLAG_CPU,
+                   (int)cpu) == 0;
+}
+
+/*
+ * Where sequences run the kernel stops those on the CPU; a thread that does not run aborts its own
+ * when it does. On the other areas what takes more than one instruction holds the lock.
+ */
+int percpu_fence_cpu(size_t cpu)
+{
+    int saved = errno, result = 0;
+    sigset_t before;
+
+    if (cpu >= percpu__limit)
+        return -PERCPU_ERANGE;
+    if (cpu >= process->rseq_cpus) {
+        lock_lists(slot_of(cpu), &before);
+        unlock_lists(slot_of(cpu), &before);
+    } else if (!fence(cpu) &&
+               (errno != EPERM ||
+                syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0) != 0 ||
+                !fence(cpu))) {
+        result = -PERCPU_ESYS;
+    }
+    errno = saved;
+    return result;
 }
 
 /* -- The rest of the interface ----------------------------------------------------------------- */

@@ -50,10 +50,12 @@
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/x86_64.h>
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/x86_64_rseq.h>
+#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/x86_64_list.h>
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
 #elif defined(__loongarch64)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/loongarch64_rseq.h>
+#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/loongarch64_list.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000"                      /* lu12i.w and ori */
 #define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
@@ -64,6 +66,7 @@
 #elif defined(__arm__) && __ARM_ARCH >= 7 && __ARM_ARCH_PROFILE == 'A'
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/arm.h>
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/arm_rseq.h>
+#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/arm_list.h>
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template that its code reaches at VMA 0 */
 #ifdef PERCPU_ARM_TPIDRPRW
 #define PERCPU__ARM_TPID "c13, c0, 4"
@@ -74,6 +77,7 @@
 #elif defined(__aarch64__) && !defined(__ILP32__)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/aarch64.h>
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/aarch64_rseq.h>
+#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/aarch64_list.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* one movz */
 #ifdef PERCPU_ARM_EL2
@@ -84,6 +88,7 @@
 #endif
 #elif defined(__riscv)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/riscv.h>
+#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/riscv_list.h>
 #if __riscv_xlen == 64
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/riscv_rseq.h>
 #elif defined(PERCPU_PLATFORM_RSEQ)

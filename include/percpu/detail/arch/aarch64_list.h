@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* aarch64: the operations on lists as restartable sequences, in kernels and on Linux: list.h. */
+#ifndef PERCPU_DETAIL_ARCH_AARCH64_LIST_H
+#define PERCPU_DETAIL_ARCH_AARCH64_LIST_H
+
+#ifdef PERCPU_RESTART
+
+/* clang-format off */
+PERCPU__A64_OP(list_push, 64, int64_t, "ldr %x", "str %x", "str %x[o], [%x[v]]\n\t", "[v]", "r")
+PERCPU__A64_OP(list_pop, 64, int64_t, "ldr %x", "str %x",
+               "cbz %x[o], .Lpercpu_end%=\n\tldr %x[n], [%x[o]]\n\t", "[n]", "rZ")
+/* clang-format on */
+
+PERCPU__INLINE void percpu__restart_list_push(volatile void *p, struct percpu_list_node *node,
+                                              bool near)
+{
+    int64_t now;
+    (void)percpu__a64_list_push_64(p, 0, (int64_t)(uintptr_t)node, near, &now);
+}
+
+PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *p, bool near)
+{
+    int64_t now;
+    return (struct percpu_list_node *)(uintptr_t)percpu__a64_list_pop_64(p, 0, 0, near, &now);
+}
+#define PERCPU__LIST_RESTARTS 1
+
+#endif
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+/*
+ * false: the thread has no sequence, or the list is closed. *first gets what was the first node.
+ * Only a node that is not in the list yet is written before the commit.
+ */
+/* clang-format off */
+#define PERCPU__A64_RSEQ_LIST(name, body, node_in)                                                 \
+    PERCPU__INLINE bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
+                                                 struct percpu_list_node **first)                  \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        struct percpu_list_node *o, *n;                                                            \
+        __asm__ volatile goto(PERCPU__A64_RSEQ("ldr %[o], [%[c]]\n\t" body)                                 \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n)                                    \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \
+                       [v] node_in(node)                                                           \
+                     : "cc", "memory" : slow);                                                     \
+        *first = o;                                                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+#define PERCPU__A64_RSEQ_OPEN "tst %[o], #1\n\tb.ne %l[slow]\n\t"
+
+PERCPU__A64_RSEQ_LIST(push, PERCPU__A64_RSEQ_OPEN "str %[o], [%[v]]\n\tstr %[v], [%[c]]", "r")
+PERCPU__A64_RSEQ_LIST(pop, "cbz %[o], .Lpercpu_commit%=\n\t" PERCPU__A64_RSEQ_OPEN
+                      "ldr %[n], [%[o]]\n\tstr %[n], [%[c]]", "rZ")
+PERCPU__A64_RSEQ_LIST(take_all, PERCPU__A64_RSEQ_OPEN "str %x[v], [%[c]]", "rZ")
+/* clang-format on */
+
+#endif
+#endif

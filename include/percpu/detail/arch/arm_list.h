@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* arm: the operations on lists as restartable sequences, in kernels and on Linux: list.h. */
+#ifndef PERCPU_DETAIL_ARCH_ARM_LIST_H
+#define PERCPU_DETAIL_ARCH_ARM_LIST_H
+
+#ifdef PERCPU_RESTART
+
+/* clang-format off */
+PERCPU__ARM_WORDS(32, "", list_push, "str %[o], [%[v]]\n\t", "%[v]", "r")
+PERCPU__ARM_WORDS(32, "", list_pop, "cmp %[o], #0\n\tbeq 2f\n\tldr %[n], [%[o]]\n\t", "%[n]", "rI")
+/* clang-format on */
+
+PERCPU__INLINE void percpu__restart_list_push(volatile void *p, struct percpu_list_node *node,
+                                              bool near)
+{
+    uint32_t now;
+    (void)near;
+    (void)percpu__arm_list_push_32(p, 0, (uintptr_t)node, &now);
+}
+
+PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *p, bool near)
+{
+    uint32_t now;
+    (void)near;
+    return (struct percpu_list_node *)percpu__arm_list_pop_32(p, 0, 0, &now);
+}
+#define PERCPU__LIST_RESTARTS 1
+
+#endif
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+/*
+ * false: the thread has no sequence, or the list is closed. *first gets what was the first node.
+ * Only a node that is not in the list yet is written before the commit.
+ */
+/* clang-format off */
+#define PERCPU__ARM_RSEQ_LIST(name, body, node_in)                                                 \
+    PERCPU__INLINE bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
+                                                 struct percpu_list_node **first)                  \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        struct percpu_list_node *o, *n;                                                            \
+        PERCPU__ARM_RSEQ_LENGTH;                                                                   \
+        __asm__ volatile goto(PERCPU__ARM_RSEQ("ldr %[o], [%[c]]\n\t" body, )                               \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n), [p] "+Q"(*(percpu__u32 *)p)       \
+                     : PERCPU__ARM_RSEQ_IN, [v] node_in(node)                                      \
+                     : "cc", "memory" : slow);                                                     \
+        *first = o;                                                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+#define PERCPU__ARM_RSEQ_OPEN "tst %[o], #1\n\tbne %l[slow]\n\t"
+
+PERCPU__ARM_RSEQ_LIST(push, PERCPU__ARM_RSEQ_OPEN "str %[o], [%[v]]\n\tstr %[v], [%[c]]", "r")
+PERCPU__ARM_RSEQ_LIST(pop, "cmp %[o], #0\n\tbeq .Lpercpu_commit%=\n\t" PERCPU__ARM_RSEQ_OPEN
+                      "ldr %[n], [%[o]]\n\tstr %[n], [%[c]]", "rI")
+PERCPU__ARM_RSEQ_LIST(take_all, PERCPU__ARM_RSEQ_OPEN "str %[v], [%[c]]", "r")
+/* clang-format on */
+
+#endif
+#endif

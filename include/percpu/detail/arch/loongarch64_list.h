@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* loongarch64: the operations on lists as restartable sequences, in kernels and on Linux: list.h. */
+#ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_LIST_H
+#define PERCPU_DETAIL_ARCH_LOONGARCH64_LIST_H
+
+#ifdef PERCPU_RESTART
+
+/* clang-format off */
+PERCPU__LOONG_OP(list_push, 64, "d", "d", "st.d %[o], %[v], 0\n\t", "%[v]", "r")
+PERCPU__LOONG_OP(list_pop, 64, "d", "d",
+                 "beqz %[o], .Lpercpu_end%=\n\tld.d %[n], %[o], 0\n\t", "%[n]", "rJ")
+/* clang-format on */
+
+PERCPU__INLINE void percpu__restart_list_push(volatile void *p, struct percpu_list_node *node,
+                                              bool near)
+{
+    uintptr_t now;
+    (void)percpu__loong_list_push_64(p, 0, (intptr_t)node, near, &now);
+}
+
+PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *p, bool near)
+{
+    uintptr_t now;
+    return (struct percpu_list_node *)percpu__loong_list_pop_64(p, 0, 0, near, &now);
+}
+#define PERCPU__LIST_RESTARTS 1
+
+#endif
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+/*
+ * false: the thread has no sequence, or the list is closed. *first gets what was the first node.
+ * Only a node that is not in the list yet is written before the commit.
+ */
+/* clang-format off */
+#define PERCPU__LOONG_RSEQ_LIST(name, body, node_in)                                               \
+    PERCPU__INLINE bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
+                                                 struct percpu_list_node **first)                  \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        struct percpu_list_node *o, *n;                                                            \
+        __asm__ volatile goto(PERCPU__LOONG_RSEQ("ld.d %[o], %[c], 0\n\t" body)                             \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n)                                    \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
+                       [cpus] "r"((uintptr_t)percpu__rseq_cpus), [v] node_in(node)                 \
+                     : "memory" : slow);                                                           \
+        *first = o;                                                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+#define PERCPU__LOONG_RSEQ_OPEN "andi %[n], %[o], 1\n\tbnez %[n], %l[slow]\n\t"
+
+PERCPU__LOONG_RSEQ_LIST(push, PERCPU__LOONG_RSEQ_OPEN
+                        "st.d %[o], %[v], 0\n\tst.d %[v], %[c], 0", "r")
+PERCPU__LOONG_RSEQ_LIST(pop, "beqz %[o], .Lpercpu_commit%=\n\t" PERCPU__LOONG_RSEQ_OPEN
+                        "ld.d %[n], %[o], 0\n\tst.d %[n], %[c], 0", "rJ")
+PERCPU__LOONG_RSEQ_LIST(take_all, PERCPU__LOONG_RSEQ_OPEN "st.d %z[v], %[c], 0", "rJ")
+/* clang-format on */
+
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Per-CPU lists, last in, first out: free nodes, deferred work.
+ *
+ *     struct buffer {
+ *         struct percpu_list_node node;
+ *         ...
+ *     };
+ *     static PERCPU_DEFINE(struct percpu_list, spare);
+ *
+ *     percpu_list_push(spare, &buffer->node);                  into the current CPU's list
+ *     struct percpu_list_node *node = percpu_list_pop(spare);  out of it; null when it is empty
+ *
+ * Each operation is an update of percpu.h's kind: whatever comes between its instructions, an
+ * interrupt or signal handler that pops and pushes the same nodes included, no node is lost and
+ * none is in two places. A node that was popped is the caller's and may be freed at once.
+ *
+ * What was written to a node before it was pushed is seen by who pops it. The lists are initially
+ * empty and are used through these operations only; a list must not lie in a packed structure.
+ * docs/semantics.md states what holds on which platform.
+ */
+#ifndef PERCPU_LIST_H
+#define PERCPU_LIST_H
+
+#include <percpu/percpu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct percpu_list_node {
+    struct percpu_list_node *next;
+};
+
+/* The head, a per-CPU variable or a member of one. Bit 0 of `first` is the library's. */
+struct percpu_list {
+    struct percpu_list_node *first;
+};
+
+/* Put a node, which is in no list, in front of the current CPU's list. */
+#define percpu_list_push(var, node) PERCPU__LIST_PUSH(PERCPU__VAR(__PERCPU_##var), node)
+#define percpu_list_push_at(p, node) PERCPU__LIST_PUSH(PERCPU__AT(p), node)
+
+/* Take the first node off the current CPU's list: the node, or null when the list is empty. */
+#define percpu_list_pop(var) PERCPU__LIST_TAKE(pop, PERCPU__VAR(__PERCPU_##var))
+#define percpu_list_pop_at(p) PERCPU__LIST_TAKE(pop, PERCPU__AT(p))
+
+/* Empty the current CPU's list: its first node, linked through `next` to the others, or null. */
+#define percpu_list_take_all(var) PERCPU__LIST_TAKE(take_all, PERCPU__VAR(__PERCPU_##var))
+#define percpu_list_take_all_at(p) PERCPU__LIST_TAKE(take_all, PERCPU__AT(p))
+
+#ifdef PERCPU_PLATFORM_RSEQ
+/*
+ * Another CPU's list, in three steps; docs/rseq.md shows the loop around them:
+ *
+ *   first = percpu_list_close(var, cpu)        operations that begin now wait
+ *   percpu_fence_cpu(cpu)                      those that had begun are over
+ *   percpu_list_open(var, cpu, first)          true: the nodes are the caller's, the list is empty
+ *                                              and open; false: an operation that had begun has
+ *                                              opened it, nothing was taken: begin again
+ *
+ * `cpu` is any below percpu_area_num(). One thread at a time drains a list. Until the list is open
+ * again that thread must not use it; signals whose handlers do are blocked. PERCPU_DEBUG reports a
+ * CPU that does not exist; it traps without.
+ */
+#define percpu_list_close(var, cpu) percpu_list_close_at(PERCPU__VAR(__PERCPU_##var), cpu)
+#define percpu_list_close_at(p, cpu)                                                               \
+    __extension__({                                                                                \
+        PERCPU__CHECK_LIST(*(p));                                                                  \
+        percpu__list_close(percpu__remote_checked(p, cpu));                                        \
+    })
+#define percpu_list_open(var, cpu, first)                                                          \
+    percpu_list_open_at(PERCPU__VAR(__PERCPU_##var), cpu, first)
+#define percpu_list_open_at(p, cpu, first)                                                         \
+    __extension__({                                                                                \
+        PERCPU__CHECK_LIST(*(p));                                                                  \
+        percpu__list_open(percpu__remote_checked(p, cpu), first);                                  \
+    })
+#endif
+
+#include <percpu/detail/list.h>
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
