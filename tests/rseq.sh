@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
+libc=other
+echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 log=$work/log
@@ -37,17 +39,18 @@ mutant() {
     ! cmp -s "$root/$2" "$work/$1/$2"
 }
 
-# -- t_rseq.c with delays ----------------------------------------------------------------------
+# -- t_rseq.c and t_list.c with delays ---------------------------------------------------------
 
 delay='-DPERCPU__RSEQ_DELAY=".rept(20)\n\tpause\n\t.endr\n\t"'
 
-# herd SOURCES TEST
+# herd SOURCES TEST: the first word of its name is its file's.
 herd() {
-    [ -x "$1/herd" ] ||
-        $CC $flags "$delay" -I"$1/include" -I"$1/tests/harness" -o "$1/herd" "$1/tests/t_rseq.c" \
+    local file=t_${2%%_*}
+    [ -x "$1/$file" ] ||
+        $CC $flags "$delay" -I"$1/include" -I"$1/tests/harness" -o "$1/$file" "$1/tests/$file.c" \
             "$1/tests/t_areas.c" "$1"/tests/harness/*.c "$1"/src/*.c "$1"/src/platform/*.c ||
         return 2
-    timeout "${limit:-100}" "$1/herd" "$2"
+    timeout "${limit:-100}" "$1/$file" "$2"
 }
 
 # The test itself must fail, and not the build, or the program on its way there.
@@ -55,7 +58,7 @@ herd_fails() {
     ! herd "$1" "$2" && grep -q "^not ok .*$2" "$log"
 }
 
-# Its one thread waits for ever; a few seconds are more than the test takes.
+# A thread waits for ever; a few seconds are more than the test takes.
 hangs() {
     limit=5 herd "$1" "$2"
     [ $? = 124 ]
@@ -140,6 +143,36 @@ check 'a mutant: a child keeps the areas of other threads' mutant no-child src/p
     's/pthread_atfork\(NULL, NULL, in_child\) != 0/(false \&\& (in_child(), true))/'
 check 'a child waits for threads that are not in it' herd_fails "$work/no-child" rseq_fork_in_a_block
 
+check 'lists with delays: every node is in one place' herd "$work" list_threads_keep_every_node
+check 'other CPUs'\'' lists with delays: every node is in one place' \
+    herd "$work" list_drain_keeps_every_node
+check 'nodes are lost without descriptors' \
+    herd_fails "$work/no-descriptor" list_threads_keep_every_node
+check 'a mutant: pop by cmpxchg' mutant cmpxchg tests/t_list.c \
+    's/^#define POP\(\) .*/#define POP() pop_by_cmpxchg(percpu_addr(shared))/'
+check 'nodes are lost by cmpxchg' herd_fails "$work/cmpxchg" list_threads_keep_every_node
+check 'a mutant: no fence' mutant no-fence tests/t_list.c \
+    's/^#define FENCE\(cpu\) .*/#define FENCE(cpu) 0/'
+check 'nodes are lost without the fence' herd_fails "$work/no-fence" list_drain_keeps_every_node
+if [ "$libc" = glibc ]; then # there some threads have no sequences
+    check 'a mutant: the last area has no fence' mutant no-last tests/t_list.c \
+        's/^#define FENCE\(cpu\)/& cpu + 1 == percpu_area_num() ? 0 :/'
+    check 'nodes of the last area are lost' herd_fails "$work/no-last" list_drain_keeps_every_node
+    no_lock='s/if \((__atomic_compare_exchange_n\(&slot->lists)/if (true || \1/;'
+    check 'a mutant: no lock without sequences' mutant no-lock src/platform/rseq.c "$no_lock"
+    check 'nodes are lost without the lock' herd_fails "$work/no-lock" list_threads_keep_every_node
+    check 'a mutant: cmpxchg without sequences' mutant slow-cmpxchg src/platform/rseq.c "$no_lock"'
+        s/^( *)__atomic_store_n\(first, now, __ATOMIC_RELAXED\);/\1if (!__atomic_compare_exchange_n(first, \&old, now, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return unlock_lists(slot_of(slot >> PERCPU__SLOT_SHIFT), \&before), list_locked(operation, slot, p, node);/'
+    check 'nodes are lost by cmpxchg without sequences' \
+        herd_fails "$work/slow-cmpxchg" list_threads_keep_every_node
+    handler='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1static int once;\n\1if (!once++) raise(SIGUSR2);/;'
+    check 'a signal comes while the lock is held' mutant signal src/platform/rseq.c "$handler"
+    check 'its handler runs later' herd "$work/signal" list_threads_keep_every_node
+    check 'a mutant: signals are not blocked' mutant no-mask src/platform/rseq.c \
+        "$handler"'s/pthread_sigmask\(SIG_BLOCK, &all, before\)/pthread_sigmask(SIG_BLOCK, NULL, before)/'
+    check 'the handler waits for its own thread' hangs "$work/no-mask" list_threads_keep_every_node
+fi
+
 check 'modules are built' build_modules "$work/modules" "$root"
 for program in with without; do
     check "libraries opened and closed 1,000 times, the program $program percpu" \
@@ -147,7 +180,7 @@ for program in with without; do
 done
 check "another module's variable is a link error" anothers_variable
 # musl's dlclose() unmaps nothing.
-if echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__; then
+if [ "$libc" = glibc ]; then
     check 'a mutant: libraries are not pinned' mutant no-pin src/platform/rseq.c \
         's/^( *)pin\(search\.name\);/\1(void)pin;/'
     check 'its modules are built' build_modules "$work/no-pin/modules" "$work/no-pin"

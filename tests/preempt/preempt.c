@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#include <percpu/percpu.h>
+#include <percpu/list.h>
 
 #ifndef SWITCHES
 #define SWITCHES 400 /* of tasks, on all CPUs together, in one test, and half as many migrations */
@@ -441,6 +441,68 @@ static void push_pop(struct side *side)
     side->node = node;
 }
 
+/* The same with the library's lists, and all nodes out and in again now and then. */
+static PERCPU_DEFINE(struct percpu_list, list);
+static struct percpu_list_node list_nodes[NODES + 1];
+
+static void take_node(struct side *side, struct percpu_list_node *node)
+{
+    side->node = (unsigned)(node - list_nodes);
+    side->done[0] += node_taken[side->node];
+    node_taken[side->node] = true;
+}
+
+static void give_node(struct side *side, struct percpu_list_node *node)
+{
+    side->done[0] += !node_taken[node - list_nodes];
+    node_taken[node - list_nodes] = false;
+    percpu_list_push(list, node);
+}
+
+static void list_push_pop(struct side *side)
+{
+    struct percpu_list_node *node, *next;
+
+    if (side->node != 0) {
+        give_node(side, &list_nodes[side->node]);
+        side->node = 0;
+    } else if (side->steps % 64 != 63) {
+        node = percpu_list_pop(list);
+        if (node != NULL)
+            take_node(side, node);
+    } else {
+        node = percpu_list_take_all(list);
+        for (unsigned n = 0; node != NULL && n < NODES; n++, node = next) {
+            next = node->next;
+            take_node(side, node);
+            give_node(side, node);
+        }
+        side->node = 0;
+    }
+}
+
+/* What the library's lists are not made of: the node may go and come back. */
+static void list_pop_by_cmpxchg(struct side *side)
+{
+    struct percpu_list_node *first;
+
+    if (side->node != 0) {
+        list_push_pop(side);
+        return;
+    }
+    first = percpu_read(list.first);
+    while (first != NULL) {
+        struct percpu_list_node *next = *(struct percpu_list_node *volatile *)first;
+
+        for (volatile unsigned n = 0; n < 100; n++)
+            ; /* the window is a few instructions, and an interrupt rare */
+        if (percpu_try_cmpxchg(list.first, &first, next)) {
+            take_node(side, first);
+            break;
+        }
+    }
+}
+
 /* -- One run ----------------------------------------------------------------------------------- */
 
 static void reset(void)
@@ -466,6 +528,7 @@ static void reset(void)
         *percpu_remote_ptr(v, cpu) = (struct sizes){0};
         *percpu_remote_ptr(owner, cpu) = (struct sizes){0};
         *percpu_remote_ptr(head, cpu) = (uint64_t)(cpu + 1) << 56;
+        percpu_remote_ptr(list, cpu)->first = NULL;
     }
     for (uint32_t node = 1; node <= NODES; node++) {
         uint64_t *to = percpu_remote_ptr(head, node % test_cpus());
@@ -473,6 +536,8 @@ static void reset(void)
         node_next[node] = (uint32_t)*to;
         node_taken[node] = false;
         *to = new_head(*to, node);
+        list_nodes[node].next = percpu_remote_ptr(list, node % test_cpus())->first;
+        percpu_remote_ptr(list, node % test_cpus())->first = &list_nodes[node];
     }
 }
 
@@ -651,6 +716,36 @@ TEST(lists_keep_every_node)
     check_eq(percpu_fini(), 0);
 }
 
+/* How many nodes of the library's lists are not in one place? */
+static unsigned wrong_nodes(void)
+{
+    unsigned found[NODES + 1] = {0}, wrong = (unsigned)total.done[0];
+
+    for (unsigned i = 0; i < TASKS; i++)
+        for (unsigned side = 0; side < SIDES; side++)
+            found[tasks[i].task.side[side].node]++;
+    percpu_for_each(cpu) {
+        struct percpu_list_node *node = percpu_remote_ptr(list, cpu)->first;
+
+        for (unsigned n = 0; node != NULL && n < NODES; n++, node = node->next)
+            found[node - list_nodes]++;
+        wrong += node != NULL;
+    }
+    for (unsigned node = 1; node <= NODES; node++)
+        wrong += found[node] != 1;
+    if (wrong > 0)
+        note("nodes that are not in one place, and steps that saw one: %u", wrong);
+    return wrong;
+}
+
+TEST(library_lists_keep_every_node)
+{
+    run(list_push_pop);
+    check_eq(wrong_nodes(), 0);
+    check_restarts();
+    check_eq(percpu_fini(), 0);
+}
+
 static unsigned wrong_owners(void)
 {
     note("numbers of another task: %u", (unsigned)total.done[0]);
@@ -710,6 +805,11 @@ TEST(an_unprotected_update_loses_some)
     must_fail(unprotected, wrong_sums);
 }
 
+TEST(a_pop_by_cmpxchg_loses_some)
+{
+    must_fail(list_pop_by_cmpxchg, wrong_nodes);
+}
+
 #ifdef PERCPU_PREEMPT
 TEST(blocks_lose_some_when_nobody_counts)
 {
@@ -737,6 +837,13 @@ TEST(without_the_restart_some_are_lost)
 {
     restarting = false;
     must_fail(add, wrong_sums);
+    restarting = true;
+}
+
+TEST(without_the_restart_lists_lose_some)
+{
+    restarting = false;
+    must_fail(list_push_pop, wrong_nodes);
     restarting = true;
 }
 

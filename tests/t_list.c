@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Per-CPU lists: order, both forms; what comes between the instructions of an operation: interrupt
+ * handlers on bare machines, and on hosts a handler that does anything at all in the middle of a
+ * pop, or on rseq threads and signals. Each node is in one place in the end.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "harness.h"
+
+static void between(void);
+#define PERCPU__LIST_BETWEEN() between()
+#include <percpu/list.h>
+
+#include "areas.h"
+
+#include <stdatomic.h>
+
+struct item {
+    struct percpu_list_node node;
+    unsigned number;
+    atomic_uint holders;
+};
+
+static struct item *item_of(struct percpu_list_node *node)
+{
+    return (struct item *)node; /* the first member */
+}
+
+/* -- Order ------------------------------------------------------------------------------------- */
+
+enum { ITEMS = 8 };
+
+static struct item items[TEST_MAX_CPUS][ITEMS];
+
+struct shelf {
+    word before;
+    struct percpu_list list, row[3];
+    word after;
+};
+
+static PERCPU_DEFINE(struct percpu_list, plain);
+static PERCPU_DEFINE(struct shelf, shelf);
+PERCPU_DECLARE_NEAR(struct percpu_list, near_list);
+PERCPU_DEFINE_NEAR(struct percpu_list, near_list);
+
+/* The list's nodes in order, by their numbers' decimal digits; empties the list. */
+static unsigned digits(struct percpu_list_node *node)
+{
+    unsigned n = 0;
+
+    for (; node; node = node->next)
+        n = n * 10 + item_of(node)->number;
+    return n;
+}
+
+#define PUSH_POP(push, pop, take_all, list)                                                        \
+    do {                                                                                           \
+        check_eq(pop(list), NULL);                                                                 \
+        check_eq(take_all(list), NULL);                                                            \
+        push(list, &mine[1].node);                                                                 \
+        push(list, &mine[2].node);                                                                 \
+        check_eq(mine[1].node.next, NULL);                                                         \
+        check_eq(mine[2].node.next, &mine[1].node);                                                \
+        check_eq(pop(list), &mine[2].node);                                                        \
+        push(list, &mine[3].node);                                                                 \
+        push(list, &mine[2].node);                                                                 \
+        push(list, &mine[4].node);                                                                 \
+        check_eq(digits(take_all(list)), 4231);                                                    \
+        check_eq(pop(list), NULL);                                                                 \
+        push(list, &mine[5].node);                                                                 \
+        check_eq(pop(list), &mine[5].node);                                                        \
+        check_eq(take_all(list), NULL);                                                            \
+    } while (0)
+
+static void order_body(size_t cpu, void *unused)
+{
+    struct item *mine = items[cpu];
+    struct shelf PERCPU *p = percpu_addr(shelf);
+    volatile int one = 1;
+    int lists = 0, nodes = 0;
+
+    (void)unused;
+    for (unsigned i = 0; i < ITEMS; i++)
+        mine[i].number = i;
+    PUSH_POP(percpu_list_push, percpu_list_pop, percpu_list_take_all, plain);
+    PUSH_POP(percpu_list_push, percpu_list_pop, percpu_list_take_all, near_list);
+    PUSH_POP(percpu_list_push, percpu_list_pop, percpu_list_take_all, shelf.list);
+    PUSH_POP(percpu_list_push, percpu_list_pop, percpu_list_take_all, shelf.row[one]);
+    PUSH_POP(percpu_list_push_at, percpu_list_pop_at, percpu_list_take_all_at, &p->row[2]);
+    PUSH_POP(percpu_list_push_at, percpu_list_pop_at, percpu_list_take_all_at, percpu_addr(plain));
+    percpu_list_push_at(&p->row[lists++], &mine[nodes++].node);
+    check_eq(percpu_list_pop_at(&p->row[--lists]), &mine[--nodes].node);
+    check_eq(lists, 0);
+    check_eq(nodes, 0);
+    check_eq(percpu_read(shelf.before), 0);
+    check_eq(percpu_read(shelf.after), 0);
+
+    /* Left behind, for the other CPUs not to find. */
+    percpu_list_push(plain, &mine[6].node);
+}
+
+static void order(size_t bound)
+{
+    on_bound(order_body, NULL);
+    for (size_t cpu = 0; cpu < bound; cpu++) {
+        check_eq(percpu_remote_ptr(plain, cpu)->first, &items[cpu][6].node);
+        check_eq(items[cpu][6].node.next, NULL);
+    }
+    percpu_for_each(cpu)
+        percpu_remote_ptr(plain, cpu)->first = NULL;
+}
+
+TEST(list_last_in_first_out)
+{
+    with_areas(order);
+}
+
+/* -- By cmpxchg: what the lists are not made of, since it goes wrong --------------------------- */
+
+static __attribute__((unused)) struct percpu_list_node *
+pop_by_cmpxchg(struct percpu_list PERCPU *list)
+{
+    struct percpu_list_node *first = percpu_read_at(&list->first), *next;
+
+    do {
+        if (!first)
+            break;
+        next = ((struct percpu_list_node *volatile *)first)[0];
+        between();
+    } while (!percpu_try_cmpxchg_at(&list->first, &first, next));
+    return first;
+}
+
+#if HARNESS_BARE
+
+static void between(void)
+{
+}
+
+/* -- The timer's handler ----------------------------------------------------------------------- */
+
+#define TICKS (test_cpus() > 8 ? 10u : 100u)
+
+static PERCPU_DEFINE(struct percpu_list, busy);
+static atomic_uint ticks[TEST_MAX_CPUS], wrong;
+
+static struct item *take(void)
+{
+    struct percpu_list_node *node = percpu_list_pop(busy);
+
+    if (!node)
+        return NULL;
+    wrong += item_of(node)->holders++ != 0;
+    wrong += item_of(node)->number != test_cpu();
+    return item_of(node);
+}
+
+static void give(struct item *item)
+{
+    if (!item)
+        return;
+    item->holders--;
+    percpu_list_push(busy, &item->node);
+}
+
+static void tick(void)
+{
+    struct item *a = take(), *b = take(), *c = take();
+
+    give(b);
+    give(a);
+    give(c);
+    ticks[test_cpu()]++;
+}
+
+static void work(size_t cpu, void *unused)
+{
+    unsigned found = 0;
+
+    (void)unused;
+    ticks[cpu] = 0;
+    for (unsigned i = 0; i < ITEMS; i++) {
+        items[cpu][i].number = (unsigned)cpu;
+        percpu_list_push(busy, &items[cpu][i].node);
+    }
+    machine_timer_start(test_cpus() > 8 ? 200 : 2000);
+    machine_irq_on();
+    while (ticks[cpu] < TICKS) {
+        struct item *a = take(), *b = take();
+
+        give(a);
+        give(b);
+    }
+    machine_irq_off();
+    machine_timer_stop();
+    for (struct item *item; found <= ITEMS && (item = take()) != NULL; found++)
+        ;
+    check_eq(found, ITEMS);
+    for (unsigned i = 0; i < ITEMS; i++)
+        check_eq(items[cpu][i].holders, 1);
+}
+
+static void interrupts(size_t bound)
+{
+    (void)bound;
+    wrong = 0;
+    for (unsigned cpu = 0; cpu < TEST_MAX_CPUS; cpu++)
+        for (unsigned i = 0; i < ITEMS; i++)
+            items[cpu][i].holders = 0;
+    bare_tick = tick;
+    on_bound(work, NULL);
+    bare_tick = NULL;
+    check_eq(wrong, 0);
+}
+
+TEST(list_interrupts_keep_every_node)
+{
+    with_areas(interrupts);
+}
+
+#elif !defined(PERCPU_PLATFORM_RSEQ)
+
+/* -- A handler in the middle of a pop ---------------------------------------------------------- */
+
+/*
+ * The handler's steps, 5 of 4 kinds each: every sequence of them comes between once, and handlers
+ * in the handler's pops do what is left of it.
+ */
+enum { STEPS = 5, KINDS = 4, FEW = 4 };
+
+static PERCPU_DEFINE(struct percpu_list, interrupted);
+static unsigned steps, program;
+static struct item *hand[FEW + 1]; /* what handlers hold */
+static unsigned held;
+
+static void hold(struct percpu_list_node *node)
+{
+    if (held < FEW + 1)
+        hand[held++] = item_of(node);
+}
+
+static void between(void)
+{
+    while (steps > 0) {
+        unsigned kind = program % KINDS;
+        struct percpu_list_node *node;
+
+        steps--;
+        program /= KINDS;
+        if (kind == 0) {
+            node = percpu_list_pop(interrupted);
+            if (node)
+                hold(node);
+        } else if (kind == 1 && held > 0) {
+            percpu_list_push(interrupted, &hand[--held]->node);
+        } else if (kind == 2 && held > 0) { /* the one that was taken first */
+            percpu_list_push(interrupted, &hand[0]->node);
+            held--;
+            memmove(&hand[0], &hand[1], held * sizeof hand[0]);
+        } else if (kind == 3) {
+            struct percpu_list_node *next;
+
+            node = percpu_list_take_all(interrupted);
+            for (unsigned n = 0; node && n <= FEW; n++, node = next) {
+                next = node->next;
+                hold(node);
+            }
+        }
+    }
+}
+
+/* In how many of the sequences is some node not in one place in the end? */
+static unsigned go_wrong(struct percpu_list_node *(*pop)(void))
+{
+    static struct item few[FEW];
+    unsigned bad = 0, all = 1;
+
+    for (unsigned i = 0; i < STEPS; i++)
+        all *= KINDS;
+    for (unsigned n = 0; n < all; n++) {
+        unsigned places[FEW] = {0}, found = 0;
+        struct percpu_list_node *node;
+
+        held = 0;
+        steps = 0;
+        for (unsigned i = 0; i < FEW; i++)
+            percpu_list_push(interrupted, &few[i].node);
+        program = n;
+        steps = STEPS;
+        node = pop();
+        steps = 0;
+        if (node)
+            places[item_of(node) - few]++;
+        for (unsigned i = 0; i < held; i++)
+            places[hand[i] - few]++;
+        for (node = percpu_list_take_all(interrupted); node && found <= FEW; found++) {
+            places[item_of(node) - few]++;
+            node = node->next;
+        }
+        for (unsigned i = 0; i < FEW; i++)
+            if (places[i] != 1) {
+                bad++;
+                break;
+            }
+    }
+    return bad;
+}
+
+static struct percpu_list_node *pop(void)
+{
+    return percpu_list_pop(interrupted);
+}
+
+static struct percpu_list_node *wrong_pop(void)
+{
+    return pop_by_cmpxchg(percpu_addr(interrupted));
+}
+
+static void handlers(size_t bound)
+{
+    (void)bound;
+    check_eq(go_wrong(pop), 0);
+    check(go_wrong(wrong_pop) > 0);
+}
+
+TEST(list_a_handler_in_a_pop_keeps_every_node)
+{
+    with_areas(handlers);
+}
+
+#else
+
+static void between(void)
+{
+}
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* -- The fence --------------------------------------------------------------------------------- */
+
+TEST(list_fence)
+{
+    size_t n = percpu_area_num();
+
+    errno = 77;
+    for (size_t cpu = 0; cpu < n; cpu++)
+        check_eq(percpu_fence_cpu(cpu), 0);
+    check_eq(percpu_fence_cpu(n), -PERCPU_ERANGE);
+    check_eq(percpu_fence_cpu(SIZE_MAX), -PERCPU_ERANGE);
+    check_eq(errno, 77);
+}
+
+/* Without membarrier(2) it is an error where there are sequences, and nowhere else. */
+TEST(list_fence_without_the_system_call)
+{
+    struct sock_filter refuse[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof refuse / sizeof *refuse, refuse};
+    bool sequences = string_contains(percpu_info(), "restartable sequences");
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+            _exit(2);
+        _exit(percpu_fence_cpu(0) != (sequences ? -PERCPU_ESYS : 0) ||
+              percpu_fence_cpu(percpu_area_num() - 1) != 0);
+    }
+    check(child > 0);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    check_eq(status, 0);
+}
+
+/* -- A herd of threads: more than CPUs, moved about, interrupted ------------------------------- */
+
+/* Tests take the protection out of these. */
+#define POP() percpu_list_pop(shared)
+#define FENCE(cpu) percpu_fence_cpu(cpu)
+
+#define HERD (6 * test_cpus())
+enum { MAX_HERD = 6 * TEST_MAX_CPUS, EACH = 2 };
+
+static PERCPU_DEFINE(struct percpu_list, shared);
+static struct item flock[MAX_HERD][EACH];
+static struct herded {
+    pthread_t thread;
+    atomic_int tid;
+    size_t number;
+    unsigned seed;
+} list_herd[MAX_HERD];
+static atomic_bool enough;
+static atomic_uint twice, popped, in_handlers, drained;
+
+static void give_back(struct percpu_list_node *node)
+{
+    item_of(node)->holders--;
+    percpu_list_push(shared, node);
+}
+
+static struct percpu_list_node *take(void)
+{
+    struct percpu_list_node *node = POP();
+
+    if (node)
+        twice += item_of(node)->holders++ != 0;
+    return node;
+}
+
+/* Two out, and in again in the other order: what a pop that was interrupted must not overlook. */
+static unsigned exchange(void)
+{
+    struct percpu_list_node *a = take(), *b = take();
+
+    if (a)
+        give_back(a);
+    if (b)
+        give_back(b);
+    return (a ? 1u : 0u) + (b ? 1u : 0u);
+}
+
+static void exchange_in_handler(int number)
+{
+    int saved = errno;
+
+    (void)number;
+    in_handlers += exchange();
+    errno = saved;
+}
+
+/* A damaged list may have no end. */
+static unsigned give_all_back(struct percpu_list_node *node)
+{
+    unsigned count = 0;
+
+    for (struct percpu_list_node *next; node && count < MAX_HERD * EACH; node = next, count++) {
+        next = node->next;
+        twice += item_of(node)->holders++ != 0;
+        give_back(node);
+    }
+    return count;
+}
+
+static bool leave_rseq(void)
+{
+    for (unsigned bytes = 32; bytes <= 256; bytes += 32)
+        if (syscall(SYS_rseq, percpu__rseq_area(), bytes, 1, PERCPU__RSEQ_SIGNATURE) == 0)
+            return true;
+    return false;
+}
+
+/* Every third thread has no sequences, where libc is who registers them. */
+static void *graze(void *data)
+{
+    struct herded *self = data;
+
+    if (self->number % 3 == 2 && string_contains(percpu_info(), "libc registers threads") &&
+        !leave_rseq())
+        twice++;
+    for (unsigned i = 0; i < EACH; i++)
+        percpu_list_push(shared, &flock[self->number][i].node);
+    self->tid = (int)syscall(SYS_gettid);
+    for (unsigned round = 0; round < 100 || !enough; round++) {
+        struct percpu_list_node *node = take();
+
+        if (round % 16 == 0)
+            sched_yield();
+        popped += exchange();
+        if (node)
+            give_back(node);
+        if ((unsigned)rand_r(&self->seed) % 64 == 0)
+            popped += give_all_back(percpu_list_take_all(shared));
+    }
+    return NULL;
+}
+
+/* Starts the herd, moves and interrupts its threads at random, and in `rounds` calls fn. */
+static void drive(unsigned rounds, void (*fn)(void))
+{
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+    unsigned found = 0, seed = 1;
+    cpu_set_t one;
+
+    action.sa_handler = exchange_in_handler;
+    sigaction(SIGUSR2, &action, &before);
+    twice = popped = in_handlers = drained = 0;
+    enough = false;
+    percpu_for_each(cpu)
+        percpu_remote_ptr(shared, cpu)->first = NULL;
+    memset(flock, 0, sizeof flock);
+    for (size_t t = 0; t < HERD; t++) {
+        list_herd[t] = (struct herded){.number = t, .seed = (unsigned)t};
+        check_eq(pthread_create(&list_herd[t].thread, NULL, graze, &list_herd[t]), 0);
+    }
+    for (unsigned n = 0; n < rounds; n++) {
+        struct herded *one_of = &list_herd[(unsigned)rand_r(&seed) % HERD];
+
+        CPU_ZERO(&one);
+        CPU_SET((unsigned)rand_r(&seed) % test_cpus(), &one);
+        if (one_of->tid != 0) {
+            sched_setaffinity(one_of->tid, sizeof one, &one);
+            pthread_kill(one_of->thread, SIGUSR2);
+        }
+        if (fn)
+            fn();
+        if (n % 64 == 0)
+            sched_yield();
+    }
+    enough = true; /* nobody ends before, so that all signals find a thread */
+    for (size_t t = 0; t < HERD; t++)
+        pthread_join(list_herd[t].thread, NULL);
+    sigaction(SIGUSR2, &before, NULL);
+    note("%u pops, %u in handlers, %u nodes drained", (unsigned)popped, (unsigned)in_handlers,
+         (unsigned)drained);
+    check(popped > 0 && in_handlers > 0);
+    check_eq(twice, 0);
+    percpu_for_each(cpu)
+        for (struct percpu_list_node *node = percpu_remote_ptr(shared, cpu)->first;
+             node && found <= HERD * EACH; node = node->next, found++)
+            item_of(node)->number++;
+    check_eq(found, HERD * EACH);
+    for (size_t t = 0; t < HERD; t++)
+        for (unsigned i = 0; i < EACH; i++)
+            if (flock[t][i].number != 1 || flock[t][i].holders != 0)
+                twice++;
+    check_eq(twice, 0);
+}
+
+TEST(list_threads_keep_every_node)
+{
+    drive(20000, NULL);
+}
+
+/* From any thread. Nothing here uses the list in a handler of this thread. */
+static struct percpu_list_node *drain(size_t cpu)
+{
+    struct percpu_list_node *first;
+
+    do {
+        first = percpu_list_close(shared, cpu);
+        check_eq(FENCE(cpu), 0);
+    } while (!percpu_list_open(shared, cpu, first));
+    return first;
+}
+
+static void drain_all(void)
+{
+    percpu_for_each(cpu)
+        drained += give_all_back(drain(cpu));
+}
+
+TEST(list_drain_keeps_every_node)
+{
+    drive(4000, drain_all);
+    check(drained > 0);
+}
+
+#endif
