@@ -53,15 +53,16 @@ struct percpu_list {
 /*
  * Another CPU's list, in three steps; docs/rseq.md shows the loop around them:
  *
- *   first = percpu_list_close(var, cpu)        operations that begin now wait
- *   percpu_fence_cpu(cpu)                      those that had begun are over
- *   percpu_list_open(var, cpu, first)          true: the nodes are the caller's, the list is empty
- *                                              and open; false: an operation that had begun has
- *                                              opened it, nothing was taken: begin again
+ *   first = percpu_list_close(var, cpu)         operations that begin now wait
+ *   percpu_fence_cpu(cpu)                       those that had begun are over
+ *   percpu_list_open(var, cpu, first, rest)     true: the list consisted of the nodes from `first`
+ *                                               on, now of those from `rest` on (a part of them, or
+ *                                               null), and is open; false: an operation that had
+ *                                               begun has opened it, so begin again
  *
- * `cpu` is any below percpu_area_num(). One thread at a time drains a list. Until the list is open
- * again that thread must not use it; signals whose handlers do are blocked. PERCPU_DEBUG reports a
- * CPU that does not exist; it traps without.
+ * `cpu` is any below percpu_area_num(). One thread at a time does this to a list, and does not use
+ * it until it is open again; signals whose handlers do are blocked. For a CPU that does not exist
+ * PERCPU_DEBUG calls percpu_panic(); otherwise, and when that returns, the program traps.
  */
 #define percpu_list_close(var, cpu) percpu_list_close_at(PERCPU__VAR(__PERCPU_##var), cpu)
 #define percpu_list_close_at(p, cpu)                                                               \
@@ -69,12 +70,12 @@ struct percpu_list {
         PERCPU__CHECK_LIST(*(p));                                                                  \
         percpu__list_close(percpu__remote_checked(p, cpu));                                        \
     })
-#define percpu_list_open(var, cpu, first)                                                          \
-    percpu_list_open_at(PERCPU__VAR(__PERCPU_##var), cpu, first)
-#define percpu_list_open_at(p, cpu, first)                                                         \
+#define percpu_list_open(var, cpu, first, rest)                                                    \
+    percpu_list_open_at(PERCPU__VAR(__PERCPU_##var), cpu, first, rest)
+#define percpu_list_open_at(p, cpu, first, rest)                                                   \
     __extension__({                                                                                \
         PERCPU__CHECK_LIST(*(p));                                                                  \
-        percpu__list_open(percpu__remote_checked(p, cpu), first);                                  \
+        percpu__list_open(percpu__remote_checked(p, cpu), first, rest);                            \
     })
 #endif
 

@@ -77,11 +77,12 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_close(uintptr_t first)
     return (struct percpu_list_node *)(old & ~PERCPU__LIST_MARK);
 }
 
-PERCPU__INLINE bool percpu__list_open(uintptr_t first, struct percpu_list_node *node)
+PERCPU__INLINE bool percpu__list_open(uintptr_t first, struct percpu_list_node *node,
+                                      struct percpu_list_node *rest)
 {
     percpu__word expected = (uintptr_t)node | PERCPU__LIST_MARK;
-    return __atomic_compare_exchange_n((volatile percpu__word *)first, &expected, 0, false,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n((volatile percpu__word *)first, &expected, (uintptr_t)rest,
+                                       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 #elif defined(PERCPU__LIST_RESTARTS)
