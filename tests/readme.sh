@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # usage: readme.sh SOURCE-ROOT
-# The code on README.md's pages does what the page says: it compiles without a warning, the kernel
-# links with the lines for its linker script, the program runs. No document has a dead link; the list
+# The code of README.md and docs/rseq.md does what the page says: it compiles without a warning, the
+# kernel links with the lines for its linker script, the programs run. No document has a dead link; the list
 # of files of the last port is complete.
 # CC is the host's C compiler.
 set -u
@@ -32,7 +32,8 @@ extract() {
         /^```/ { inside = !inside; file = ""; if ($0 == "```ld") file = folder "/lines.ld"; next }
         inside && file == "" && /^\/\* [a-z]+\.c \*\/$/ { file = folder "/" $2 }
         inside && file != "" { print > file }
-    ' "$root/README.md" && [ -s "$tmp/kernel.c" ] && [ -s "$tmp/program.c" ] && [ -s "$tmp/lines.ld" ]
+    ' "$root/README.md" "$root/docs/rseq.md" && [ -s "$tmp/kernel.c" ] && [ -s "$tmp/program.c" ] &&
+        [ -s "$tmp/drain.c" ] && [ -s "$tmp/lines.ld" ]
 }
 
 warnings='-std=gnu17 -Wall -Wextra -Wpedantic -Wconversion -Werror'
@@ -59,12 +60,13 @@ kernel_links() {
         "$tmp/kernel.c" "$tmp/memcpy.c" "$root"/src/*.c "$root"/src/platform/*.c
 }
 
+# program_runs NAME OUTPUT [VARIABLE=VALUE]
 program_runs() {
     # shellcheck disable=SC2086
-    $CC -O2 $warnings -I"$root/include" -pthread -o "$tmp/program" "$tmp/program.c" \
-        "$root"/src/*.c "$root"/src/platform/*.c && output=$("$tmp/program") || return 1
+    $CC -O2 $warnings -I"$root/include" -pthread -o "$tmp/$1" "$tmp/$1.c" \
+        "$root"/src/*.c "$root"/src/platform/*.c && output=$(env ${3-} "$tmp/$1") || return 1
     echo "$output"
-    [ "$output" = '8000 requests' ]
+    [ "$output" = "$2" ]
 }
 
 # Every relative link of every document leads somewhere; so does every path in `code` of README.md.
@@ -91,14 +93,17 @@ port() {
 }
 
 cd "$root" || exit 1
-echo 1..10
-check 'README.md has the code' extract
+echo 1..12
+check 'the documents have the code' extract
 # shellcheck disable=SC2086
 check 'the kernel compiles, x86_64' kernel_builds $CC
 for target in aarch64-none-elf armv7a-none-eabi riscv64-none-elf loongarch64-none-gnusf; do
     check "the kernel compiles, ${target%%-*}" kernel_builds clang-19 --target=$target
 done
 check 'the kernel links with the lines for its linker script' kernel_links
-check 'the program runs and counts' program_runs
+check 'the program runs and counts' program_runs program '8000 requests'
+check 'docs/rseq.md: the drain finds every node' program_runs drain '4000 nodes'
+check 'docs/rseq.md: the same on atomics' program_runs drain '4000 nodes' \
+    GLIBC_TUNABLES=glibc.pthread.rseq=0
 check 'no dead links' links
 check 'the files of the last port' port

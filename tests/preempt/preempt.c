@@ -459,48 +459,55 @@ static void give_node(struct side *side, struct percpu_list_node *node)
     percpu_list_push(list, node);
 }
 
-static void list_push_pop(struct side *side)
+/* Held from one step to the next, and given back behind others: no list keeps its order. */
+static void use_list(struct side *side, struct percpu_list_node *(*pop)(void))
 {
-    struct percpu_list_node *node, *next;
+    struct percpu_list_node *node = side->steps % 4 != 3 ? pop() : NULL, *next;
 
-    if (side->node != 0) {
+    if (side->node != 0)
         give_node(side, &list_nodes[side->node]);
-        side->node = 0;
-    } else if (side->steps % 64 != 63) {
-        node = percpu_list_pop(list);
-        if (node != NULL)
-            take_node(side, node);
-    } else {
-        node = percpu_list_take_all(list);
-        for (unsigned n = 0; node != NULL && n < NODES; n++, node = next) {
-            next = node->next;
-            take_node(side, node);
-            give_node(side, node);
-        }
-        side->node = 0;
+    side->node = 0;
+    if (node != NULL)
+        take_node(side, node);
+    if (side->steps % 64 != 63)
+        return;
+    node = percpu_list_take_all(list);
+    for (unsigned n = 0; node != NULL && n < NODES; n++, node = next) {
+        next = node->next;
+        take_node(side, node);
+        give_node(side, node);
     }
+    side->node = 0;
+}
+
+static struct percpu_list_node *list_pop(void)
+{
+    return percpu_list_pop(list);
+}
+
+static void library_list(struct side *side)
+{
+    use_list(side, list_pop);
 }
 
 /* What the library's lists are not made of: the node may go and come back. */
-static void list_pop_by_cmpxchg(struct side *side)
+static struct percpu_list_node *pop_by_cmpxchg(void)
 {
-    struct percpu_list_node *first;
+    struct percpu_list_node *first = percpu_read(list.first), *next;
 
-    if (side->node != 0) {
-        list_push_pop(side);
-        return;
-    }
-    first = percpu_read(list.first);
-    while (first != NULL) {
-        struct percpu_list_node *next = *(struct percpu_list_node *volatile *)first;
-
-        for (volatile unsigned n = 0; n < 100; n++)
-            ; /* the window is a few instructions, and an interrupt rare */
-        if (percpu_try_cmpxchg(list.first, &first, next)) {
-            take_node(side, first);
+    do {
+        if (first == NULL)
             break;
-        }
-    }
+        next = *(struct percpu_list_node *volatile *)first;
+        for (volatile unsigned n = 0; n < 30; n++)
+            ; /* the window is a few instructions, and an interrupt rare */
+    } while (!percpu_try_cmpxchg(list.first, &first, next));
+    return first;
+}
+
+static void list_by_cmpxchg(struct side *side)
+{
+    use_list(side, pop_by_cmpxchg);
 }
 
 /* -- One run ----------------------------------------------------------------------------------- */
@@ -740,7 +747,7 @@ static unsigned wrong_nodes(void)
 
 TEST(library_lists_keep_every_node)
 {
-    run(list_push_pop);
+    run(library_list);
     check_eq(wrong_nodes(), 0);
     check_restarts();
     check_eq(percpu_fini(), 0);
@@ -807,7 +814,7 @@ TEST(an_unprotected_update_loses_some)
 
 TEST(a_pop_by_cmpxchg_loses_some)
 {
-    must_fail(list_pop_by_cmpxchg, wrong_nodes);
+    must_fail(list_by_cmpxchg, wrong_nodes);
 }
 
 #ifdef PERCPU_PREEMPT
@@ -843,7 +850,7 @@ TEST(without_the_restart_some_are_lost)
 TEST(without_the_restart_lists_lose_some)
 {
     restarting = false;
-    must_fail(list_push_pop, wrong_nodes);
+    must_fail(library_list, wrong_nodes);
     restarting = true;
 }
 
