@@ -72,8 +72,8 @@ good_case() { # name, compiler and flags
 # every macro of the interface occurs in everything.inc
 used() {
     local missing=
-    for macro in $(grep -oE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root/include/percpu/percpu.h" |
-        sed 's/#define //' | grep -vE '__|PERCPU_PERCPU_H' | sort -u); do
+    for macro in $(grep -hoE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root"/include/percpu/{percpu,list}.h |
+        sed 's/#define //' | grep -vE '__|PERCPU_[A-Z]*_H' | sort -u); do
         grep -qw "$macro" "$here/compile/everything.inc" || missing="$missing $macro"
     done
     echo "not used:$missing" >"$work/log"
