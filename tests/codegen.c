@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One function per operation, for codegen.py to count its instructions. Values are a word wide. */
-#include <percpu/percpu.h>
+#include <percpu/list.h>
 
 typedef uintptr_t word;
 
@@ -13,6 +13,7 @@ PERCPU_DEFINE(word, var) = 1;
 PERCPU_DEFINE(struct stats, stats) = {1, 2};
 PERCPU_DECLARE_NEAR(word, near);
 PERCPU_DEFINE_NEAR(word, near) = 3;
+PERCPU_DEFINE(struct percpu_list, list);
 
 #define FUNCTION(type, name, parameters, body)                                                     \
     type name parameters;                                                                          \
@@ -44,3 +45,6 @@ FUNCTION(word, f_fetch_add, (word x), return percpu_fetch_add(var, x))
 FUNCTION(word, f_xchg, (word x), return percpu_xchg(var, x))
 FUNCTION(word, f_cmpxchg, (word old, word x), return percpu_cmpxchg(var, old, x))
 FUNCTION(bool, f_try_cmpxchg, (word * old, word x), return percpu_try_cmpxchg(var, old, x))
+FUNCTION(void, f_list_push, (struct percpu_list_node * node), percpu_list_push(list, node))
+FUNCTION(struct percpu_list_node *, f_list_pop, (void), return percpu_list_pop(list))
+FUNCTION(struct percpu_list_node *, f_list_take_all, (void), return percpu_list_take_all(list))

@@ -445,39 +445,46 @@ static void push_pop(struct side *side)
 static PERCPU_DEFINE(struct percpu_list, list);
 static struct percpu_list_node list_nodes[NODES + 1];
 
-static void take_node(struct side *side, struct percpu_list_node *node)
+static void take_node(struct percpu_list_node *node, struct side *side)
 {
-    side->node = (unsigned)(node - list_nodes);
-    side->done[0] += node_taken[side->node];
-    node_taken[side->node] = true;
+    side->done[0] += node_taken[node - list_nodes];
+    node_taken[node - list_nodes] = true;
 }
 
-static void give_node(struct side *side, struct percpu_list_node *node)
+static void give_node(struct percpu_list_node *node, struct side *side)
 {
     side->done[0] += !node_taken[node - list_nodes];
     node_taken[node - list_nodes] = false;
     percpu_list_push(list, node);
 }
 
-/* Held from one step to the next, and given back behind others: no list keeps its order. */
+/*
+ * A node is held from one step to the next, and given back behind another. A handler brings the
+ * first node back in front of others than before: what a pop must not overlook.
+ */
 static void use_list(struct side *side, struct percpu_list_node *(*pop)(void))
 {
-    struct percpu_list_node *node = side->steps % 4 != 3 ? pop() : NULL, *next;
+    bool in_handler = side != &self()->side[MAIN];
+    struct percpu_list_node *first = in_handler ? pop() : NULL, *node, *next;
 
-    if (side->node != 0)
-        give_node(side, &list_nodes[side->node]);
-    side->node = 0;
+    if (first != NULL)
+        take_node(first, side);
+    node = side->steps % 4 != 3 ? pop() : NULL;
     if (node != NULL)
-        take_node(side, node);
+        take_node(node, side);
+    if (side->node != 0)
+        give_node(&list_nodes[side->node], side);
+    if (first != NULL)
+        give_node(first, side);
+    side->node = node != NULL ? (unsigned)(node - list_nodes) : 0;
     if (side->steps % 64 != 63)
         return;
     node = percpu_list_take_all(list);
     for (unsigned n = 0; node != NULL && n < NODES; n++, node = next) {
         next = node->next;
-        take_node(side, node);
-        give_node(side, node);
+        take_node(node, side);
+        give_node(node, side);
     }
-    side->node = 0;
 }
 
 static struct percpu_list_node *list_pop(void)
