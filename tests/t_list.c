@@ -195,8 +195,8 @@ static void work(size_t cpu, void *unused)
     }
     machine_irq_off();
     machine_timer_stop();
-    for (struct item *item; found <= ITEMS && (item = take()) != NULL; found++)
-        ;
+    while (found <= ITEMS && take() != NULL)
+        found++;
     check_eq(found, ITEMS);
     for (unsigned i = 0; i < ITEMS; i++)
         check_eq(items[cpu][i].holders, 1);

@@ -40,7 +40,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
     {                                                                                              \
         uintptr_t c;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
-        __asm__ volatile goto(PERCPU__A64_RSEQ("ldr %[o], [%[c]]\n\t" body)                                 \
+        __asm__ volatile goto(PERCPU__A64_RSEQ("ldr %[o], [%[c]]\n\t" body)                        \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n)                                    \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \
                        [v] node_in(node)                                                           \

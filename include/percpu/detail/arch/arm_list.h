@@ -42,7 +42,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
         uintptr_t c;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
-        __asm__ volatile goto(PERCPU__ARM_RSEQ("ldr %[o], [%[c]]\n\t" body, )                               \
+        __asm__ volatile goto(PERCPU__ARM_RSEQ("ldr %[o], [%[c]]\n\t" body, )                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n), [p] "+Q"(*(percpu__u32 *)p)       \
                      : PERCPU__ARM_RSEQ_IN, [v] node_in(node)                                      \
                      : "cc", "memory" : slow);                                                     \

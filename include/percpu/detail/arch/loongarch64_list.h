@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loongarch64: the operations on lists as restartable sequences, in kernels and on Linux: list.h. */
+/* loongarch64: operations on lists as restartable sequences, in kernels and on Linux: list.h. */
 #ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_LIST_H
 #define PERCPU_DETAIL_ARCH_LOONGARCH64_LIST_H
 
@@ -40,7 +40,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
     {                                                                                              \
         uintptr_t c;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
-        __asm__ volatile goto(PERCPU__LOONG_RSEQ("ld.d %[o], %[c], 0\n\t" body)                             \
+        __asm__ volatile goto(PERCPU__LOONG_RSEQ("ld.d %[o], %[c], 0\n\t" body)                    \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n)                                    \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
                        [cpus] "r"((uintptr_t)percpu__rseq_cpus), [v] node_in(node)                 \

@@ -14,7 +14,7 @@
 #ifdef PERCPU_RESTART
 
 /* clang-format off */
-#define PERCPU__RISCV_LIST_RESTARTS(bits)                                                                   \
+#define PERCPU__RISCV_LIST_RESTARTS(bits)                                                          \
     PERCPU__RISCV_OP(list_push, bits, PERCPU__RISCV_LIST_LOAD, PERCPU__RISCV_LIST_STORE,           \
                      PERCPU__RISCV_LIST_STORE " %[o], 0(%[v])\n\t", "%[v]", "r")                   \
     PERCPU__RISCV_OP(list_pop, bits, PERCPU__RISCV_LIST_LOAD, PERCPU__RISCV_LIST_STORE,            \
@@ -54,7 +54,7 @@ PERCPU__RISCV_LIST_RESTARTS(32)
     {                                                                                              \
         uintptr_t c;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
-        __asm__ volatile goto(PERCPU__RISCV_RSEQ("ld %[o], 0(%[c])\n\t" body)                               \
+        __asm__ volatile goto(PERCPU__RISCV_RSEQ("ld %[o], 0(%[c])\n\t" body)                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n)                                    \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
                        [cpus] "r"((uintptr_t)percpu__rseq_cpus), [v] node_in(node)                 \
