@@ -16,7 +16,8 @@
     {                                                                                              \
         uintptr_t t;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
-        __asm__ volatile goto(PERCPU__X86_RSEQ("movq (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY body)\
+        __asm__ volatile goto(PERCPU__X86_RSEQ("movq (%[p],%[t]), %[o]\n\t"                        \
+                                               PERCPU__RSEQ_DELAY body)                            \
                      : [t] "=&r"(t), [o] "=&r"(o), [n] "=&r"(n)                                    \
                      : PERCPU__X86_RSEQ_IN(p), [v] node_in(node)                                   \
                      : "cc", "memory" : slow);                                                     \
