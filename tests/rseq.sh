@@ -155,10 +155,11 @@ check 'a mutant: no fence' mutant no-fence tests/t_list.c \
     's/^#define FENCE\(cpu\) .*/#define FENCE(cpu) 0/'
 check 'nodes are lost without the fence' herd_fails "$work/no-fence" list_drain_keeps_every_node
 if [ "$libc" = glibc ]; then # there some threads have no sequences
-    check 'a mutant: the last area has no fence' mutant no-last tests/t_list.c \
-        's/^#define FENCE\(cpu\)/& cpu + 1 == percpu_area_num() ? 0 :/'
+    yield='s/__asm__ volatile\(PERCPU__RSEQ_DELAY\);/sched_yield();/;'
+    no_lock=$yield's/if \((__atomic_compare_exchange_n\(&slot->lists)/if (true || \1/;'
+    check 'a mutant: the fence does not lock the last area' mutant no-last src/platform/rseq.c \
+        "$yield"'s/if \(cpu >= process->rseq_cpus\) \{/if (false) {/'
     check 'nodes of the last area are lost' herd_fails "$work/no-last" list_drain_keeps_every_node
-    no_lock='s/if \((__atomic_compare_exchange_n\(&slot->lists)/if (true || \1/;'
     check 'a mutant: no lock without sequences' mutant no-lock src/platform/rseq.c "$no_lock"
     check 'nodes are lost without the lock' herd_fails "$work/no-lock" list_threads_keep_every_node
     check 'a mutant: cmpxchg without sequences' mutant slow-cmpxchg src/platform/rseq.c "$no_lock"'
