@@ -56,10 +56,12 @@ struct percpu_list {
  *   first = percpu_list_close(var, cpu)         operations that begin now wait
  *   percpu_fence_cpu(cpu)                       those that had begun are over
  *   percpu_list_open(var, cpu, first, rest)     true: the list consisted of the nodes from `first`
- *                                               on, now of those from `rest` on (a part of them, or
- *                                               null), and is open; false: an operation that had
- *                                               begun has opened it, so begin again
+ *                                               on, now of those from `rest` on, and is open;
+ *                                               false: an operation that had begun has opened it,
+ *                                               so begin again
  *
+ * `rest` is null, or `first` where the fence failed, or another node of the list; only open's
+ * `true` says that the nodes are still there, so the last one is for nodes that are never freed.
  * `cpu` is any below percpu_area_num(). One thread at a time does this to a list, and does not use
  * it until it is open again; signals whose handlers do are blocked. For a CPU that does not exist
  * PERCPU_DEBUG calls percpu_panic(); otherwise, and when that returns, the program traps.
