@@ -58,6 +58,11 @@ stops_at() {
     [ "$(stops)" = "$expected" ]
 }
 
+# The number of a line, by its word.
+line() {
+    grep -n "/\* $1 \*/" "$here/rseq/stepped.c" | cut -d: -f1
+}
+
 all='first second third fourth fifth normally'
 
 check 'built, not optimised' build slow -O0
@@ -69,9 +74,9 @@ check 'percpu-next, in optimised code' \
 check 'percpu-next, in code that is not optimised' \
     stops_at "$all" slow percpu-next percpu-next percpu-next percpu-next continue
 check 'until and advance, with a line' \
-    stops_at 'first third fifth normally' fast 'until 14' 'advance 16' continue
+    stops_at 'first third fifth normally' fast "until $(line third)" "advance $(line fifth)" continue
 check 'tbreak and continue' \
-    stops_at 'first fourth normally' fast 'tbreak 15' continue continue
+    stops_at 'first fourth normally' fast "tbreak $(line fourth)" continue continue
 
 finishes() {
     debug fast finish continue

@@ -121,6 +121,24 @@ small() {
         [ $((kib - kib_plain)) -lt 1024 ] && [ $((mappings - mappings_plain)) -le 4 ]
 }
 
+# -- Which way ----------------------------------------------------------------------------------
+
+build_verbose() {
+    $CC $flags "$here/rseq/no-rseq.c" -o "$work/no-rseq" &&
+        $CC $flags -I"$root/include" "$here/rseq/stepped.c" "$root"/src/*.c \
+            "$root"/src/platform/*.c -o "$work/stepped"
+}
+
+# says WORDS COMMAND...: one line on stderr, which begins so, when it is asked to; else nothing.
+says() {
+    local words=$1 said
+    shift
+    said=$("$@" 2>&1 >"$work/stdout") && [ -z "$said" ] || return 1
+    said=$(PERCPU_VERBOSE=1 "$@" 2>&1 >"$work/stdout") || return 1
+    echo "$said"
+    [[ $said == "percpu: $words"* && $said != *$'\n'* && ! -s $work/stdout ]]
+}
+
 # -- All ---------------------------------------------------------------------------------------
 
 ln -s "$root/include" "$root/src" "$root/tests" "$work" || exit 1
@@ -187,6 +205,10 @@ if [ "$libc" = glibc ]; then
     check 'threads die when sequences are unmapped' \
         dies open_and_close "$work/no-pin/modules" without 10
 fi
+
+check 'a program is built to say which way was taken' build_verbose
+check 'PERCPU_VERBOSE=1: sequences' says 'restartable sequences' "$work/stepped"
+check 'PERCPU_VERBOSE=1: no rseq(2)' says 'atomic instructions' "$work/no-rseq" "$work/stepped"
 
 check 'a counter with 1,024 possible CPUs is built' build_footprint
 check 'it takes less than 1 MiB and at most 4 mappings' small
