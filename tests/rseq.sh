@@ -58,6 +58,11 @@ herd_fails() {
     ! herd "$1" "$2" && grep -q "^not ok .*$2" "$log"
 }
 
+# Not only some of the updates: 9 of 4 sizes.
+strays_everywhere() {
+    ! herd "$1" rseq_no_update_from_elsewhere && [ "$(grep -c 'updates from elsewhere' "$log")" = 36 ]
+}
+
 # A thread waits for ever; a few seconds are more than the test takes.
 hangs() {
     limit=5 herd "$1" "$2"
@@ -143,10 +148,13 @@ says() {
 
 ln -s "$root/include" "$root/src" "$root/tests" "$work" || exit 1
 check 'updates with delays: none is lost' herd "$work" rseq_no_update_is_lost
+check 'updates with delays: none is made from elsewhere' herd "$work" rseq_no_update_from_elsewhere
 check 'a mutant: no descriptor is stored' mutant no-descriptor \
     include/percpu/detail/arch/x86_64_rseq.h \
     's/"movq [^"]*, 8\(%\[rseq\]\)\\n"/"\\n"/'
 check 'updates are lost without descriptors' herd_fails "$work/no-descriptor" rseq_no_update_is_lost
+check 'each update of each size reaches a CPU on which its thread is not' \
+    strays_everywhere "$work/no-descriptor"
 check 'a mutant: read, add, write' mutant plain tests/t_rseq.c \
     's/^#define ADD\(var, n\) .*/#define ADD(var, n) percpu_write(var, percpu_read(var) + (n))/'
 check 'updates are lost by read, add, write' herd_fails "$work/plain" rseq_no_update_is_lost
