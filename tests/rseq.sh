@@ -43,6 +43,12 @@ mutant() {
 
 delay='-DPERCPU__RSEQ_DELAY=".rept(20)\n\tpause\n\t.endr\n\t"'
 
+# Behind each instruction of a sequence but the last.
+delays_are_everywhere() {
+    $CC $flags '-DPERCPU__RSEQ_DELAY="pause\n\t"' -I"$root/include" -o "$work/delays" \
+        "$here/rseq/tracer.c" "$root"/src/*.c "$root"/src/platform/*.c && "$work/delays" delays
+}
+
 # herd SOURCES TEST: the first word of its name is its file's.
 herd() {
     local file=t_${2%%_*}
@@ -147,6 +153,7 @@ says() {
 # -- All ---------------------------------------------------------------------------------------
 
 ln -s "$root/include" "$root/src" "$root/tests" "$work" || exit 1
+check 'delays are between any two instructions of a sequence' delays_are_everywhere
 check 'updates with delays: none is lost' herd "$work" rseq_no_update_is_lost
 check 'updates with delays: none is made from elsewhere' herd "$work" rseq_no_update_from_elsewhere
 check 'a mutant: no descriptor is stored' mutant no-descriptor \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: tracer
+ * usage: tracer [delays]
  * A child makes each update of every size once and again; its tracer stops it at each instruction
  * of the sequence, in turn. There it is moved to another CPU, preempted, or sent a signal, and the
  * CPU's copy gets another value, as from an update that ran there meanwhile. When the child goes
@@ -13,6 +13,9 @@
  *
  * Sequences are found as debuggers find them, through __rseq_cs_ptr_array; the disassembler says
  * where their instructions begin. x86_64.
+ *
+ * With an argument: is there a delay between any two instructions of each sequence? For a program
+ * whose PERCPU__RSEQ_DELAY is one pause.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -213,13 +216,9 @@ extern const struct descriptor *const __stop___rseq_cs_ptr_array[];
 extern const char __start_percpu_operations[], __stop_percpu_operations[];
 
 static uintptr_t *instructions; /* where each begins, ascending */
+static bool *is_pause;
 static size_t instruction_count;
-
-static int ascending(const void *a, const void *b)
-{
-    uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
-    return (x > y) - (x < y);
-}
+enum { MAX_INSTRUCTIONS = 65536 };
 
 static bool disassemble(const char *program)
 {
@@ -232,8 +231,10 @@ static bool disassemble(const char *program)
     objdump = popen(text, "r");
     if (!objdump)
         return false;
-    instructions = malloc(65536 * sizeof *instructions);
-    while (instructions && instruction_count < 65536 && fgets(text, sizeof text, objdump)) {
+    instructions = malloc(MAX_INSTRUCTIONS * sizeof *instructions);
+    is_pause = malloc(MAX_INSTRUCTIONS * sizeof *is_pause);
+    while (instructions && is_pause && instruction_count < MAX_INSTRUCTIONS &&
+           fgets(text, sizeof text, objdump)) {
         char *end;
         uintptr_t address = strtoul(text, &end, 16);
 
@@ -242,12 +243,10 @@ static bool disassemble(const char *program)
         if (first == 0)
             first = address;
         /* The section is at its link address plus what the loader added. */
+        is_pause[instruction_count] = strstr(end, "\tpause") != NULL;
         instructions[instruction_count++] = address - first + (uintptr_t)__start_percpu_operations;
     }
-    if (pclose(objdump) != 0 || instruction_count == 0)
-        return false;
-    qsort(instructions, instruction_count, sizeof *instructions, ascending);
-    return true;
+    return pclose(objdump) == 0 && instruction_count > 0;
 }
 
 /* Where the operation's code ends. */
@@ -771,9 +770,32 @@ static void start(const char *program)
         give_up("the child's memory cannot be opened");
 }
 
+static void test_delays(void)
+{
+    for (const struct operation *o = operations; o < operations + OPERATIONS; o++) {
+        const struct descriptor *d = descriptor_of(o);
+        const uintptr_t commit = d ? d->start + d->length : 0;
+        size_t gaps = 0, delays = 0;
+
+        for (size_t i = 0; d && i + 1 < instruction_count && instructions[i + 1] < commit; i++)
+            if (instructions[i] >= d->start && !is_pause[i]) {
+                gaps++;
+                delays += is_pause[i + 1];
+            }
+        snprintf(reason, sizeof reason, "%zu gaps, %zu delays", gaps, delays);
+        report(gaps > 0 && gaps == delays, o->name);
+    }
+    printf("1..%u\n", tests);
+}
+
 int main(int argc, char **argv)
 {
-    (void)argc;
+    if (argc > 1) {
+        if (!disassemble(argv[0]))
+            give_up("objdump does not disassemble this program");
+        test_delays();
+        return failures != 0;
+    }
     start(argv[0]);
     for (const struct operation *o = operations; o < operations + OPERATIONS; o++)
         test(o);

@@ -11,9 +11,9 @@
 #define PERCPU__INLINE static inline __attribute__((always_inline))
 /* Updates. Stepping through a restartable sequence never ends; over a call, debuggers do. */
 #if defined(PERCPU_PLATFORM_RSEQ) && !defined(__OPTIMIZE__)
-#define PERCPU__UPDATE_INLINE static __attribute__((noinline, unused))
+#define PERCPU__CALLED static __attribute__((noinline, unused))
 #else
-#define PERCPU__UPDATE_INLINE PERCPU__INLINE
+#define PERCPU__CALLED PERCPU__INLINE
 #endif
 #define PERCPU__HIDDEN __attribute__((visibility("hidden")))
 #ifdef __cplusplus
