@@ -75,6 +75,12 @@ hangs() {
     [ $? = 124 ]
 }
 
+# A tracer sends it a signal at each instruction.
+handler_waits() {
+    $CC $flags -I"$1/include" -o "$1/tracer" "$1/tests/rseq/tracer.c" "$1"/src/*.c \
+        "$1"/src/platform/*.c && ! "$1/tracer" blocks && grep -q '^Bail out! the child died' "$log"
+}
+
 # -- Modules -----------------------------------------------------------------------------------
 
 embed() { # output, sources, flags...
@@ -169,6 +175,12 @@ check 'updates are lost by read, add, write' herd_fails "$work/plain" rseq_no_up
 check 'a mutant: an area is taken from its owner' mutant no-owner src/platform/rseq.c \
     's/return \*seen == 0;/return true;/'
 check 'blocks collide without owners' herd_fails "$work/no-owner" rseq_blocks_own_their_area
+check 'a mutant: a block takes an area that is its thread'\''s' mutant no-nesting \
+    src/platform/rseq.c 's/if \(thread->taking == 0 \&\& thread->depth > 0\)/if (false)/'
+check 'a nested block waits for its own thread' hangs "$work/no-nesting" rseq_blocks_own_their_area
+check 'a mutant: a handler does not look for its thread'\''s area' mutant no-search \
+    src/platform/rseq.c 's/if \(thread->taking > 0\) \{/if (false) {/'
+check 'a handler waits for its own thread' handler_waits "$work/no-search"
 check 'a mutant: a cancelled thread keeps its area' mutant no-return src/platform/rseq.c \
     's/if \(thread->depth > 0\) \{/if (false) {/'
 check 'others wait for a cancelled thread'\''s area' hangs "$work/no-return" rseq_cancelled_in_a_block

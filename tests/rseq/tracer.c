@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: tracer [delays]
+ * usage: tracer [blocks | delays]
  * A child makes each update of every size once and again; its tracer stops it at each instruction
  * of the sequence, in turn. There it is moved to another CPU, preempted, or sent a signal, and the
  * CPU's copy gets another value, as from an update that ran there meanwhile. When the child goes
@@ -14,8 +14,8 @@
  * Sequences are found as debuggers find them, through __rseq_cs_ptr_array; the disassembler says
  * where their instructions begin. x86_64.
  *
- * With an argument: is there a delay between any two instructions of each sequence? For a program
- * whose PERCPU__RSEQ_DELAY is one pause.
+ * blocks: only entering and leaving percpu_with_current(). delays: is there a delay between any two
+ * instructions of each sequence? For a program whose PERCPU__RSEQ_DELAY is one pause.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -133,6 +133,20 @@ static const struct operation operations[] = {
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
+/* A block, in which another one is nested; a third one is the signal handler's. */
+static PERCPU_DEFINE(uint64_t, in_block);
+static PERCPU_DEFINE(uint64_t, in_nested);
+static PERCPU_DEFINE(uint64_t, in_handler);
+
+static void enter_block(void)
+{
+    percpu_with_current(in_block, p) {
+        ++*p;
+        percpu_with_current(in_nested, q)
+            ++*q;
+    }
+}
+
 /* What the tracer tells the child to do, and the answer. */
 static volatile struct {
     size_t operation;
@@ -145,6 +159,11 @@ static volatile struct {
 static void on_signal(int number)
 {
     (void)number;
+    if (command.operation == OPERATIONS) {
+        percpu_with_current(in_handler, p)
+            ++*p;
+        return;
+    }
     switch (operations[command.operation].bytes) {
     case 1: percpu_write_at(p8, (uint8_t)command.by_signal); break;
     case 2: percpu_write_at(p16, (uint16_t)command.by_signal); break;
@@ -164,6 +183,12 @@ static _Noreturn void be_child(void)
     for (;;) {
         __asm__ volatile("int3" ::: "memory");
         rseq->rseq_cs = command.rseq_cs;
+        if (command.operation == OPERATIONS) {
+            alarm(10); /* a block that is not entered waits for ever */
+            enter_block();
+            alarm(0);
+            continue;
+        }
         command.result = operations[command.operation].fn();
     }
 }
@@ -220,19 +245,22 @@ static bool *is_pause;
 static size_t instruction_count;
 enum { MAX_INSTRUCTIONS = 65536 };
 
-static bool disassemble(const char *program)
+/* Of a section or a function, by objdump's option; the first is at `begin`, if that is not 0. */
+static bool disassemble(const char *program, const char *option, uintptr_t begin)
 {
+    static uintptr_t moved; /* what the loader added to addresses */
     char text[512];
-    uintptr_t first = 0;
+    size_t first = instruction_count;
     FILE *objdump;
 
-    snprintf(text, sizeof text, "objdump -d -w --no-show-raw-insn -j percpu_operations '%s'",
-             program);
+    snprintf(text, sizeof text, "objdump -d -w --no-show-raw-insn %s '%s'", option, program);
     objdump = popen(text, "r");
     if (!objdump)
         return false;
-    instructions = malloc(MAX_INSTRUCTIONS * sizeof *instructions);
-    is_pause = malloc(MAX_INSTRUCTIONS * sizeof *is_pause);
+    if (!instructions)
+        instructions = malloc(MAX_INSTRUCTIONS * sizeof *instructions);
+    if (!is_pause)
+        is_pause = malloc(MAX_INSTRUCTIONS * sizeof *is_pause);
     while (instructions && is_pause && instruction_count < MAX_INSTRUCTIONS &&
            fgets(text, sizeof text, objdump)) {
         char *end;
@@ -240,13 +268,17 @@ static bool disassemble(const char *program)
 
         if (text[0] != ' ' || *end != ':')
             continue;
-        if (first == 0)
-            first = address;
-        /* The section is at its link address plus what the loader added. */
+        if (instruction_count == first && begin != 0)
+            moved = begin - address;
         is_pause[instruction_count] = strstr(end, "\tpause") != NULL;
-        instructions[instruction_count++] = address - first + (uintptr_t)__start_percpu_operations;
+        instructions[instruction_count++] = address + moved;
     }
-    return pclose(objdump) == 0 && instruction_count > 0;
+    return pclose(objdump) == 0 && (instruction_count > first || begin == 0);
+}
+
+static bool disassemble_operations(const char *program)
+{
+    return disassemble(program, "-j percpu_operations", (uintptr_t)__start_percpu_operations);
 }
 
 /* Where the operation's code ends. */
@@ -755,7 +787,7 @@ static void start(const char *program)
         give_up("there is only one CPU to run on");
     if (!strstr(percpu_info(), "restartable sequences"))
         give_up(percpu_info());
-    if (!disassemble(program))
+    if (!disassemble_operations(program))
         give_up("objdump does not disassemble this program");
 
     fflush(stdout);
@@ -768,6 +800,79 @@ static void start(const char *program)
     memory = open(path, O_RDWR | O_CLOEXEC);
     if (memory < 0)
         give_up("the child's memory cannot be opened");
+}
+
+/* -- Blocks ---------------------------------------------------------------------------------- */
+
+static uint64_t sum_of(const uint64_t PERCPU *p)
+{
+    uint64_t sum = 0, value;
+
+    percpu_for_each(cpu) {
+        peek((uintptr_t)p + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT), &value, sizeof value);
+        sum += value;
+    }
+    return sum;
+}
+
+/* A stop while a block is entered or left; each block is then entered once, and none is held. */
+static bool run_block(enum mode mode, uintptr_t at, bool *is_hit)
+{
+    static uint64_t runs, handled;
+    uint64_t slot_head;
+    uintptr_t stopped;
+    int number = 0;
+
+    command.operation = OPERATIONS;
+    command.rseq_cs = 0;
+    poke((uintptr_t)&command, (const void *)&command, sizeof command);
+    put_on(cpus[0]);
+    stop_at(at);
+    *is_hit = false;
+    while ((stopped = go_on(number)) == at) {
+        step_back_to(at);
+        *is_hit = true;
+        number = mode == SIGNAL ? SIGUSR1 : 0;
+        if (mode == MIGRATE)
+            put_on(cpus[1]);
+    }
+    do_not_stop_at(at);
+    runs++;
+    handled += *is_hit && mode == SIGNAL;
+    snprintf(reason, sizeof reason, "%s at %#zx", mode_names[mode], (size_t)at);
+    percpu_for_each(cpu) {
+        peek(percpu_area_base(cpu), &slot_head, sizeof slot_head); /* the owner and who waits */
+        if (slot_head != 0)
+            return false;
+    }
+    return sum_of(percpu_addr(in_block)) == runs && sum_of(percpu_addr(in_nested)) == runs &&
+           sum_of(percpu_addr(in_handler)) == handled;
+}
+
+/* At each instruction that enters or leaves a block; waiting for another thread is not reached. */
+static void test_blocks(const char *program)
+{
+    static const char *const functions[] = {"percpu__own", "percpu__disown", "try_take",
+                                            "give_back", "find_own"};
+    const size_t first = instruction_count;
+    size_t hits = 0;
+    bool is_right = disassemble(program, "--disassemble=percpu__own", (uintptr_t)percpu__own);
+
+    for (size_t i = 1; i < sizeof functions / sizeof *functions; i++) {
+        char option[64];
+        snprintf(option, sizeof option, "--disassemble=%s", functions[i]);
+        is_right = is_right && disassemble(program, option, 0); /* or it is inlined */
+    }
+    for (size_t i = first; is_right && i < instruction_count; i++)
+        for (int mode = 0; is_right && mode < MODES; mode++) {
+            bool is_hit;
+            is_right = run_block(mode, instructions[i], &is_hit);
+            hits += is_hit && mode == SIGNAL;
+        }
+    if (is_right)
+        snprintf(reason, sizeof reason, "only %zu instructions", hits);
+    report(is_right && hits >= 50, "blocks: right when interrupted at each instruction");
+    printf("# %zu of %zu instructions were reached\n", hits, instruction_count - first);
 }
 
 static void test_delays(void)
@@ -788,22 +893,31 @@ static void test_delays(void)
     printf("1..%u\n", tests);
 }
 
-int main(int argc, char **argv)
+static void test_operations(void)
 {
-    if (argc > 1) {
-        if (!disassemble(argv[0]))
-            give_up("objdump does not disassemble this program");
-        test_delays();
-        return failures != 0;
-    }
-    start(argv[0]);
     for (const struct operation *o = operations; o < operations + OPERATIONS; o++)
         test(o);
     report(total_boundaries > 0 && total_aborts > 0, "there were sequences, and aborts");
     printf("# %zu boundaries, %lu aborts, %lu stops\n", total_boundaries, total_aborts, stops);
     if (failures == 0)
         test_mutants();
-    printf("# %lu stops with those of mutants\n1..%u\n", stops, tests);
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = argc > 1 ? argv[1] : "";
+
+    if (strcmp(only, "delays") == 0) {
+        if (!disassemble_operations(argv[0]))
+            give_up("objdump does not disassemble this program");
+        test_delays();
+        return failures != 0;
+    }
+    start(argv[0]);
+    if (strcmp(only, "blocks") != 0)
+        test_operations();
+    test_blocks(argv[0]);
+    printf("# %lu stops\n1..%u\n", stops, tests);
     kill(child, SIGKILL);
     return failures != 0;
 }
