@@ -4,9 +4,9 @@
  * A child makes each update of every size once and again; its tracer stops it at each instruction
  * of the sequence, in turn. There it is moved to another CPU, preempted, or sent a signal, and the
  * CPU's copy gets another value, as from an update that ran there meanwhile. When the child goes
- * on, the kernel finds it in a sequence, or not: the update must have been made once, on the copy of
- * the CPU on which it ended, from the value that this had then. Stops come in pairs, too: the first
- * one clears what the kernel knows of the thread.
+ * on, the kernel finds it in a sequence, or not: the update must have been made once, on the copy
+ * of the CPU on which it ended, from the value that this had then. Stops come in pairs, too: the
+ * first one clears what the kernel knows of the thread.
  *
  * The stop itself is a signal's, by an int3 that is taken away before the child goes on. What moves
  * the child to the abort handler is the kernel's return to it, since it was switched out.
@@ -20,6 +20,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <percpu/list.h>
 #include <percpu/percpu.h>
 
 #include <errno.h>
@@ -38,14 +39,14 @@
 
 /* -- What the child does --------------------------------------------------------------------- */
 
-enum kind { WRITE, ADD, SUB, AND, OR, XOR, XCHG, CMPXCHG };
+enum kind { WRITE, ADD, SUB, AND, OR, XOR, XCHG, CMPXCHG, PUSH, POP, TAKE };
 enum result { NOTHING, OLD, NEW, SUCCESS, OLD_AND_CPU };
 
 struct operation {
     const char *name;
     enum kind kind;
     enum result result;
-    unsigned bytes;
+    size_t bytes;
     uint64_t value;
     uint64_t (*fn)(void);
 };
@@ -67,30 +68,32 @@ static volatile uint64_t k = K, expected = EXPECTED;
 #define E(bits) ((uint##bits##_t)expected)
 /* clang-format off */
 #define EACH(X, bits)                                                                              \
-    X(bits, write, WRITE, NOTHING, K, percpu_write(v##bits[1], K), percpu_write_at(P(bits), N(bits))) \
-    X(bits, add, ADD, NOTHING, K, percpu_add(v##bits[1], K), percpu_add_at(P(bits), N(bits)))         \
-    X(bits, sub, SUB, NOTHING, K, percpu_sub(v##bits[1], K), percpu_sub_at(P(bits), N(bits)))         \
-    X(bits, inc, ADD, NOTHING, 1, percpu_inc(v##bits[1]), percpu_inc_at(P(bits)))                     \
-    X(bits, dec, SUB, NOTHING, 1, percpu_dec(v##bits[1]), percpu_dec_at(P(bits)))                     \
-    X(bits, and, AND, NOTHING, K, percpu_and(v##bits[1], K), percpu_and_at(P(bits), N(bits)))         \
-    X(bits, or, OR, NOTHING, K, percpu_or(v##bits[1], K), percpu_or_at(P(bits), N(bits)))             \
-    X(bits, xor, XOR, NOTHING, K, percpu_xor(v##bits[1], K), percpu_xor_at(P(bits), N(bits)))         \
-    X(bits, add_return, ADD, NEW, K, return percpu_add_return(v##bits[1], K),                         \
+    X(bits, write, WRITE, NOTHING, K, percpu_write(v##bits[1], K),                                 \
+      percpu_write_at(P(bits), N(bits)))                                                           \
+    X(bits, add, ADD, NOTHING, K, percpu_add(v##bits[1], K), percpu_add_at(P(bits), N(bits)))      \
+    X(bits, sub, SUB, NOTHING, K, percpu_sub(v##bits[1], K), percpu_sub_at(P(bits), N(bits)))      \
+    X(bits, inc, ADD, NOTHING, 1, percpu_inc(v##bits[1]), percpu_inc_at(P(bits)))                  \
+    X(bits, dec, SUB, NOTHING, 1, percpu_dec(v##bits[1]), percpu_dec_at(P(bits)))                  \
+    X(bits, and, AND, NOTHING, K, percpu_and(v##bits[1], K), percpu_and_at(P(bits), N(bits)))      \
+    X(bits, or, OR, NOTHING, K, percpu_or(v##bits[1], K), percpu_or_at(P(bits), N(bits)))          \
+    X(bits, xor, XOR, NOTHING, K, percpu_xor(v##bits[1], K), percpu_xor_at(P(bits), N(bits)))      \
+    X(bits, add_return, ADD, NEW, K, return percpu_add_return(v##bits[1], K),                      \
       return percpu_add_return_at(P(bits), N(bits)))                                               \
-    X(bits, sub_return, SUB, NEW, K, return percpu_sub_return(v##bits[1], K),                         \
+    X(bits, sub_return, SUB, NEW, K, return percpu_sub_return(v##bits[1], K),                      \
       return percpu_sub_return_at(P(bits), N(bits)))                                               \
-    X(bits, inc_return, ADD, NEW, 1, return percpu_inc_return(v##bits[1]),                            \
+    X(bits, inc_return, ADD, NEW, 1, return percpu_inc_return(v##bits[1]),                         \
       return percpu_inc_return_at(P(bits)))                                                        \
-    X(bits, dec_return, SUB, NEW, 1, return percpu_dec_return(v##bits[1]),                            \
+    X(bits, dec_return, SUB, NEW, 1, return percpu_dec_return(v##bits[1]),                         \
       return percpu_dec_return_at(P(bits)))                                                        \
-    X(bits, fetch_add, ADD, OLD, K, return percpu_fetch_add(v##bits[1], K),                           \
+    X(bits, fetch_add, ADD, OLD, K, return percpu_fetch_add(v##bits[1], K),                        \
       return percpu_fetch_add_at(P(bits), N(bits)))                                                \
-    X(bits, xchg, XCHG, OLD, K, return percpu_xchg(v##bits[1], K),                                    \
+    X(bits, xchg, XCHG, OLD, K, return percpu_xchg(v##bits[1], K),                                 \
       return percpu_xchg_at(P(bits), N(bits)))                                                     \
-    X(bits, cmpxchg, CMPXCHG, OLD, K, return percpu_cmpxchg(v##bits[1], EXPECTED, K),                 \
+    X(bits, cmpxchg, CMPXCHG, OLD, K, return percpu_cmpxchg(v##bits[1], EXPECTED, K),              \
       return percpu_cmpxchg_at(P(bits), E(bits), N(bits)))                                         \
     X(bits, try_cmpxchg, CMPXCHG, SUCCESS, K, uint##bits##_t o = EXPECTED;                         \
-      return percpu_try_cmpxchg(v##bits[1], &o, K) ? 0 : 1 + (uint64_t)o, uint##bits##_t o = E(bits); \
+      return percpu_try_cmpxchg(v##bits[1], &o, K) ? 0 : 1 + (uint64_t)o,                          \
+      uint##bits##_t o = E(bits);                                                                  \
       return percpu_try_cmpxchg_at(P(bits), &o, N(bits)) ? 0 : 1 + (uint64_t)o)
 /* clang-format on */
 
@@ -127,9 +130,36 @@ IN_SECTION static uint64_t slot_32(void)
     return old | (uint64_t)(slot >> PERCPU__SLOT_SHIFT) << 32;
 }
 
+static PERCPU_DEFINE(struct percpu_list[3], lists);
+static uint64_t PERCPU *list_first;
+
+/* Every other one is a list's first, its neighbour the second. */
+static struct percpu_list_node nodes[8] = {{&nodes[1]}, {NULL}, {&nodes[3]}, {NULL},
+                                           {&nodes[5]}, {NULL}, {&nodes[7]}, {NULL}};
+static struct percpu_list_node pushed;
+
+IN_SECTION static uint64_t push_64(void)
+{
+    percpu_list_push(lists[1], &pushed);
+    return (uintptr_t)pushed.next;
+}
+
+IN_SECTION static uint64_t pop_64(void)
+{
+    return (uintptr_t)percpu_list_pop(lists[1]);
+}
+
+IN_SECTION static uint64_t take_all_64(void)
+{
+    return (uintptr_t)percpu_list_take_all(lists[1]);
+}
+
 static const struct operation operations[] = {
     EACH(ENTRIES, 8) EACH(ENTRIES, 16) EACH(ENTRIES, 32) EACH(ENTRIES, 64) //
     {"cmpxchg and CPU 32", CMPXCHG, OLD_AND_CPU, 4, K, slot_32},
+    {"percpu_list_push", PUSH, OLD, 8, 0, push_64},
+    {"percpu_list_pop", POP, OLD, 8, 0, pop_64},
+    {"percpu_list_take_all", TAKE, OLD, 8, 0, take_all_64},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
@@ -164,6 +194,10 @@ static void on_signal(int number)
             ++*p;
         return;
     }
+    if (operations[command.operation].kind >= PUSH) {
+        percpu_write_at(list_first, command.by_signal);
+        return;
+    }
     switch (operations[command.operation].bytes) {
     case 1: percpu_write_at(p8, (uint8_t)command.by_signal); break;
     case 2: percpu_write_at(p16, (uint16_t)command.by_signal); break;
@@ -175,9 +209,11 @@ static void on_signal(int number)
 static _Noreturn void be_child(void)
 {
     struct percpu__rseq volatile *rseq = percpu__rseq_area();
+    struct sigaction action = {.sa_flags = SA_RESTART};
 
+    action.sa_handler = on_signal;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGUSR1, on_signal);
+    sigaction(SIGUSR1, &action, NULL);
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
         _exit(1);
     for (;;) {
@@ -195,7 +231,7 @@ static _Noreturn void be_child(void)
 
 /* -- What it should do ----------------------------------------------------------------------- */
 
-static uint64_t truncated(uint64_t value, unsigned bytes)
+static uint64_t truncated(uint64_t value, size_t bytes)
 {
     return bytes == 8 ? value : value & (((uint64_t)1 << bytes * 8) - 1);
 }
@@ -213,6 +249,9 @@ static uint64_t updated(const struct operation *o, uint64_t old)
     case OR: new_value = old | o->value; break;
     case XOR: new_value = old ^ o->value; break;
     case CMPXCHG: new_value = old == EXPECTED ? o->value : old; break;
+    case PUSH: new_value = (uintptr_t)&pushed; break;
+    case POP: new_value = (uintptr_t)((struct percpu_list_node *)(uintptr_t)old)->next; break;
+    case TAKE: new_value = 0; break;
     }
     return truncated(new_value, o->bytes);
 }
@@ -403,6 +442,8 @@ static const struct values some_values = {{0x5a5a5a5a5a5a5a5a, 0xc3c3c3c3c3c3c3c
 static const struct values cmpxchg_values[] = {{{EXPECTED, 0x11}, {0x22, EXPECTED}},
                                                {{0x11, EXPECTED}, {EXPECTED, 0x22}}};
 
+static struct values list_values;
+
 struct run {
     const struct operation *o;
     const struct descriptor *d;
@@ -421,6 +462,8 @@ static char reason[400];
 
 static uintptr_t variable(const struct operation *o)
 {
+    if (o->kind >= PUSH)
+        return (uintptr_t)list_first;
     switch (o->bytes) {
     case 1: return (uintptr_t)p8;
     case 2: return (uintptr_t)p16;
@@ -467,20 +510,21 @@ static bool is_wrong(const struct run *r, const char *what, uint64_t is, uint64_
     if (is == should_be)
         return false;
     if (r->first)
-        snprintf(first, sizeof first, "preempted at +%zu, ", r->first - (uintptr_t)r->o->fn);
+        snprintf(first, sizeof first, "preempted at +%zu, ",
+                 (size_t)(r->first - (uintptr_t)r->o->fn));
     snprintf(reason, sizeof reason,
              "%s (sequence +%zu to +%zu), %s before, %s%s at +%zu: %s is %#llx, not %#llx",
              r->o->name, (size_t)(r->d->start - (uintptr_t)r->o->fn),
              (size_t)(r->d->start + r->d->length - (uintptr_t)r->o->fn), before_names[r->before],
-             first, mode_names[r->mode], r->at - (uintptr_t)r->o->fn, what, (unsigned long long)is,
-             (unsigned long long)should_be);
+             first, mode_names[r->mode], (size_t)(r->at - (uintptr_t)r->o->fn), what,
+             (unsigned long long)is, (unsigned long long)should_be);
     return true;
 }
 
 static bool copy_is_wrong(const struct run *r, const char *what, size_t cpu, uint64_t value,
                           int neighbour)
 {
-    const unsigned bytes = r->o->bytes;
+    const size_t bytes = r->o->bytes;
     struct three all, right = three(r->o, value, neighbour);
     uint64_t is = 0;
 
@@ -619,7 +663,9 @@ static bool run_all(const struct operation *o, const struct descriptor *d)
             bool begins_again[MAX_BYTES] = {false};
             struct run r = {.o = o, .d = d, .before = before};
 
-            r.values = o->kind == CMPXCHG ? &cmpxchg_values[v] : &some_values;
+            r.values = o->kind == CMPXCHG ? &cmpxchg_values[v]
+                       : o->kind >= PUSH  ? &list_values
+                                          : &some_values;
             for (size_t at = begin; at < end; at++) {
                 unsigned aborts_before = aborts;
 
@@ -778,6 +824,9 @@ static void start(const char *program)
     p16 = percpu_addr(v16[1]);
     p32 = percpu_addr(v32[1]);
     p64 = percpu_addr(v64[1]);
+    list_first = (uint64_t PERCPU *)percpu_addr(lists[1]);
+    list_values = (struct values){{(uintptr_t)&nodes[0], (uintptr_t)&nodes[2]},
+                                  {(uintptr_t)&nodes[4], (uintptr_t)&nodes[6]}};
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         give_up("the CPUs are not known");
     for (unsigned cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
