@@ -54,10 +54,10 @@ PERCPU__INLINE uint8_t percpu__read_8(const volatile void *p, bool near);
 PERCPU__INLINE uint16_t percpu__read_16(const volatile void *p, bool near);
 PERCPU__INLINE uint32_t percpu__read_32(const volatile void *p, bool near);
 PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, bool near);
-PERCPU__INLINE void percpu__write_8(volatile void *p, uint8_t value, bool near);
-PERCPU__INLINE void percpu__write_16(volatile void *p, uint16_t value, bool near);
-PERCPU__INLINE void percpu__write_32(volatile void *p, uint32_t value, bool near);
-PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near);
+PERCPU__CALLED void percpu__write_8(volatile void *p, uint8_t value, bool near);
+PERCPU__CALLED void percpu__write_16(volatile void *p, uint16_t value, bool near);
+PERCPU__CALLED void percpu__write_32(volatile void *p, uint32_t value, bool near);
+PERCPU__CALLED void percpu__write_64(volatile void *p, uint64_t value, bool near);
 
 /* 8 bytes in one access. Optional: for architectures whose registers are narrower. */
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address);

@@ -9,6 +9,12 @@
 #define PERCPU_CACHE_LINE 64
 
 #define PERCPU__INLINE static inline __attribute__((always_inline))
+/* Updates. Stepping through a restartable sequence never ends; over a call, debuggers do. */
+#if defined(PERCPU_PLATFORM_RSEQ) && !defined(__OPTIMIZE__)
+#define PERCPU__CALLED static __attribute__((noinline, unused))
+#else
+#define PERCPU__CALLED PERCPU__INLINE
+#endif
 #define PERCPU__HIDDEN __attribute__((visibility("hidden")))
 #ifdef __cplusplus
 #define PERCPU__ASSERT(condition, message) static_assert(condition, message)
