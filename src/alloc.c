@@ -300,18 +300,16 @@ static void insert(const struct block *b, granule g, uint32_t size, uint32_t dir
 {
     struct list list = list_of(size);
     granule *head = &heap.list[list.row][list.column];
-    struct run *run = run_at(b, g);
+    percpu__u64 *granules = (percpu__u64 *)home_of(b, g);
 
-    run->next = *head;
-    run->previous = NONE;
-    if (size > 1) {
-        run->size = size;
-        ((percpu__u32 *)home_of(b, g + size))[-1] = size;
-    }
-    if (size >= LARGE) {
-        run->dirty = dirty;
+    if (size >= LARGE)
         heap.returned += size - dirty;
-    }
+    /* In granules, as percpu__zero() reads them: CPUs wait where a load takes two stores' bytes. */
+    granules[0] = *head;
+    if (size > 1)
+        granules[1] = size | (uint64_t)dirty << 32;
+    if (size > 1)
+        granules[size - 1] = size == 2 ? size | (uint64_t)size << 32 : (uint64_t)size << 32;
     if (*head != NONE)
         run_at(block_of(*head), *head)->previous = g;
     *head = g;
@@ -509,7 +507,7 @@ static uintptr_t take(uint32_t size, size_t align, uint32_t *used)
 #if HOSTED
 
 /* Not for less than this, since pages that are used again cost a fault each. */
-enum { RETURN_BYTES = 256 * 1024 };
+enum { RETURN_GRANULES = 256 * 1024 / 8 };
 static size_t page;
 
 /*
@@ -571,7 +569,9 @@ static void give_back(struct block *b, granule g, uint32_t size)
         size += other;
     }
 #if HOSTED
-    if (b->is_systems && dirty >= RETURN_BYTES / GRANULE)
+    /* At the end of a block also to forget what was returned before, piece by piece. */
+    if (b->is_systems && (dirty >= RETURN_GRANULES ||
+                          (g + size == b->top && size - dirty >= RETURN_GRANULES)))
         size = return_pages(b, g, size, &dirty);
 #endif
     insert(b, g, size, dirty);

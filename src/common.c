@@ -41,16 +41,10 @@ typedef uintptr_t __attribute__((may_alias)) word;
 void percpu__zero(uintptr_t at, size_t size)
 {
     word *p = (word *)at, *end = (word *)(at + size);
-    enum { STEP = 64 / sizeof(word) };
 
-    for (; (size_t)(end - p) >= STEP; p += STEP) {
-        word any = 0;
-        for (unsigned i = 0; i < STEP; i++)
-            any |= p[i];
-        if (any)
-            for (unsigned i = 0; i < STEP; i++)
-                p[i] = 0;
-    }
+    for (; end - p >= 8; p += 8)
+        if (p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7])
+            p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
     for (; p != end; p++)
         if (*p)
             *p = 0;

@@ -983,19 +983,19 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
     return true;
 }
 
-const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *own)
+const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *mine)
 {
     const struct percpu__allocator *first = NULL;
 
     if (percpu__limit == 0) /* before the constructors have run */
-        return own;
+        return mine;
     first = __atomic_load_n(&process->allocator, __ATOMIC_ACQUIRE);
     if (first)
         return first;
     /* Its module has sequences and is pinned. */
-    return __atomic_compare_exchange_n(&process->allocator, &first, own, false, __ATOMIC_ACQ_REL,
+    return __atomic_compare_exchange_n(&process->allocator, &first, mine, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE)
-               ? own
+               ? mine
                : first;
 }
 
