@@ -29,10 +29,6 @@
 #define HOSTED 0
 #endif
 
-#if defined(PERCPU_ALLOC_LOCK) && HOSTED
-#error "percpu: PERCPU_ALLOC_LOCK is for kernels; programs have threads' locks"
-#endif
-
 /* A freestanding single system without a port has no way to mask interrupts but its own lock. */
 #if HOSTED || defined(PERCPU_ALLOC_LOCK) || defined(PERCPU__ARCH_HEADER)
 
@@ -85,7 +81,12 @@ enum { LARGE = 512 };
 
 /* -- The lock ---------------------------------------------------------------------------------- */
 
-#if HOSTED
+#if defined(PERCPU_ALLOC_LOCK)
+
+#define lock percpu_alloc_lock
+#define unlock percpu_alloc_unlock
+
+#elif HOSTED
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -102,22 +103,6 @@ static void unlock(uintptr_t state)
     if (pthread_mutex_unlock(&mutex) != 0)
         percpu_panic("percpu: pthread_mutex_unlock() failed");
 }
-
-/* fork() copies the memory as it is: nobody may be at work. */
-static void before_fork(void)
-{
-    (void)lock();
-}
-
-static void after_fork(void)
-{
-    unlock(0);
-}
-
-#elif defined(PERCPU_ALLOC_LOCK)
-
-#define lock percpu_alloc_lock
-#define unlock percpu_alloc_unlock
 
 #else
 
@@ -144,6 +129,21 @@ static void unlock(uintptr_t state)
     percpu__irq_restore(state);
 }
 
+#endif
+
+#if HOSTED
+/* fork() copies the memory as it is: nobody may be at work. */
+static uintptr_t forking;
+
+static void before_fork(void)
+{
+    forking = lock();
+}
+
+static void after_fork(void)
+{
+    unlock(forking);
+}
 #endif
 
 /* -- Bits -------------------------------------------------------------------------------------- */

@@ -249,7 +249,7 @@ TEST(alloc_without_memory)
 
 /* -- Against the model ------------------------------------------------------------------------- */
 
-#define MODEL_MAX 64
+#define MODEL_MAX 128
 
 static struct object {
     void PERCPU *p;
@@ -311,9 +311,9 @@ static void model_take(void)
     struct object *o = &model[model_count];
     size_t align = dice(4) == 0 ? (size_t)1 << dice(13) : 8;
 
-    *o = (struct object){NULL, some_size(), (unsigned char)dice(256)};
     if (model_count == MODEL_MAX)
         return;
+    *o = (struct object){NULL, some_size(), (unsigned char)dice(256)};
     o->p = percpu_alloc_bytes(o->size, align);
     if (!o->p) {
         check(model_count > 0);

@@ -87,7 +87,7 @@ int percpu_alloc_add_block(void *base, size_t size);
 #endif
 
 /*
- * bare, single: with PERCPU_ALLOC_LOCK defined for the library the kernel's lock is taken and not
+ * With PERCPU_ALLOC_LOCK defined for the library the kernel's (or program's) lock is taken and not
  * the library's own. It keeps other CPUs, and interrupt handlers that allocate, out. The first
  * one's result is given to the second.
  */
