@@ -119,7 +119,7 @@ static double fragmentation(size_t room)
 {
     struct percpu_alloc_stats s = percpu_alloc_stats();
     size_t live = 0, count = 0, rest_size = s.largest_free - room;
-    void PERCPU *rest = must_alloc(rest_size), PERCPU *probe;
+    void PERCPU *rest = must_alloc(rest_size), PERCPU * probe;
     static size_t size[MILLION];
     double ratio;
 
@@ -193,7 +193,7 @@ static double pair_touched(size_t size)
         p[i] = must_alloc(size);
     spent = now() - start;
     for (int i = 0; i < OBJECTS; i++)
-        percpu_for_each (cpu)
+        percpu_for_each(cpu)
             memset(percpu_remote_ptr_raw_at(p[i], cpu), 1, size);
     start = now();
     for (int i = 0; i < OBJECTS; i++)
@@ -244,8 +244,8 @@ int main(int argc, char **argv)
     }
     if (uname(&machine) != 0)
         die("uname() failed");
-    printf("CPU time, %ld repetitions; %s %s, compiler %s\n", repetitions, machine.sysname, machine.machine,
-           __VERSION__);
+    printf("CPU time, %ld repetitions; %s %s, compiler %s\n", repetitions, machine.sysname,
+           machine.machine, __VERSION__);
     measure();
     return 0;
 }

@@ -48,12 +48,12 @@ enum { BLOCKS = PERCPU_ALLOC_BLOCKS + 1 };
 #endif
 
 struct block {
-    uintptr_t home;         /* address of its first granule's home copy */
-    unsigned long *bits;    /* a word of start bits, a word of busy bits, and so on */
-    size_t metadata;        /* bytes of these */
-    size_t bytes;           /* of one CPU */
-    bool is_in_area;        /* and goes with it */
-    bool is_systems;        /* pages can be returned */
+    uintptr_t home;          /* address of its first granule's home copy */
+    unsigned long *bits;     /* a word of start bits, a word of busy bits, and so on */
+    size_t metadata;         /* bytes of these */
+    size_t bytes;            /* of one CPU */
+    bool is_in_area;         /* and goes with it */
+    bool is_systems;         /* pages can be returned */
     granule first, top, end; /* numbers */
 };
 
@@ -525,7 +525,7 @@ static uint32_t return_pages(struct block *b, granule g, uint32_t size, uint32_t
                   : (end - sizeof(uint32_t)) & ~(uintptr_t)(page - 1);
     if (from >= end)
         return size;
-    percpu_for_each (cpu) {
+    percpu_for_each(cpu) {
         uintptr_t copy = percpu__remote_raw((const void *)(from - heap.delta), cpu);
         if (madvise((void *)copy, end - from, MADV_DONTNEED) != 0)
             return size;
@@ -570,8 +570,8 @@ static void give_back(struct block *b, granule g, uint32_t size)
     }
 #if HOSTED
     /* At the end of a block also to forget what was returned before, piece by piece. */
-    if (b->is_systems && (dirty >= RETURN_GRANULES ||
-                          (g + size == b->top && size - dirty >= RETURN_GRANULES)))
+    if (b->is_systems &&
+        (dirty >= RETURN_GRANULES || (g + size == b->top && size - dirty >= RETURN_GRANULES)))
         size = return_pages(b, g, size, &dirty);
 #endif
     insert(b, g, size, dirty);
@@ -666,7 +666,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     unlock(state);
     /* It is nobody else's by now. Where an area is made meanwhile, it is made of zeros. */
     if (used)
-        percpu_for_each (cpu)
+        percpu_for_each(cpu)
             percpu__zero(percpu__remote_raw((const void *)p, cpu), (size_t)used * GRANULE);
     return (void PERCPU *)p;
 }
@@ -809,7 +809,7 @@ static bool is_taken(uintptr_t at, uintptr_t end)
     if (percpu__areas_overlap(at, end))
         return true;
     for (unsigned i = 0; i < heap.blocks; i++)
-        percpu_for_each (cpu) {
+        percpu_for_each(cpu) {
             uintptr_t copy = copy_of(&heap.block[i], percpu__remote_raw((const void *)0, cpu));
             if (overlap(at, end, copy, copy + heap.block[i].bytes))
                 return true;
@@ -825,13 +825,13 @@ static size_t least_block(void)
 
 static int check_block(uintptr_t p, size_t size)
 {
-    percpu_for_each (cpu) {
+    percpu_for_each(cpu) {
         uintptr_t at = percpu__remote_raw((const void *)p, cpu), end;
         if (__builtin_add_overflow(at, size, &end))
             return -PERCPU_EOVERFLOW;
         if (is_taken(at, end))
             return -PERCPU_EOVERLAP;
-        percpu_for_each (other) {
+        percpu_for_each(other) {
             uintptr_t copy = percpu__remote_raw((const void *)p, other);
             if (other != cpu && overlap(at, end, copy, copy + size))
                 return -PERCPU_EOVERLAP;
@@ -866,7 +866,7 @@ static int try_add_block(uintptr_t base, size_t size)
     error = check_block(p, size);
     if (error)
         return error;
-    percpu_for_each (cpu)
+    percpu_for_each(cpu)
         percpu__zero(percpu__remote_raw((const void *)p, cpu), size);
     state = lock();
     error = add_block(p + heap.delta, size, false) ? 0 : -PERCPU_ENOMEM;

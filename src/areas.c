@@ -367,7 +367,7 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
     /* From now on a CPU without it is refused, unless one has come. */
     is_there = reserve_becomes(USED) || reserve_is == ASKED_FOR;
     memory->delta = percpu__delta[home];
-    percpu_for_each (cpu)
+    percpu_for_each(cpu)
         distances |= percpu__delta[cpu] - percpu__delta[home];
     memory->align = align_with(distances & (RESERVE_ALIGN - 1) ? 0 : 1);
     memory->home = area_of(home) + reserve_offset();

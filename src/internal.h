@@ -99,7 +99,7 @@ struct percpu__allocator {
     size_t (*size)(const void PERCPU *p);
     struct percpu_alloc_stats (*stats)(void);
 };
-const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *mine)
-    PERCPU__HIDDEN;
+const struct percpu__allocator *
+percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
 
 #endif

@@ -87,7 +87,7 @@ static void with_memory(void (*body)(void))
 static size_t areas(void)
 {
     size_t n = 0;
-    percpu_for_each (cpu)
+    percpu_for_each(cpu)
         n++;
     return n;
 }
@@ -143,7 +143,7 @@ static void interface(void)
     check_eq(percpu_alloc_size(NULL), 0);
     check_eq(percpu_alloc_stats().objects, 3);
     check_eq(percpu_alloc_stats().used, 16 + rounded(5 * sizeof(struct pair)));
-    percpu_for_each (cpu) {
+    percpu_for_each(cpu) {
         check_eq(percpu_remote_read_at(w, cpu), 0);
         percpu_remote_write_at(w, cpu, cpu + 1);
         percpu_remote_write_at(&pairs[4].b, cpu, 10 * cpu);
@@ -268,7 +268,7 @@ static uint32_t dice(uint32_t sides)
 /* Each byte of each copy, or, of large objects, the ends. */
 static bool holds(const struct object *o, bool fresh)
 {
-    percpu_for_each (cpu) {
+    percpu_for_each(cpu) {
         unsigned char want = fresh ? 0 : (unsigned char)(o->mark + cpu);
         const unsigned char *bytes = copy(o->p, cpu);
         for (size_t i = 0; i < o->size; i++) {
@@ -283,7 +283,7 @@ static bool holds(const struct object *o, bool fresh)
 
 static void mark(struct object *o)
 {
-    percpu_for_each (cpu)
+    percpu_for_each(cpu)
         memset(copy(o->p, cpu), o->mark + (int)cpu, o->size);
 }
 
@@ -320,7 +320,7 @@ static void model_take(void)
         check(align > 8 || percpu_alloc_stats().largest_free < o->size);
         return;
     }
-    percpu_for_each (cpu)
+    percpu_for_each(cpu)
         check_eq((uintptr_t)copy(o->p, cpu) & (align - 1), 0);
     check(apart(o));
     check(holds(o, true));
@@ -500,7 +500,7 @@ static void misuse(void)
     check_report(percpu_free, b + 199, "inside of an object");
     check_report(call_size, b + 64, "inside of an object");
     check_report(percpu_free, &local, "was never allocated");
-#ifndef PERCPU_PLATFORM_RSEQ /* where other tests have been there */
+#ifndef PERCPU_PLATFORM_RSEQ                                 /* where other tests have been there */
     check_report(percpu_free, c + 8, "was never allocated"); /* behind the last one */
 #endif
     percpu_free(b);
@@ -639,9 +639,9 @@ TEST(alloc_blocks)
     check_eq(percpu_alloc_add_block(block + 1, RESERVE), -PERCPU_EALIGN);
     check_eq(percpu_alloc_add_block(block, 7), -PERCPU_EOVERFLOW);
     check_eq(percpu_alloc_add_block(block, SIZE_MAX), -PERCPU_EOVERFLOW);
-    check_eq(percpu_alloc_add_block(base, RESERVE), -PERCPU_EOVERLAP);         /* CPU 0's area */
-    check_eq(percpu_alloc_add_block(block, SLOT), -PERCPU_EOVERLAP);           /* CPU 1's area */
-    check_eq(percpu_alloc_add_block(base + SLOT, RESERVE), -PERCPU_EOVERLAP);  /* the same */
+    check_eq(percpu_alloc_add_block(base, RESERVE), -PERCPU_EOVERLAP);        /* CPU 0's area */
+    check_eq(percpu_alloc_add_block(block, SLOT), -PERCPU_EOVERLAP);          /* CPU 1's area */
+    check_eq(percpu_alloc_add_block(base + SLOT, RESERVE), -PERCPU_EOVERLAP); /* the same */
     check_eq(percpu_alloc_stats().reserved, 0);
     check_eq(percpu_alloc_add_block(block, RESERVE), 0);
     check_eq(percpu_alloc_add_block(block, RESERVE), -PERCPU_EOVERLAP);
@@ -651,7 +651,7 @@ TEST(alloc_blocks)
     p = percpu_alloc_bytes(RESERVE / 2, PAGE);
     q = percpu_alloc_bytes(PAGE / 2, 8);
     check(p != NULL && q != NULL);
-    percpu_for_each (cpu) {
+    percpu_for_each(cpu) {
         check_eq((uintptr_t)copy(p, cpu) % PAGE, 0);
         check(all_zero(p, RESERVE / 2, cpu));
         memset(copy(p, cpu), 1, RESERVE / 2);
@@ -705,7 +705,7 @@ static unsigned pass_on(uint32_t *seed)
     p = percpu_alloc_bytes(size, 8);
     if (p) {
         made = 1;
-        percpu_for_each (cpu) {
+        percpu_for_each(cpu) {
             if (percpu_remote_read_at(p, cpu) != 0)
                 wrong++;
             percpu_remote_write_at(p, cpu, value_of(p, cpu, percpu_alloc_size(p)));
@@ -714,7 +714,7 @@ static unsigned pass_on(uint32_t *seed)
     p = atomic_exchange(&hands[(*seed >> 20) % HANDS], p);
     if (p) {
         size = percpu_alloc_size(p);
-        percpu_for_each (cpu)
+        percpu_for_each(cpu)
             if (percpu_remote_read_at(p, cpu) != value_of(p, cpu, size))
                 wrong++;
         percpu_free(p);

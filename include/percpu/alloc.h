@@ -33,8 +33,7 @@ extern "C" {
 __attribute__((warn_unused_result)) void PERCPU *percpu_alloc_bytes(size_t size, size_t align);
 
 /* The same for an object of type T, and for an array of n; NULL where n is 0 or too large. */
-#define percpu_alloc(T)                                                                            \
-    ((__typeof__(T) PERCPU *)percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
+#define percpu_alloc(T) ((__typeof__(T) PERCPU *)percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
 #define percpu_alloc_array(T, n)                                                                   \
     ((__typeof__(T) PERCPU *)percpu__alloc_array(sizeof(T), n, PERCPU__ALIGN_OF(T)))
 

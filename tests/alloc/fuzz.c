@@ -42,7 +42,7 @@ static void fill_or_check(const struct object *o, bool fill)
 {
     size_t size = o->size < 1 << 16 ? o->size : 1 << 16;
 
-    percpu_for_each (cpu) {
+    percpu_for_each(cpu) {
         unsigned char *bytes = percpu_remote_ptr_raw_at(o->p, cpu);
         unsigned char mark = (unsigned char)(o->mark + cpu);
         for (size_t i = 0; i < size; i++) {
@@ -69,7 +69,7 @@ static void take(size_t size, size_t align, unsigned char mark)
     must(size > 0 && align != 0 && (align & (align - 1)) == 0);
     for (size_t i = 0; i < count; i++)
         must(o.p + size <= objects[i].p || objects[i].p + objects[i].size <= o.p);
-    percpu_for_each (cpu)
+    percpu_for_each(cpu)
         must(((uintptr_t)percpu_remote_ptr_raw_at(o.p, cpu) & (align - 1)) == 0);
     fill_or_check(&o, true);
     used += percpu_alloc_size(o.p);
