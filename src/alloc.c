@@ -107,14 +107,14 @@ static void unlock(uintptr_t state)
 #else
 
 #ifndef PERCPU_PLATFORM_SINGLE
-static bool locked;
+static int locked; /* not a byte: riscv exchanges words */
 #endif
 
 static uintptr_t lock(void)
 {
     uintptr_t state = percpu__irq_save();
 #ifndef PERCPU_PLATFORM_SINGLE
-    while (__atomic_exchange_n(&locked, true, __ATOMIC_ACQUIRE))
+    while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE))
         while (__atomic_load_n(&locked, __ATOMIC_RELAXED))
             percpu__relax();
 #endif
@@ -124,7 +124,7 @@ static uintptr_t lock(void)
 static void unlock(uintptr_t state)
 {
 #ifndef PERCPU_PLATFORM_SINGLE
-    __atomic_store_n(&locked, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
 #endif
     percpu__irq_restore(state);
 }

@@ -12,6 +12,7 @@
 #if !HARNESS_BARE
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -417,6 +418,52 @@ static void large(void)
 TEST(alloc_large)
 {
     with_memory(large);
+}
+
+/* The program's private memory, in bytes. */
+static size_t written_memory(void)
+{
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    char line[128];
+    size_t kib = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Private_Dirty: %zu kB", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    check(kib != 0);
+    return kib * 1024;
+}
+
+/* What one CPU writes takes memory for that CPU, also where objects are made again; then it goes. */
+TEST(alloc_commits_what_is_written)
+{
+    enum { N = 50, SLACK = 32 * 1024 };
+    unsigned char PERCPU *p[N], PERCPU *big;
+    size_t before;
+
+#ifndef PERCPU_PLATFORM_RSEQ
+    check(percpu_init_in_place() > 0);
+#endif
+    (void)written_memory();
+    before = written_memory();
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < N; i++) {
+            p[i] = percpu_alloc_bytes(PAGE, 8);
+            check(p[i] != NULL);
+            memset(copy(p[i], 0), 1, PAGE);
+        }
+        check(written_memory() <= before + N * PAGE + SLACK);
+        for (int i = 0; i < N; i++)
+            percpu_free(p[i]);
+    }
+    big = percpu_alloc_bytes(4u << 20, 8);
+    memset(copy(big, 0), 1, 4u << 20);
+    check(written_memory() - before >= 4u << 20);
+    percpu_free(big);
+    check(written_memory() <= before + 2 * SLACK);
+    finish();
 }
 #endif
 
