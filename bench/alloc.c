@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Dynamic memory: what an allocation costs, and how much memory it takes. Each figure has its limit
- * beside it. With SIMULATED: the costs of zeroing, by the number of areas, which are made in the
- * program's own memory (platform thread).
+ * beside it. With SIMULATED (platform rseq): the costs of zeroing, by the number of possible CPUs,
+ * which the library reads from the file that the environment variable BENCH_POSSIBLE names.
  *
  * usage: alloc [REPETITIONS]     (default 15, at least 9)
  */
@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static long repetitions;
 
@@ -201,33 +202,43 @@ static double pair_touched(size_t size)
     return (spent + now() - start) / OBJECTS;
 }
 
+/* In a process of its own, which believes that there are so many CPUs. */
+static void measure_for(const char *self, const char *count, unsigned cpus)
+{
+    char file[] = "/tmp/percpu-bench-XXXXXX", text[32];
+    int status, fd = mkstemp(file), length = snprintf(text, sizeof text, "0-%u\n", cpus - 1);
+    pid_t child;
+
+    if (fd < 0 || write(fd, text, (size_t)length) != length || close(fd) != 0 ||
+        setenv("BENCH_POSSIBLE", file, 1) != 0)
+        die("no temporary file");
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", self, count, "measure", (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        die("the measuring process failed");
+    unlink(file);
+}
+
 static void measure(void)
 {
-    static const size_t cpus[] = {2, 64, 1024}, sizes[] = {64, 4096};
-    enum { RESERVE = 1 << 20 };
+    static const size_t sizes[] = {64, 4096};
+    size_t cpus = percpu_area_num() - 1;
+    char name[80];
 
-    for (size_t c = 0; c < 3; c++) {
-        struct percpu_layout layout = percpu_area_layout_expected_with(cpus[c], RESERVE);
-        char *memory = mmap(NULL, layout.size, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        char name[80];
-
-        if (memory == MAP_FAILED || percpu_init_with(memory, cpus[c], RESERVE) < 0)
-            die("no areas");
-        snprintf(name, sizeof name, "%zu CPUs: ns for a pair", cpus[c]);
-        header(name);
-        for (size_t s = 0; s < 2; s++) {
-            double median;
-            snprintf(name, sizeof name, "%zu bytes, CPUs do not touch them", sizes[s]);
-            median = row(name, pair, sizes[s], 0);
-            printf("%-62s%10.2f\n", "  per CPU", median / (double)cpus[c]);
-            snprintf(name, sizeof name, "%zu bytes, every CPU has written them", sizes[s]);
-            median = row(name, pair_touched, sizes[s], 0);
-            printf("%-62s%10.2f\n", "  per CPU", median / (double)cpus[c]);
-        }
-        if (percpu_fini() < 0)
-            die("percpu_fini() failed");
-        munmap(memory, layout.size);
+    snprintf(name, sizeof name, "%zu possible CPUs: ns for a pair", cpus);
+    header(name);
+    for (size_t s = 0; s < 2; s++) {
+        double median;
+        snprintf(name, sizeof name, "%zu bytes, CPUs do not touch them", sizes[s]);
+        median = row(name, pair, sizes[s], 0);
+        printf("%-62s%10.2f\n", "  per CPU", median / (double)cpus);
+        snprintf(name, sizeof name, "%zu bytes, every CPU has written them", sizes[s]);
+        median = row(name, pair_touched, sizes[s], 0);
+        printf("%-62s%10.2f\n", "  per CPU", median / (double)cpus);
     }
 }
 
@@ -236,6 +247,9 @@ static void measure(void)
 int main(int argc, char **argv)
 {
     struct utsname machine;
+#ifdef SIMULATED
+    char count[32];
+#endif
 
     repetitions = argc > 1 ? strtol(argv[1], NULL, 10) : 15;
     if (repetitions < 9 || repetitions > 1000) {
@@ -244,8 +258,20 @@ int main(int argc, char **argv)
     }
     if (uname(&machine) != 0)
         die("uname() failed");
+#ifdef SIMULATED
+    if (argc == 3) {
+        measure();
+        return 0;
+    }
+#endif
     printf("CPU time, %ld repetitions; %s %s, compiler %s\n", repetitions, machine.sysname,
            machine.machine, __VERSION__);
+#ifdef SIMULATED
+    snprintf(count, sizeof count, "%ld", repetitions);
+    for (size_t i = 0; i < 3; i++)
+        measure_for(argv[0], count, (const unsigned[]){2, 64, 1024}[i]);
+#else
     measure();
+#endif
     return 0;
 }
