@@ -8,7 +8,7 @@ name=$1
 shift
 echo 1..1
 for run in 1 2 3; do
-    timeout 60 "$@" >/dev/null 2>&1
+    timeout 30 "$@" >/dev/null 2>&1
     status=$?
     echo "# run $run: status $status"
     case $status in
