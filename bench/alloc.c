@@ -113,8 +113,8 @@ static unsigned dice(unsigned sides)
 }
 
 /*
- * A million operations on what 32 MiB have room for, of which 70 % are in use. Committed memory over
- * live bytes; an object takes what there is besides.
+ * A million operations on what 32 MiB have room for, of which 70 % are in use. Committed memory
+ * over live bytes; an object takes what there is besides.
  */
 static double fragmentation(size_t room)
 {

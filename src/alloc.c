@@ -2,8 +2,9 @@
 /*
  * Dynamic memory: two-level segregated fit (Masmano et al., ECRTS 2004), in constant time.
  *
- * One allocation takes the same bytes of every CPU's copy, so that the books are kept once. They are
- * about the home copy, the first CPU's; a per-CPU pointer is `delta` below an object's address there.
+ * One allocation takes the same bytes of every CPU's copy, so that the books are kept once. They
+ * are about the home copy, the first CPU's; a per-CPU pointer is `delta` below an object's address
+ * there.
  *
  * Memory is counted in granules of 8 bytes, each with a number of its own over all blocks. Two bits
  * for each lie outside of it:
@@ -12,8 +13,8 @@
  *   busy   an object begins or ends here
  *
  * So a pointer can be checked, the neighbours of an object found, and objects need no headers. Free
- * runs are linked, through their own bytes in the home copy. Granules from `top` on were never used:
- * they hold zeros and no books are kept of them, but start and busy are set at top itself.
+ * runs are linked, through their own bytes in the home copy. Granules from `top` on were never
+ * used: they hold zeros and no books are kept of them, but start and busy are set at top itself.
  */
 #if __STDC_HOSTED__ && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE

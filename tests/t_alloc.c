@@ -23,8 +23,8 @@
 #define HAS_AREAS 0
 #endif
 
-#define PAGE 4096u
-#define RESERVE (64u * 1024)
+#define PAGE ((size_t)4096)
+#define RESERVE ((size_t)64 * 1024)
 
 /* -- Memory ------------------------------------------------------------------------------------ */
 
@@ -436,7 +436,7 @@ static size_t written_memory(void)
     return kib * 1024;
 }
 
-/* What one CPU writes takes memory for that CPU, also where objects are made again; then it goes. */
+/* What one CPU writes takes memory for that CPU, also where objects are made again. */
 TEST(alloc_commits_what_is_written)
 {
     enum { N = 50, SLACK = 32 * 1024 };
@@ -728,8 +728,8 @@ TEST(alloc_blocks)
 /* -- From everywhere at once ------------------------------------------------------------------- */
 
 /*
- * Objects change hands through these. Whoever takes one out finds in each copy what the one who made
- * it wrote there, and gives it back.
+ * Objects change hands through these. Whoever takes one out finds in each copy what the one who
+ * made it wrote there, and gives it back.
  */
 #define HANDS 16
 static word PERCPU *_Atomic hands[HANDS];

@@ -38,13 +38,13 @@ __attribute__((warn_unused_result)) void PERCPU *percpu_alloc_bytes(size_t size,
     ((__typeof__(T) PERCPU *)percpu__alloc_array(sizeof(T), n, PERCPU__ALIGN_OF(T)))
 
 /*
- * Give an object back; NULL is none. No CPU may use it any more. What is not an object (freed twice,
- * never allocated, inside of an object) is reported to percpu_panic(), with the address and in
- * every build; if that returns, nothing has changed.
+ * Give an object back; NULL is none. No CPU may use it any more. What is not an object (freed
+ * twice, never allocated, inside of an object) is reported to percpu_panic(), with the address and
+ * in every build; if that returns, nothing has changed.
  */
 void percpu_free(void PERCPU *p);
 
-/* The bytes of an object: its size, rounded up to 8. 0 for NULL; other pointers as percpu_free(). */
+/* An object's size, rounded up to 8; 0 for NULL. Other pointers as percpu_free(). */
 size_t percpu_alloc_size(const void PERCPU *p);
 
 /* All in bytes of one CPU. Walks through free runs: not for every tick. */
@@ -77,9 +77,10 @@ int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve);
  * its area as this is from CPU 0's: the caller has mapped it so, also for CPUs to come. It is
  * zeroed. Stays until percpu_fini(). At most PERCPU_ALLOC_BLOCKS blocks. Returns 0, or
  * -PERCPU_ENOTINIT, -PERCPU_ENULL, -PERCPU_ERANGE (CPU 0 has no area), -PERCPU_EALIGN (not to 8
- * bytes), -PERCPU_EOVERFLOW (too small for an object, or beyond the address space), -PERCPU_EOVERLAP
- * (with an area, a block, the template, or another CPU's copy of itself: areas are nearer to each
- * other than the block is long), -PERCPU_ENOMEM (too many blocks). Not from interrupt handlers.
+ * bytes), -PERCPU_EOVERFLOW (too small for an object, or beyond the address space),
+ * -PERCPU_EOVERLAP (with an area, a block, the template, or another CPU's copy of itself: areas are
+ * nearer to each other than the block is long), -PERCPU_ENOMEM (too many blocks). Not from
+ * interrupt handlers.
  */
 int percpu_alloc_add_block(void *base, size_t size);
 #define PERCPU_ALLOC_BLOCKS 15

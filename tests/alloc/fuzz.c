@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libFuzzer over sequences of calls, against a list of the objects that there are. The input
- * chooses the memory, then a call at a time. Each copy of an object is filled, and looked at when the
- * object goes. Where an object may not lie the fuzzer itself writes nothing, so that any report of
- * ASan or of percpu_panic() is a finding.
+ * chooses the memory, then a call at a time. Each copy of an object is filled, and looked at when
+ * the object goes. Any report of ASan or of percpu_panic() that was not provoked is a finding.
  */
 #include <percpu/alloc.h>
 
