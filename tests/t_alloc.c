@@ -454,7 +454,7 @@ TEST(alloc_commits_what_is_written)
             check(p[i] != NULL);
             memset(copy(p[i], 0), 1, PAGE);
         }
-        check(written_memory() <= before + N * PAGE + SLACK);
+        check(written_memory() <= before + (size_t)N * PAGE + SLACK);
         for (int i = 0; i < N; i++)
             percpu_free(p[i]);
     }
