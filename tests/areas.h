@@ -63,6 +63,7 @@ size_t stride(void);
  */
 void panics_begin(void);
 unsigned panics_end(const char *part);
+const char *panic_last(void); /* the message; "" for none */
 
 /* How often PERCPU_DEBUG builds report something, other builds never. */
 #ifdef PERCPU_DEBUG

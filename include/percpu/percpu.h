@@ -106,6 +106,7 @@ enum percpu_error {
     PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: see PERCPU_ARM_EL2 */
     PERCPU_ERESTART,    /* PERCPU_RESTART: the table of sequences is out of order */
     PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
+    PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */

@@ -103,6 +103,7 @@ struct process {
     struct thread *(*thread)(void);
     struct percpu__rseq *(*own_rseq)(void);
     bool (*register_thread)(void);
+    const struct percpu__allocator *allocator; /* of the first module that allocated */
 };
 
 /*
@@ -120,7 +121,7 @@ static struct thread *this_thread(void);
 static struct percpu__rseq *own_rseq(void);
 static bool register_thread(void);
 
-#define VERSION 1
+#define VERSION 2
 PERCPU__HIDDEN struct process percpu__process = {
     .version = VERSION,
     .size = sizeof(struct process),
@@ -348,6 +349,9 @@ static void copy_template(const struct module *module)
     }
 }
 
+/* Modules have the first quarter of a slot, dynamic memory the rest: neither moves. */
+#define MODULES_END ((uintptr_t)1 << (PERCPU__SLOT_SHIFT - 2))
+
 static struct module this_module;
 
 /* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
@@ -360,7 +364,7 @@ static bool place_template(struct process *p, size_t align)
     at += start & (page - 1);
     if (at < p->used)
         at += page;
-    if (size > ((uintptr_t)1 << PERCPU__SLOT_SHIFT) - at)
+    if (at > MODULES_END || size > MODULES_END - at)
         return false;
     this_module.first = p->base + at;
     this_module.end = this_module.first + size;
@@ -869,10 +873,28 @@ struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
     return (struct percpu_layout){0, 0};
 }
 
+int percpu_init_with(void *base, size_t cpu_count, size_t reserve)
+{
+    (void)reserve;
+    return percpu_init(base, cpu_count);
+}
+
+struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t reserve)
+{
+    (void)reserve;
+    return percpu_area_layout_expected(cpu_count);
+}
+
 int percpu_init_cpu(size_t cpu, void *base)
 {
     (void)base;
     return cpu < percpu__limit ? 0 : -PERCPU_ERANGE;
+}
+
+int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve)
+{
+    (void)reserve;
+    return percpu_init_cpu(cpu, base);
 }
 
 int percpu_init_reg(size_t cpu)
@@ -945,6 +967,36 @@ static void reset_from(uintptr_t from, void *p, size_t size)
     struct percpu__guard guard = percpu__guard_take();
     memcpy((void *)percpu__remote_raw(p, guard.cpu), (const void *)from, size);
     percpu__guard_release(&guard);
+}
+
+/* -- For alloc.c ------------------------------------------------------------------------------- */
+
+const struct percpu__alloc_hooks *percpu__alloc_hooks;
+
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
+    if (percpu__limit == 0)
+        return false;
+    *memory =
+        (struct percpu__memory){process->base + MODULES_END, slot - MODULES_END, 0, slot, true};
+    return true;
+}
+
+const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *mine)
+{
+    const struct percpu__allocator *first = NULL;
+
+    if (percpu__limit == 0) /* before the constructors have run */
+        return mine;
+    first = __atomic_load_n(&process->allocator, __ATOMIC_ACQUIRE);
+    if (first)
+        return first;
+    /* Its module has sequences and is pinned. */
+    return __atomic_compare_exchange_n(&process->allocator, &first, mine, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE)
+               ? mine
+               : first;
 }
 
 /* `p` may be a variable of any module. */

@@ -40,6 +40,7 @@ SECTIONS
 
     PERCPU_CPU_NUM = BARE_CPUS;
     PERCPU_LMA_OFFSET = BARE_OFFSET;
+    PERCPU_RESERVE = 40000; /* not a multiple of anything */
 #ifdef PERCPU_ZERO_VMA
     INCLUDE percpu-vma0.ld
 #else
