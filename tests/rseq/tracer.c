@@ -869,7 +869,6 @@ static bool run_block(enum mode mode, uintptr_t at, bool *is_hit)
 {
     static uint64_t runs, handled;
     uint64_t slot_head;
-    uintptr_t stopped;
     int number = 0;
 
     command.operation = OPERATIONS;
@@ -878,7 +877,7 @@ static bool run_block(enum mode mode, uintptr_t at, bool *is_hit)
     put_on(cpus[0]);
     stop_at(at);
     *is_hit = false;
-    while ((stopped = go_on(number)) == at) {
+    while (go_on(number) == at) {
         step_back_to(at);
         *is_hit = true;
         number = mode == SIGNAL ? SIGUSR1 : 0;
