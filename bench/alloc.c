@@ -118,7 +118,7 @@ static unsigned dice(unsigned sides)
  */
 static double fragmentation(size_t room)
 {
-    struct percpu_alloc_stats s = percpu_alloc_stats();
+    struct percpu_alloc_usage s = percpu_alloc_stats();
     size_t live = 0, count = 0, rest_size = s.largest_free - room;
     void PERCPU *rest = must_alloc(rest_size), PERCPU * probe;
     static size_t size[MILLION];
@@ -148,7 +148,7 @@ static double fragmentation(size_t room)
 
 static void measure(void)
 {
-    struct percpu_alloc_stats s;
+    struct percpu_alloc_usage s;
     double few = 0, many = 0;
     char name[80];
 

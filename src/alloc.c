@@ -754,9 +754,9 @@ static size_t size_of(const void PERCPU *object)
     return size;
 }
 
-static struct percpu_alloc_stats stats(void)
+static struct percpu_alloc_usage stats(void)
 {
-    struct percpu_alloc_stats all = {0, 0, 0, 0, 0, 0};
+    struct percpu_alloc_usage all = {0, 0, 0, 0, 0, 0};
     uintptr_t state = lock();
     uint32_t largest = 0;
 
@@ -959,7 +959,7 @@ size_t percpu_alloc_size(const void PERCPU *p)
     return OF_THE_PROCESS(size, size_of)(p);
 }
 
-struct percpu_alloc_stats percpu_alloc_stats(void)
+struct percpu_alloc_usage percpu_alloc_stats(void)
 {
     return OF_THE_PROCESS(stats, stats)();
 }

@@ -97,7 +97,7 @@ struct percpu__allocator {
     void PERCPU *(*alloc)(size_t size, size_t align);
     void (*free)(void PERCPU *p);
     size_t (*size)(const void PERCPU *p);
-    struct percpu_alloc_stats (*stats)(void);
+    struct percpu_alloc_usage (*stats)(void);
 };
 const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;

@@ -98,7 +98,7 @@ static unsigned char *copy(void PERCPU *p, size_t cpu)
     return percpu_remote_ptr_raw_at((unsigned char PERCPU *)p, cpu);
 }
 
-static bool same(struct percpu_alloc_stats a, struct percpu_alloc_stats b)
+static bool same(struct percpu_alloc_usage a, struct percpu_alloc_usage b)
 {
     return a.objects == b.objects && a.used == b.used && a.reserved == b.reserved &&
            a.largest_free == b.largest_free;
@@ -128,7 +128,7 @@ struct pair {
 
 static void interface(void)
 {
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
     word PERCPU *w = percpu_alloc(word);
     struct pair PERCPU *pairs = percpu_alloc_array(struct pair, 5);
     unsigned char PERCPU *byte = percpu_alloc_bytes(1, 1);
@@ -185,8 +185,8 @@ static void count(size_t cpu, void *unused)
 static void operations(size_t bound)
 {
     counter = percpu_alloc(word);
-    if (!counter) { /* percpu_init() without a reserve */
-        check(HAS_AREAS && percpu_alloc_stats().reserved == 0);
+    if (!counter) { /* percpu_init() without a reserve; a freestanding single system */
+        check((HAS_AREAS || HARNESS_BARE) && percpu_alloc_stats().reserved == 0);
         return;
     }
     on_bound(count, NULL);
@@ -197,17 +197,13 @@ static void operations(size_t bound)
 
 TEST(alloc_operations)
 {
-#if HARNESS_BARE && defined(PERCPU_PLATFORM_SINGLE)
-    check(percpu_alloc(word) == NULL);
-#else
     with_areas(operations);
-#endif
 }
 
 static void refused(void)
 {
     static const size_t bad_align[] = {0, 3, 24, 6000, SIZE_MAX};
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
     volatile size_t many = SIZE_MAX / sizeof(struct pair) + 1; /* times the size: a small number */
 
     for (size_t i = 0; i < sizeof bad_align / sizeof *bad_align; i++)
@@ -341,7 +337,7 @@ static void model_give(size_t i)
 
 static void model_stats(void)
 {
-    struct percpu_alloc_stats s = percpu_alloc_stats();
+    struct percpu_alloc_usage s = percpu_alloc_stats();
     void PERCPU *p;
 
     check_eq(s.objects, model_count);
@@ -359,7 +355,7 @@ static void model_stats(void)
 
 static void random_calls(void)
 {
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
     unsigned steps = HARNESS_BARE ? 1000 : 4000;
     bool fills = false;
     /* Where there is much, a part of it, so that it runs out, too. */
@@ -396,7 +392,7 @@ TEST(alloc_random)
 /* Up to 1 MiB and more, aligned to pages. Not where there is a reserve of 64 KiB. */
 static void large(void)
 {
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
 
     if (before.reserved < 16u << 20)
         return;
@@ -475,7 +471,7 @@ static void exhaustion(void)
     enum { N = 24 };
     void PERCPU *p[N];
     size_t sizes[N];
-    struct percpu_alloc_stats before = percpu_alloc_stats(), full;
+    struct percpu_alloc_usage before = percpu_alloc_stats(), full;
 
     for (size_t n = 0; n < N; n++)
         sizes[n] = 8 * (1 + (n * 37) % 41);
@@ -522,7 +518,7 @@ static bool says_address(const char *message, uintptr_t p)
 /* percpu_panic() says `what`, and the address. */
 static void check_report(void (*call)(void PERCPU *p), void PERCPU *p, const char *what)
 {
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
 
     panics_begin();
     call(p);
@@ -779,7 +775,6 @@ static void hands_empty(void)
 
 #if HARNESS_BARE
 
-#ifndef PERCPU_PLATFORM_SINGLE
 static uint32_t tick_seed[TEST_MAX_CPUS];
 static atomic_uint alloc_ticks[TEST_MAX_CPUS];
 static bool ticking;
@@ -810,14 +805,21 @@ static void alloc_with_ticks(size_t cpu, void *unused)
 
 TEST(alloc_everywhere)
 {
-    struct percpu_alloc_stats before;
+    struct percpu_alloc_usage before;
 
     check(percpu_init_in_place() > 0);
+#ifdef PERCPU_PLATFORM_SINGLE
+    check_eq(percpu_alloc_add_block(arena(), SLOT), 0);
+#endif
     before = percpu_alloc_stats();
     wrong = 0;
     bare_tick = alloc_tick;
     ticking = true;
+#ifdef PERCPU_PLATFORM_SINGLE
+    on_cpu(0, alloc_with_ticks, NULL);
+#else
     on_cpus(alloc_with_ticks, NULL);
+#endif
     ticking = false;
     bare_tick = NULL;
     check_eq(wrong, 0);
@@ -825,7 +827,6 @@ TEST(alloc_everywhere)
     check(same(before, percpu_alloc_stats()));
     check_eq(percpu_fini(), 0);
 }
-#endif
 
 #else
 
@@ -843,7 +844,7 @@ static void threads(void)
 {
     enum { THREADS = 8 };
     pthread_t thread[THREADS];
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
 
     wrong = 0;
     for (uintptr_t i = 0; i < THREADS; i++)

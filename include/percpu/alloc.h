@@ -48,7 +48,7 @@ void percpu_free(void PERCPU *p);
 size_t percpu_alloc_size(const void PERCPU *p);
 
 /* All in bytes of one CPU. Walks through free runs: not for every tick. */
-struct percpu_alloc_stats {
+struct percpu_alloc_usage {
     size_t objects;      /* a number */
     size_t used;         /* by objects, each rounded up to 8 */
     size_t reserved;     /* that objects can lie in */
@@ -56,7 +56,7 @@ struct percpu_alloc_stats {
     size_t largest_free; /* bytes side by side that one object could have */
     size_t metadata;     /* beside all of these, once for all CPUs; bare: in each CPU's memory */
 };
-struct percpu_alloc_stats percpu_alloc_stats(void);
+struct percpu_alloc_usage percpu_alloc_stats(void);
 
 /*
  * Memory for objects. rseq, single (hosted), thread in place: from the system; nothing to do.

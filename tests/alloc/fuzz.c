@@ -54,14 +54,14 @@ static void fill_or_check(const struct object *o, bool fill)
 
 static void take(size_t size, size_t align, unsigned char mark)
 {
-    struct percpu_alloc_stats before = percpu_alloc_stats();
+    struct percpu_alloc_usage before = percpu_alloc_stats();
     struct object o = {percpu_alloc_bytes(size, align), size, mark};
 
     if (!o.p) {
         bool fits = size > 0 && align != 0 && (align & (align - 1)) == 0 && align <= 8 &&
                     size <= before.largest_free;
         must(!fits);
-        must(memcmp(&before, &(struct percpu_alloc_stats){0}, sizeof before) == 0 ||
+        must(memcmp(&before, &(struct percpu_alloc_usage){0}, sizeof before) == 0 ||
              percpu_alloc_stats().largest_free == before.largest_free);
         return;
     }
@@ -99,7 +99,7 @@ static void give_wrong(unsigned char PERCPU *p)
 
 static void check_stats(void)
 {
-    struct percpu_alloc_stats s = percpu_alloc_stats();
+    struct percpu_alloc_usage s = percpu_alloc_stats();
 
     must(s.objects == count && s.used == used);
     must(s.used <= s.committed && s.committed <= s.reserved);
@@ -136,7 +136,7 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct percpu_alloc_stats empty;
+    struct percpu_alloc_usage empty;
 
     if (!memory)
         memory = aligned_alloc(4096, (size_t)CPUS * SPAN);
