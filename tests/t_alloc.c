@@ -458,7 +458,7 @@ TEST(alloc_commits_what_is_written)
     memset(copy(big, 0), 1, 4u << 20);
     check(written_memory() - before >= 4u << 20);
     percpu_free(big);
-    check(written_memory() <= before + 2 * SLACK);
+    check(written_memory() <= before + (size_t)2 * SLACK);
     finish();
 }
 #endif
