@@ -54,7 +54,7 @@ static void reset(uint64_t PERCPU *anothers)
 
 static uint64_t PERCPU *alloc(void)
 {
-    return percpu_alloc(uint64_t);
+    return percpu_alloc_bytes(sizeof(uint64_t), sizeof(uint64_t));
 }
 
 static void free_object(uint64_t PERCPU *object)
