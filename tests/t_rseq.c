@@ -243,7 +243,7 @@ static void operate(bool in_handler)
     operate_64(&accounts[3], seed);
 }
 
-static void operate_in_handler(int number)
+SIGNAL_HANDLER static void operate_in_handler(int number)
 {
     (void)number;
     if (self) {
@@ -402,7 +402,7 @@ static void update_once(void)
     }
 }
 
-static void update_in_handler(int number)
+SIGNAL_HANDLER static void update_in_handler(int number)
 {
     (void)number;
     if (self)
@@ -565,7 +565,7 @@ static bool increment(unsigned *seed)
     return false;
 }
 
-static void block_in_handler(int number)
+SIGNAL_HANDLER static void block_in_handler(int number)
 {
     (void)number;
     percpu_with_current(two_of_handlers, p) {
@@ -623,7 +623,7 @@ static void *hold(void *data)
     percpu_with_current(two, p) {
         (void)p;
         pthread_barrier_wait(&held);
-        /* Until it is cancelled; not by a signal, which qemu-user 7.2 and glibc do not survive. */
+        /* Until it is cancelled; not by a signal: qemu-user 7.2 misaligns the stack of its handler. */
         while (data) {
             pthread_testcancel();
             sched_yield();
