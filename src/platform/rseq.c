@@ -121,7 +121,12 @@ static struct thread *this_thread(void);
 static struct percpu__rseq *own_rseq(void);
 static bool register_thread(void);
 
+/* Modules with different settings of these would update the same area in different ways. */
+#ifdef PERCPU_RSEQ_MM_CID
+#define VERSION 0x10002
+#else
 #define VERSION 2
+#endif
 PERCPU__HIDDEN struct process percpu__process = {
     .version = VERSION,
     .size = sizeof(struct process),
@@ -196,21 +201,24 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 /* -- Which way --------------------------------------------------------------------------------- */
 
 #define RSEQ_SIGNATURE PERCPU__RSEQ_SIGNATURE
-enum { RSEQ_BYTES = 32, RSEQ_UNREGISTER = 1 }; /* linux/rseq.h; the size before features had one */
+enum {
+    RSEQ_BYTES = 32,
+    RSEQ_UNREGISTER = 1,
+    AUXV_RSEQ_FEATURE_SIZE = 27
+}; /* linux/rseq.h; the size before features had one */
 
 /* glibc 2.35 and newer; weak, since other libraries have none and static ones leave it out. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
 /* Where libc registers nothing. Every thread's starts as unregistered. */
-static __thread struct {
-    struct percpu__rseq rseq;
-    uint64_t more[2];
-} __attribute__((aligned(32))) own = {.rseq.cpu_id = UINT32_MAX};
+static __thread struct percpu__rseq own __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
+_Static_assert(sizeof(struct percpu__rseq) == 32 && offsetof(struct percpu__rseq, mm_cid) == 24,
+               "what is registered; include/uapi/linux/rseq.h");
 
 static struct percpu__rseq *own_rseq(void)
 {
-    return &own.rseq;
+    return &own;
 }
 
 /* For a process without sequences: a struct rseq that says that no thread is known. */
@@ -228,16 +236,33 @@ static bool register_thread(void)
     return syscall(SYS_rseq, &own, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0;
 }
 
+#ifdef PERCPU_RSEQ_MM_CID
+#define RESTARTABLE_SEQUENCES "restartable sequences on the area of mm_cid"
+#else
+#define RESTARTABLE_SEQUENCES "restartable sequences"
+#endif
+
 static void choose_way(struct process *p, bool is_program)
 {
     p->rseq_offset = (uintptr_t)&nobody;
+#ifdef PERCPU_RSEQ_MM_CID
+    /*
+     * Of the kernel, not of what libc registered: that is 32 bytes everywhere, whatever __rseq_size
+     * says, and the kernel writes all of them.
+     */
+    if (getauxval(AUXV_RSEQ_FEATURE_SIZE) <
+        offsetof(struct percpu__rseq, mm_cid) + sizeof(nobody.mm_cid)) {
+        p->way = "atomic instructions: no mm_cid here (kernel before 6.3)";
+        return;
+    }
+#endif
     if (&__rseq_size && __rseq_size != 0) {
         uintptr_t area = percpu__thread_pointer() + (uintptr_t)__rseq_offset;
         if (*(volatile uint32_t *)&((struct percpu__rseq *)area)->cpu_id <= INT32_MAX) {
             p->rseq_offset = (uintptr_t)__rseq_offset;
             p->rseq_mask = UINTPTR_MAX;
             p->rseq_cpus = p->cpus;
-            p->way = "restartable sequences; libc registers threads";
+            p->way = RESTARTABLE_SEQUENCES "; libc registers threads";
             return;
         }
         p->way = "atomic instructions: libc could not register threads for rseq(2)";
@@ -264,7 +289,7 @@ static void choose_way(struct process *p, bool is_program)
     p->rseq_mask = UINTPTR_MAX;
     p->rseq_cpus = p->cpus;
     p->registers = true;
-    p->way = "restartable sequences; percpu registers threads";
+    p->way = RESTARTABLE_SEQUENCES "; percpu registers threads";
 }
 
 /* -- Memory ------------------------------------------------------------------------------------ */
@@ -427,7 +452,7 @@ __attribute__((constructor(101))) static void start(void)
     if (!search.owner)
         refuse("percpu: this module's note .note.percpu is missing: was it stripped?");
     if (search.owner->version != VERSION || search.owner->size != sizeof(struct process))
-        refuse("percpu: two versions of the library in one process");
+        refuse("percpu: two versions or configurations of the library in one process");
     process = search.owner;
 
     while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
@@ -490,7 +515,7 @@ uintptr_t percpu__slow_slot(void)
 
     if (slot != PERCPU__NO_SLOT)
         return slot;
-    cpu = *(volatile uint32_t *)&percpu__rseq_area()->cpu_id;
+    cpu = percpu__rseq_index();
     return (uintptr_t)(cpu < process->cpus ? cpu : process->cpus) << PERCPU__SLOT_SHIFT;
 }
 

@@ -9,6 +9,10 @@
  * distance by a shift. A per-CPU pointer is the address of CPU 0's copy. Each module of the
  * process has a template of its own; percpu__bias leads from a symbol to its per-CPU pointer.
  *
+ * With PERCPU_RSEQ_MM_CID an area belongs to a number that the kernel gives each running thread of
+ * the process, mm_cid: no two threads have the same one at the same time, and they are small. Every
+ * "CPU" below is such a number then.
+ *
  * The last slot belongs to no CPU. Threads for which there is no restartable sequence update it
  * with atomic instructions; no sequence runs there, so that the two never meet.
  */
@@ -34,11 +38,15 @@ extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on C
 
 #define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__bias))
 
-/* What the accesses need of struct rseq; the kernel writes the CPU number. */
+/* struct rseq as all kernels have it; the kernel writes the numbers. */
 struct percpu__rseq {
     uint32_t cpu_id_start;
     uint32_t cpu_id; /* not below percpu__rseq_cpus: the kernel does not know this thread */
     uint64_t rseq_cs;
+    uint32_t flags;
+    uint32_t node_id;
+    uint32_t mm_cid; /* Linux 6.3 and newer */
+    uint32_t more;
 };
 
 /*
@@ -51,6 +59,20 @@ PERCPU__INLINE struct percpu__rseq *percpu__rseq_area(void)
 {
     return (struct percpu__rseq *)((percpu__thread_pointer() & percpu__rseq_mask) +
                                    percpu__rseq_offset);
+}
+
+/*
+ * The number of the current area: not below percpu__rseq_cpus for a thread that the kernel does not
+ * know. Its mm_cid is 0, and only its cpu_id, -1 or -2, tells: the sign goes into the number.
+ */
+PERCPU__INLINE uint32_t percpu__rseq_index(void)
+{
+    volatile struct percpu__rseq *rseq = percpu__rseq_area();
+#ifdef PERCPU_RSEQ_MM_CID
+    return rseq->mm_cid | (0u - (rseq->cpu_id >> 31));
+#else
+    return rseq->cpu_id;
+#endif
 }
 
 /* In the library: the same operation on whatever area is this thread's. */
@@ -72,7 +94,7 @@ PERCPU__HIDDEN uintptr_t percpu__slow_slot(void) __attribute__((cold));
 /* The distance from a per-CPU pointer to the current CPU's copy. */
 PERCPU__INLINE uintptr_t percpu__slot(void)
 {
-    uint32_t cpu = *(volatile uint32_t *)&percpu__rseq_area()->cpu_id;
+    uint32_t cpu = percpu__rseq_index();
     if (__builtin_expect(cpu >= percpu__rseq_cpus, 0))
         return percpu__slow_slot();
     return (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
