@@ -56,6 +56,14 @@ says() {
     "$@" 2>&1 | tee /dev/stderr | grep -q -- "$text"
 }
 
+# By signal 11.
+stopped_by_guard() {
+    "$1"
+    status=$?
+    echo "status $status"
+    [ $status = 139 ]
+}
+
 # -- Areas by mm_cid -----------------------------------------------------------------------------
 
 last_cpu=$(($(nproc) - 1))
@@ -104,6 +112,98 @@ check 'mm_cid on a kernel without is built' \
     build "$work/cid/old" "$root" cid.c -DPERCPU_RSEQ_MM_CID -DOLD_KERNEL -Wl,--wrap=getauxval
 check 'it uses atomic instructions' \
     says 'sum 8000 .*atomic instructions: no mm_cid here' "$work/cid/old"
+
+# -- Memory --------------------------------------------------------------------------------------
+
+possible=$(($(sed 's/.*[-,]//' /sys/devices/system/cpu/possible) + 1))
+every=$(seq -s ' ' 0 "$last_cpu") updates=$(($(nproc) * 1000))
+
+# limited LIMIT VALUE COMMAND...
+limited() (
+    ulimit "$1" "$2" && "${@:3}"
+)
+
+check 'a program that updates on each CPU is built' build "$work/memory" "$root" memory.c
+check 'each CPU has an area, and behind the last one is none' \
+    says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults" "$work/memory"
+check 'a mutant: no guard behind the last area' mutant no-guard src/platform/rseq.c \
+    's/cpus \+ 2/cpus + 1/'
+check 'it is built' build "$work/no-guard/memory" "$work/no-guard" memory.c
+check 'something else may be there' fails says 'beyond ---p faults' "$work/no-guard/memory"
+
+# Writable memory is counted by ulimit -d, as all of it is by the system with strict overcommit.
+check 'every CPU has an area where writable memory is limited' \
+    says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults" \
+    limited -d 65536 "$work/memory"
+check 'a mutant: only all of the areas at once' mutant at-once src/platform/rseq.c \
+    's/p->in_parts = mprotect\((.*)\) != 0;/if (mprotect(\1) != 0) continue;/'
+check 'it is built' build "$work/at-once/memory" "$work/at-once" memory.c
+check 'not all CPUs have an area, or none' \
+    fails says "areas $((possible + 1)) " limited -d 65536 timeout 5 "$work/at-once/memory"
+
+# Each area takes 1 GiB of addresses, and so does the guard.
+check 'fewer CPUs have an area where addresses are limited' \
+    says " sum $updates $updates areas $((possible / 2 + 1)) beyond ---p faults" \
+    limited -v $(((possible / 2 + 2) * 1048576 + 65536)) "$work/memory"
+check 'where there are no addresses the program ends' \
+    says 'no address space for one area' limited -v 1048576 "$work/memory"
+
+# A machine with more CPUs than the library was told of.
+few=$((last_cpu > 1 ? last_cpu : 1))
+check 'areas for fewer CPUs than there are' build "$work/few" "$root" memory.c \
+    -DPERCPU_MAX_CPUS=$few
+check 'no update is lost' says " sum $updates $updates areas $few beyond ---p faults" "$work/few"
+check 'a mutant: sequences on every CPU' mutant every-cpu include/percpu/detail/arch/x86_64_rseq.h \
+    's/^( *)"jae %l\[slow\]\\n\\t" /\1/'
+check 'it is built' build "$work/every-cpu/few" "$work/every-cpu" memory.c -DPERCPU_MAX_CPUS=$few
+check 'the guard stops it' stopped_by_guard "$work/every-cpu/few"
+
+# -- Nodes ---------------------------------------------------------------------------------------
+
+nodes() { # output, sources, number of nodes
+    mkdir -p "$1.tree/node0" "$1.tree/node2" && echo 0,2 >"$1.tree/online" &&
+        echo 0-1,4 >"$1.tree/node0/cpulist" && echo 2-3,5 >"$1.tree/node2/cpulist" &&
+        echo 0-7 >"$1.possible" &&
+        build "$1" "$2" nodes.c "-DPERCPU__NODES=\"$1.tree\"" \
+            "-DPERCPU__POSSIBLE=\"$1.possible\"" -Wl,--wrap=syscall,--wrap=mmap
+}
+
+verbose() {
+    PERCPU_VERBOSE=1 "$@"
+}
+
+check 'a program with two nodes is built' nodes "$work/nodes" "$root"
+check "each CPU's area is on its node" says '^0 0 2 2 0 2 - - - right' "$work/nodes"
+check 'it says so' says "each area is on its CPU's node" verbose "$work/nodes"
+check 'not against the policy of the process' says '^- - - - - - - - - right' \
+    "$work/nodes" has-policy
+check 'it says so' says 'the process has a memory policy' verbose "$work/nodes" has-policy
+check 'it works where the system refuses' says '^- - - - - - - - - right' "$work/nodes" fails
+check 'it says so' says 'set_mempolicy(2) failed' verbose "$work/nodes" fails
+check 'a mutant: no preferred node' mutant no-node src/platform/nodes.c \
+    's/!prefer\(online.nodes\[i\]\)/(false \&\& !prefer(0))/'
+check 'it is built' nodes "$work/no-node/nodes" "$work/no-node"
+check 'areas are anywhere' says '^- - - - - - - - - right' "$work/no-node/nodes"
+
+# -- Set-user-ID programs ------------------------------------------------------------------------
+
+check 'PERCPU_VERBOSE=1 is heard' says '^percpu: .*; [0-9]* CPUs' verbose "$work/memory"
+check 'PERCPU_VERBOSE=0 is not' fails says '^percpu: ' env PERCPU_VERBOSE=0 "$work/memory"
+check 'a program that is told that it is set-user-ID is built' \
+    build "$work/secure" "$root" cid.c -DSECURE -Wl,--wrap=getauxval
+check 'it says nothing' fails says '^percpu: ' verbose "$work/secure"
+if [ "$(id -u)" = 0 ]; then
+    chmod 755 "$work" && cp "$work/memory" "$work/set-user-id" && chmod 4755 "$work/set-user-id"
+    check 'a set-user-ID program says nothing to another user' \
+        fails says '^percpu: ' verbose setpriv --reuid 65534 --clear-groups "$work/set-user-id"
+    check 'a program that is none does' \
+        says '^percpu: ' verbose setpriv --reuid 65534 --clear-groups "$work/memory"
+fi
+check 'a mutant: set-user-ID programs are like others' mutant insecure src/platform/rseq.c \
+    's/getauxval\(AT_SECURE\) \?/false ?/'
+check 'it is built' build "$work/insecure/secure" "$work/insecure" cid.c -DSECURE \
+    -Wl,--wrap=getauxval
+check 'it says more' says '^percpu: ' verbose "$work/insecure/secure"
 
 # -- Modules -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "../internal.h"
+#include "nodes.h"
 
 #include <percpu/list.h>
 
@@ -95,6 +96,7 @@ struct process {
     uintptr_t base; /* of slot 0 */
     size_t cpus;    /* slots of CPUs; one more belongs to no CPU */
     size_t used;    /* bytes of a slot that modules take */
+    bool in_parts;  /* of a slot only what is used is accessible */
     size_t slots_cpus;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
@@ -298,27 +300,20 @@ static void choose_way(struct process *p, bool is_program)
 #define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
 #endif
 
+static void take_highest(size_t cpu, void *count)
+{
+    if (cpu + 1 > *(size_t *)count)
+        *(size_t *)count = cpu + 1;
+}
+
 /* One past the highest CPU number that this kernel may ever report. */
 static size_t possible_cpus(void)
 {
     long configured = sysconf(_SC_NPROCESSORS_CONF);
     size_t count = configured < 1 ? 1 : (size_t)configured;
-    FILE *file = fopen(PERCPU__POSSIBLE, "re");
     cpu_set_t set;
 
-    /* "0-63" or "0,2-5": the last number. */
-    if (file) {
-        size_t number;
-        int c;
-        while (fscanf(file, "%zu", &number) == 1) {
-            if (number + 1 > count && number < PERCPU_MAX_CPUS)
-                count = number + 1;
-            c = fgetc(file);
-            if (c != '-' && c != ',')
-                break;
-        }
-        fclose(file);
-    }
+    percpu__read_list(PERCPU__POSSIBLE, take_highest, &count);
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         for (size_t cpu = count; cpu < CPU_SETSIZE; cpu++)
             if (CPU_ISSET(cpu, &set))
@@ -327,8 +322,11 @@ static size_t possible_cpus(void)
 }
 
 /*
- * A slot per CPU and one more. What is not touched costs nothing but addresses: where those are
- * limited, fewer CPUs have one and the others use the last.
+ * A slot per CPU, one more, and one for the address that a CPU too many would have: it is not
+ * accessible. What is not touched costs nothing but addresses: where those are limited (ulimit -v),
+ * fewer CPUs have one and the others use the last. Where the system counts what a program could
+ * write to and not what it does (strict overcommit, ulimit -d), slots become accessible as far as
+ * they are used: two mappings for each, so not otherwise.
  */
 static bool reserve(struct process *p)
 {
@@ -336,12 +334,13 @@ static bool reserve(struct process *p)
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
         void *memory = MAP_FAILED;
-        if (p->cpus + 1 <= SIZE_MAX / slot)
-            memory = mmap(NULL, (p->cpus + 1) * slot, PROT_READ | PROT_WRITE,
+        if (p->cpus + 2 <= SIZE_MAX / slot)
+            memory = mmap(NULL, (p->cpus + 2) * slot, PROT_NONE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory != MAP_FAILED) {
             /* A huge page would commit the memory of 512 for one variable. */
-            madvise(memory, (p->cpus + 1) * slot, MADV_NOHUGEPAGE);
+            madvise(memory, (p->cpus + 2) * slot, MADV_NOHUGEPAGE);
+            p->in_parts = mprotect(memory, (p->cpus + 1) * slot, PROT_READ | PROT_WRITE) != 0;
             p->base = (uintptr_t)memory;
             p->used = SLOT_HEAD;
             return true;
@@ -351,14 +350,30 @@ static bool reserve(struct process *p)
     }
 }
 
+/* Makes this part of each slot accessible, or says that there is no memory for it. */
+static bool make_accessible(const struct process *p, size_t from, size_t end)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    from &= ~(page - 1);
+    end = (end + page - 1) & ~(page - 1);
+    if (p->in_parts)
+        for (size_t cpu = 0; cpu <= p->cpus; cpu++)
+            if (mprotect((char *)p->base + (cpu << PERCPU__SLOT_SHIFT) + from, end - from,
+                         PROT_READ | PROT_WRITE) != 0)
+                return false;
+    return true;
+}
+
 static struct slot *slot_of(size_t cpu)
 {
     return (struct slot *)(process->base + (cpu << PERCPU__SLOT_SHIFT));
 }
 
 /* The pages of zeros are there already. */
-static void copy_template(const struct module *module)
+static void copy_template(const uint16_t *cpus, size_t count, const void *data)
 {
+    const struct module *module = data;
     enum { PAGE = 4096 };
     static const char zeros[PAGE];
 
@@ -367,10 +382,10 @@ static void copy_template(const struct module *module)
         next = (p + PAGE) & ~(uintptr_t)(PAGE - 1);
         if (next > module->end)
             next = module->end;
-        if (memcmp(from, zeros, next - p) == 0)
+        if (count == 0 || memcmp(from, zeros, next - p) == 0)
             continue;
-        for (size_t cpu = 0; cpu <= process->cpus; cpu++)
-            memcpy((void *)(p + (cpu << PERCPU__SLOT_SHIFT)), from, next - p);
+        for (size_t i = 0; i < count; i++)
+            memcpy((void *)(p + ((size_t)cpus[i] << PERCPU__SLOT_SHIFT)), from, next - p);
     }
 }
 
@@ -379,9 +394,16 @@ static void copy_template(const struct module *module)
 
 static struct module this_module;
 
-/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
-static bool place_template(struct process *p, size_t align)
+static void refuse(const char *what)
 {
+    percpu_panic(what);
+    abort(); /* without areas no access can be right */
+}
+
+/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
+static const char *place_template(struct process *p, size_t align)
+{
+    const char *placement;
     uintptr_t start = percpu__template_start(), size = percpu__template_size();
     uintptr_t page = align > 4096 ? align : 4096;
     uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1);
@@ -390,27 +412,25 @@ static bool place_template(struct process *p, size_t align)
     if (at < p->used)
         at += page;
     if (at > MODULES_END || size > MODULES_END - at)
-        return false;
+        refuse("percpu: the per-CPU variables of all modules do not fit an area");
+    if (!make_accessible(p, p->used, at + size))
+        refuse("percpu: no memory for the per-CPU variables of a module (a limit?)");
     this_module.first = p->base + at;
     this_module.end = this_module.first + size;
     this_module.bias = this_module.first - start;
-    copy_template(&this_module);
+    /* The area of no CPU is of no node. */
+    placement = percpu__fill_by_node(p->cpus, copy_template, &this_module);
+    copy_template((const uint16_t[]){(uint16_t)p->cpus}, 1, &this_module);
     this_module.next = p->modules;
     __atomic_store_n(&p->modules, &this_module, __ATOMIC_RELEASE);
     p->used = at + size;
-    return true;
+    return placement;
 }
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
 static void thread_exits(void *value);
 static void in_child(void);
-
-static void refuse(const char *what)
-{
-    percpu_panic(what);
-    abort(); /* without areas no access can be right */
-}
 
 static void start_process(struct process *p, bool is_program)
 {
@@ -422,11 +442,12 @@ static void start_process(struct process *p, bool is_program)
     choose_way(p, is_program);
 }
 
-static void say(void)
+static void say(const char *placement)
 {
     const char *verbose = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_VERBOSE");
     if (verbose && strcmp(verbose, "1") == 0)
-        fprintf(stderr, "percpu: %s; %zu CPUs\n", process->way, process->cpus);
+        fprintf(stderr, "percpu: %s; %zu CPUs%s%s\n", process->way, process->cpus,
+                placement ? "; " : "", placement ? placement : "");
 }
 
 /* The kernel looks at a thread's last sequence when the thread wakes: it must not be unmapped. */
@@ -446,6 +467,8 @@ static void pin(const char *name)
 __attribute__((constructor(101))) static void start(void)
 {
     struct search search = {.owner = NULL};
+    const char *placement;
+    bool is_first;
     int idle = IDLE;
 
     dl_iterate_phdr(visit, &search);
@@ -463,12 +486,12 @@ __attribute__((constructor(101))) static void start(void)
         idle = IDLE;
         sched_yield();
     }
-    if (!process->base) {
+    is_first = !process->base;
+    if (is_first)
         start_process(process, search.is_program);
-        say();
-    }
-    if (!place_template(process, search.align))
-        refuse("percpu: the per-CPU variables of all modules do not fit an area");
+    placement = place_template(process, search.align);
+    if (is_first)
+        say(placement);
     percpu__words.bias = this_module.bias;
     percpu__words.rseq_offset = process->rseq_offset;
     percpu__words.rseq_mask = process->rseq_mask;

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,12 +19,16 @@ enum { THREADS = 8, UPDATES = 1000 };
 
 static PERCPU_DEFINE(uint64_t, hits);
 
-#ifdef OLD_KERNEL /* linked with --wrap=getauxval */
+#if defined(OLD_KERNEL) || defined(SECURE) /* linked with --wrap=getauxval */
 unsigned long __real_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type)
 {
+#ifdef SECURE
+    return type == AT_SECURE ? 1 : __real_getauxval(type);
+#else
     return type == 27 ? 20 : __real_getauxval(type); /* AT_RSEQ_FEATURE_SIZE */
+#endif
 }
 #endif
 
