@@ -223,6 +223,36 @@ check 'modules are built' build_modules
 check 'two configurations in one process end it' \
     says 'two versions or configurations' "$work/dlopen" "$work/a.so" "$work/b.so" 1
 
+# The variable of_each, exported where the compiler lets it be, in a program and a library.
+same_name() { # folder, sources, compiler, flags...
+    local folder=$1 from=$2 CC=$3
+    shift 3
+    mkdir -p "$folder" &&
+        build "$folder/library.so" "$from" same-name.c -DNUMBER=51 -fPIC -shared "$@" &&
+        build "$folder/program" "$from" same-name.c -DNUMBER=50 -DIS_PROGRAM -rdynamic "$@" -ldl
+}
+
+run_same_name() {
+    "$1/program" "$1/library.so"
+}
+
+check 'the same name in two modules, declared' same_name "$work/declared" "$root" "$CC" -DDECLARED
+check 'two variables' says '^right' run_same_name "$work/declared"
+for hides in clang-19 clang-14; do
+    check "the same name in two modules, $hides" same_name "$work/$hides" "$root" $hides
+    check "two variables, $hides" says '^right' run_same_name "$work/$hides"
+done
+check 'the same name in two modules, exported' same_name "$work/exported" "$root" "$CC"
+check 'the process ends, and says why' says \
+    'library.so: __PERCPU_of_each is also a variable of another module' \
+    run_same_name "$work/exported"
+check 'the same name in two modules, with the old hash table only' \
+    same_name "$work/sysv" "$root" "$CC" -Wl,--hash-style=sysv
+check 'the process ends' says '__PERCPU_of_each is also' run_same_name "$work/sysv"
+check 'a mutant: nobody looks' mutant blind src/platform/rseq.c 's/if \(search.replaced\)/if (false)/'
+check 'it is built' same_name "$work/blind/modules" "$work/blind" "$CC"
+check 'the library has the wrong variable' fails says '^right' run_same_name "$work/blind/modules"
+
 echo "1..$n"
 echo "# end: $((n - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

@@ -173,10 +173,15 @@ static struct process *find_in(const struct dl_phdr_info *info)
     return NULL;
 }
 
+/* Not in static programs, where linkers warn of dlopen by name. */
+extern __typeof__(dlsym) dlsym __attribute__((weak));
+static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up);
+
 struct search {
     struct process *owner;
     size_t align;     /* of this module's segments */
     const char *name; /* of this module */
+    const char *replaced;
     bool is_program;
     size_t seen;
 };
@@ -191,6 +196,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
         search->owner = found;
     if (found == &percpu__process) {
         search->name = info->dlpi_name;
+        search->replaced = &dlsym ? find_replaced(info, dlsym) : NULL;
         search->is_program = search->seen == 0;
         for (size_t i = 0; i < info->dlpi_phnum; i++)
             if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_align > search->align)
@@ -198,6 +204,72 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
     }
     search->seen++;
     return 0;
+}
+
+/* -- Variables that other modules have taken over ---------------------------------------------- */
+
+/* What its dynamic section has under a tag; addresses are where they are loaded (glibc) or not. */
+static uintptr_t dynamic(const struct dl_phdr_info *info, ElfW(Sxword) tag)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(info->dlpi_addr + header->p_vaddr);
+
+        if (header->p_type != PT_DYNAMIC)
+            continue;
+        for (; entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == tag)
+                return entry->d_un.d_ptr < info->dlpi_addr ? info->dlpi_addr + entry->d_un.d_ptr
+                                                           : entry->d_un.d_ptr;
+    }
+    return 0;
+}
+
+/* The hash tables are what knows how many symbols there are; ELF gABI, and GNU's by its buckets. */
+static size_t count_symbols(const struct dl_phdr_info *info)
+{
+    const uint32_t *sysv = (const uint32_t *)dynamic(info, DT_HASH);
+    const uint32_t *gnu = (const uint32_t *)dynamic(info, DT_GNU_HASH);
+    const uint32_t *buckets, *chains;
+    size_t count = 0;
+
+    if (sysv)
+        return sysv[1];
+    if (!gnu)
+        return 0;
+    buckets = gnu + 4 + gnu[2] * (sizeof(uintptr_t) / sizeof(uint32_t));
+    chains = buckets + gnu[0];
+    for (uint32_t i = 0; i < gnu[0]; i++)
+        if (buckets[i] > count)
+            count = buckets[i];
+    if (count == 0)
+        return 0;
+    while ((chains[count - gnu[1]] & 1) == 0)
+        count++;
+    return count + 1;
+}
+
+/*
+ * A variable without `static` that GCC compiled into a shared library is exported, and if a module
+ * before it has one of its name, the dynamic linker gives it that one's address. Answers the name.
+ */
+static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up)
+{
+    const ElfW(Sym) *symbols = (const ElfW(Sym) *)dynamic(info, DT_SYMTAB);
+    const char *names = (const char *)dynamic(info, DT_STRTAB);
+    static const char prefix[] = "__PERCPU_";
+
+    for (size_t i = 0, n = symbols && names ? count_symbols(info) : 0; i < n; i++) {
+        const char *name = names + symbols[i].st_name;
+        uintptr_t found;
+
+        if (symbols[i].st_shndx == SHN_UNDEF || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+            continue;
+        found = (uintptr_t)look_up(RTLD_DEFAULT, name);
+        if (found != 0 && found != info->dlpi_addr + symbols[i].st_value)
+            return name;
+    }
+    return NULL;
 }
 
 /* -- Which way --------------------------------------------------------------------------------- */
@@ -453,14 +525,23 @@ static void say(const char *placement)
 /* The kernel looks at a thread's last sequence when the thread wakes: it must not be unmapped. */
 static void pin(const char *name)
 {
-    /* Neither in static programs, where linkers warn of dlopen by name. */
-    extern __typeof__(dlsym) dlsym __attribute__((weak));
     __typeof__(dlopen) *open = NULL;
 
     if (&dlsym)
         *(void **)&open = dlsym(RTLD_DEFAULT, "dlopen");
     if (open && name && *name && !open(name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE))
         refuse("percpu: a shared library with restartable sequences could not be pinned");
+}
+
+static void refuse_variable(const char *name, const char *module)
+{
+    static char message[512];
+
+    snprintf(message, sizeof(message),
+             "percpu: %s: %s is also a variable of another module, and the dynamic linker took "
+             "that one; define it static or declare it (PERCPU_DECLARE)",
+             module, name);
+    refuse(message);
 }
 
 /* Before other constructors and main(): 101 is the first priority that is not libc's. */
@@ -476,6 +557,8 @@ __attribute__((constructor(101))) static void start(void)
         refuse("percpu: this module's note .note.percpu is missing: was it stripped?");
     if (search.owner->version != VERSION || search.owner->size != sizeof(struct process))
         refuse("percpu: two versions or configurations of the library in one process");
+    if (search.replaced)
+        refuse_variable(search.replaced, search.name);
     process = search.owner;
 
     while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
