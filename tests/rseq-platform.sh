@@ -205,6 +205,27 @@ check 'it is built' build "$work/insecure/secure" "$work/insecure" cid.c -DSECUR
     -Wl,--wrap=getauxval
 check 'it says more' says '^percpu: ' verbose "$work/insecure/secure"
 
+# -- PERCPU_DEBUG --------------------------------------------------------------------------------
+
+debug() { # sources, test, the program's number
+    [ -x "$work/debug-$3" ] || $CC $flags -DPERCPU_DEBUG -I"$1/include" -I"$1/tests/harness" \
+        -o "$work/debug-$3" "$1/tests/t_rseq.c" "$1/tests/t_areas.c" "$1"/tests/harness/*.c \
+        "$1"/src/*.c "$1"/src/platform/*.c || return 2
+    timeout 100 "$work/debug-$3" "$2"
+}
+
+debug_fails() {
+    ! debug "$@" && grep -q "^not ok .*$2" "$log"
+}
+
+check 'blocks that change the operand of updates are reported, others not' debug "$root" rseq_debug 0
+check 'a mutant: updates are forgotten' mutant forgets src/platform/watch.c \
+    's/add_bytes\(word, &word->updated/if (false) &/'
+check 'no report' debug_fails "$work/forgets" rseq_debug_block_and_update 1
+check 'a mutant: what comes during a block is the block'\''s' mutant blames src/platform/watch.c \
+    's/if \(word && .* == watch->writes\[i\]\)/if (word)/'
+check 'blocks that only read are reported' debug_fails "$work/blames" rseq_debug_block 2
+
 # -- Modules -------------------------------------------------------------------------------------
 
 library() { # output, flags...

@@ -106,6 +106,7 @@ struct process {
     struct percpu__rseq *(*own_rseq)(void);
     bool (*register_thread)(void);
     const struct percpu__allocator *allocator; /* of the first module that allocated */
+    void *watched; /* PERCPU_DEBUG: the table of watch.c */
 };
 
 /*
@@ -1129,6 +1130,22 @@ const struct percpu__allocator *percpu__allocator(const struct percpu__allocator
                ? mine
                : first;
 }
+
+#ifdef PERCPU_DEBUG
+void **percpu__watch_table(void)
+{
+    return process ? &process->watched : NULL;
+}
+
+uintptr_t percpu__watch_symbol(uintptr_t place)
+{
+    for (const struct module *m = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE); m;
+         m = m->next)
+        if (place >= m->first && place < m->end)
+            return place - m->bias;
+    return place;
+}
+#endif
 
 /* `p` may be a variable of any module. */
 void percpu__reset(void *p, size_t size)

@@ -133,6 +133,29 @@ PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 PERCPU__HIDDEN size_t percpu__own(void);
 PERCPU__HIDDEN void percpu__disown(void);
 
+/*
+ * PERCPU_DEBUG: what blocks change is not the operand of updates (src/platform/watch.c). A block
+ * remembers the first bytes of its variable; writes and updates tell when they begin and end.
+ */
+#ifdef PERCPU_DEBUG
+#define PERCPU__WATCHED 1
+enum { PERCPU__WATCH_WORDS = 32 };
+struct percpu__watch {
+    uintptr_t first; /* per-CPU pointer */
+    size_t size;
+    uint32_t sure; /* bit n: nobody wrote to word n while it was remembered */
+    uint64_t before[PERCPU__WATCH_WORDS];
+    uint32_t writes[PERCPU__WATCH_WORDS];
+};
+PERCPU__HIDDEN void percpu__watch_write(const volatile void *p, size_t size, bool is_update);
+PERCPU__HIDDEN void percpu__watch_written(const volatile void *p);
+PERCPU__HIDDEN void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p,
+                                        size_t size, size_t cpu);
+PERCPU__HIDDEN void percpu__watch_end(const struct percpu__watch *watch, size_t cpu);
+PERCPU__HIDDEN void **percpu__watch_table(void);                /* of the process */
+PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CPU pointer */
+#endif
+
 /* What percpu__cmpxchg_slot_32() answers when no sequence ran. */
 #define PERCPU__NO_SLOT UINTPTR_MAX
 
@@ -181,7 +204,19 @@ static inline size_t percpu_cpu_id(void)
 #define percpu_cpu_id percpu_cpu_id
 
 /* The area of a block: another than the current CPU's, when the thread migrates. */
+#ifdef PERCPU__WATCHED
+PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__watch *watch, const volatile void *p,
+                                         size_t size, size_t cpu)
+{
+    percpu__watch_begin(watch, p, size, cpu);
+    return percpu__remote_raw(p, cpu);
+}
+#define PERCPU__GUARDED_PTR(guard, p)                                                              \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__guarded(&(guard).watch, PERCPU__OPERAND(p), sizeof(*(p)), \
+                                                 (guard).cpu))
+#else
 #define PERCPU__GUARDED_PTR(guard, p)                                                              \
     ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(PERCPU__OPERAND(p), (guard).cpu))
+#endif
 
 #endif
