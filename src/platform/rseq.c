@@ -941,7 +941,7 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
     for (;;) {
         uintptr_t slot = PERCPU__NO_SLOT;
 
-        if (*(volatile uint32_t *)&percpu__rseq_area()->cpu_id >= process->rseq_cpus)
+        if (percpu__rseq_index() >= process->rseq_cpus)
             slot = slow_slot();
         if (slot == PERCPU__NO_SLOT ? list_sequence(operation, p, &node)
                                     : list_locked(operation, slot, p, &node))
@@ -956,8 +956,12 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
 /* EPERM: the process is not registered for it yet. */
 static bool fence(size_t cpu)
 {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_FLAG_CPU,
-                   (int)cpu) == 0;
+#ifdef PERCPU_RSEQ_MM_CID
+    int flags = 0; /* any CPU: whose threads have the number, the kernel does not tell */
+#else
+    int flags = MEMBARRIER_CMD_FLAG_CPU;
+#endif
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, flags, (int)cpu) == 0;
 }
 
 /*

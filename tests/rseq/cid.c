@@ -5,6 +5,9 @@
  * time; then their sum, the number of areas, and the way that was taken. With "stranger" the last
  * one is taken away from the kernel before it updates.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <percpu/percpu.h>
 
 #include <pthread.h>

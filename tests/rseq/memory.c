@@ -3,6 +3,9 @@
  * Updates from each CPU that this process may use. Prints the areas with updates, their sum, the
  * number of areas, what protection the address of an area too many has, and whether it faults.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <percpu/percpu.h>
 
 #include <sched.h>
@@ -23,7 +26,7 @@ static void find_protection(const void *address, char protection[8])
     char line[512];
     FILE *file = fopen("/proc/self/maps", "r");
 
-    strcpy(protection, "none");
+    memcpy(protection, "none", sizeof("none"));
     while (file && fgets(line, sizeof(line), file))
         if (sscanf(line, "%lx-%lx", &first, &end) == 2 && at >= first && at < end)
             sscanf(line, "%*s %7s", protection);

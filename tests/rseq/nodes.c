@@ -2,7 +2,7 @@
 /*
  * usage: nodes [has-policy | fails]
  * On which nodes do areas lie? There is none but node 0 here: this program's system calls are its
- * own (--wrap=syscall,--wrap=mmap), and so is its tree of nodes. Prints for each area which node was
+ * own (--wrap=syscall,--wrap=mmap), and so is its tree of nodes. Prints of each area which node was
  * preferred while its initial values were written; "-": none.
  */
 #include <percpu/percpu.h>
@@ -44,7 +44,8 @@ static void see(void)
     for (size_t area = 0; area < areas && area < MAX_AREAS; area++) {
         if (is_written[area])
             continue;
-        if (mincore(reservation + (area << PERCPU__SLOT_SHIFT), PAGES * PAGE, resident) == 0 &&
+        if (mincore(reservation + (area << PERCPU__SLOT_SHIFT), (size_t)PAGES * PAGE, resident) ==
+                0 &&
             memchr(resident, 1, PAGES)) {
             is_written[area] = true;
             node_of[area] = preferred;

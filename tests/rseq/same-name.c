@@ -9,6 +9,9 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
+#ifndef NUMBER
+#define NUMBER 0
+#endif
 #ifdef DECLARED
 PERCPU_DECLARE(uint64_t, of_each);
 #endif
