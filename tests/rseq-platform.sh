@@ -133,13 +133,19 @@ check 'something else may be there' fails says 'beyond ---p faults' "$work/no-gu
 
 # Writable memory is counted by ulimit -d, as all of it is by the system with strict overcommit.
 check 'every CPU has an area where writable memory is limited' \
-    says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults" \
+    says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults, dynamic $((possible + 1))" \
     limited -d 65536 "$work/memory"
 check 'a mutant: only all of the areas at once' mutant at-once src/platform/rseq.c \
     's/p->in_parts = mprotect\((.*)\) != 0;/if (mprotect(\1) != 0) continue;/'
 check 'it is built' build "$work/at-once/memory" "$work/at-once" memory.c
 check 'not all CPUs have an area, or none' \
     fails says "areas $((possible + 1)) " limited -d 65536 timeout 5 "$work/at-once/memory"
+
+check 'a mutant: dynamic memory is not made accessible' mutant no-dynamic src/platform/rseq.c \
+    's/^    process->dynamic_end = end;/    return true;/; s/if \(!make_accessible\(process,.*/if (false)/'
+check 'it is built' build "$work/no-dynamic/memory" "$work/no-dynamic" memory.c
+check 'dynamic memory faults' fails says "dynamic $((possible + 1))" \
+    limited -d 65536 "$work/no-dynamic/memory"
 
 # Each area takes 1 GiB of addresses, and so does the guard.
 check 'fewer CPUs have an area where addresses are limited' \

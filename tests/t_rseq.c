@@ -787,7 +787,7 @@ static void *read_in_blocks(void *data)
     return NULL;
 }
 
-static void update_in_handler(int number)
+static void update_what_is_read(int number)
 {
     (void)number;
     percpu_inc(only_read);
@@ -796,7 +796,7 @@ static void update_in_handler(int number)
 TEST(rseq_debug_blocks_that_read)
 {
     panics_begin();
-    drive(read_in_blocks, update_in_handler);
+    drive(read_in_blocks, update_what_is_read);
     check_eq(panics_end(""), 0);
 }
 

@@ -96,7 +96,8 @@ struct process {
     uintptr_t base; /* of slot 0 */
     size_t cpus;    /* slots of CPUs; one more belongs to no CPU */
     size_t used;    /* bytes of a slot that modules take */
-    bool in_parts;  /* of a slot only what is used is accessible */
+    bool in_parts;  /* of a slot only what is used is accessible: modules, and up to */
+    uintptr_t dynamic_end;
     size_t slots_cpus;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
@@ -106,7 +107,7 @@ struct process {
     struct percpu__rseq *(*own_rseq)(void);
     bool (*register_thread)(void);
     const struct percpu__allocator *allocator; /* of the first module that allocated */
-    void *watched; /* PERCPU_DEBUG: the table of watch.c */
+    void *watched;                             /* PERCPU_DEBUG: the table of watch.c */
 };
 
 /*
@@ -1116,6 +1117,21 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
         return false;
     *memory =
         (struct percpu__memory){process->base + MODULES_END, slot - MODULES_END, 0, slot, true};
+    return true;
+}
+
+bool percpu__dynamic_grow(uintptr_t end)
+{
+    enum { STEP = 65536 };
+
+    if (!process->in_parts || end <= process->dynamic_end)
+        return true;
+    if (process->dynamic_end == 0)
+        process->dynamic_end = process->base + MODULES_END;
+    end = (end + STEP - 1) & ~(uintptr_t)(STEP - 1);
+    if (!make_accessible(process, process->dynamic_end - process->base, end - process->base))
+        return false;
+    process->dynamic_end = end;
     return true;
 }
 

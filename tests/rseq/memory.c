@@ -6,6 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <percpu/alloc.h>
 #include <percpu/percpu.h>
 
 #include <sched.h>
@@ -47,7 +48,8 @@ int main(void)
     uint64_t *beyond = percpu_remote_ptr_raw(hits, percpu_area_num());
     char protection[8];
     cpu_set_t all, one;
-    bool faults = false;
+    volatile bool faults = false;
+    uint64_t PERCPU *dynamic;
 
     sched_getaffinity(0, sizeof(all), &all);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -62,6 +64,11 @@ int main(void)
             percpu_add(full[1999], 1);
         }
     }
+    /* Half a MiB of dynamic memory on each CPU, the last byte of it. */
+    dynamic = percpu_alloc_array(uint64_t, 65536);
+    percpu_for_each(cpu)
+        if (dynamic)
+            ++*percpu_remote_ptr_at(&dynamic[65535], cpu);
     percpu_for_each(cpu)
         if (percpu_remote_read(hits, cpu) != 0)
             printf("%zu ", cpu);
@@ -73,6 +80,7 @@ int main(void)
         faults = true;
     else
         *(volatile uint64_t *)beyond;
-    printf("beyond %s %s\n", protection, faults ? "faults" : "reads");
+    printf("beyond %s %s, dynamic %llu\n", protection, faults ? "faults" : "reads",
+           dynamic ? (unsigned long long)percpu_sum_at(&dynamic[65535]) : 0);
     return 0;
 }
