@@ -211,7 +211,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 /* -- Variables that other modules have taken over ---------------------------------------------- */
 
 /* What its dynamic section has under a tag; addresses are where they are loaded (glibc) or not. */
-static uintptr_t dynamic(const struct dl_phdr_info *info, ElfW(Sxword) tag)
+static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
