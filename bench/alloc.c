@@ -199,7 +199,7 @@ static double pair_touched(size_t size)
     start = now();
     for (int i = 0; i < OBJECTS; i++)
         percpu_free(p[i]);
-    return (spent + now() - start) / OBJECTS;
+    return (spent + now() - start) / (double)OBJECTS;
 }
 
 /* In a process of its own, which believes that there are so many CPUs. */

@@ -389,7 +389,7 @@ static granule find_larger(uint64_t size)
     struct list list;
 
     if (size >= COLUMNS)
-        size += ((uint64_t)1 << (highest((unsigned long)size) - COLUMN_BITS)) - 1;
+        size += ((uint32_t)1 << (highest((unsigned long)size) - COLUMN_BITS)) - 1;
     if (size > UINT32_MAX)
         return NONE;
     list = list_of((uint32_t)size);

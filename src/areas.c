@@ -239,6 +239,8 @@ int percpu_init_with(void *base, size_t cpu_count, size_t room)
 static bool reserve_becomes(int next)
 {
     int unused = UNUSED;
+    if (!PERCPU__SLOTS_FRESH)
+        return false; /* never UNUSED; and caches may be off, where atomics do not work */
     return __atomic_compare_exchange_n(&reserve_is, &unused, next, false, __ATOMIC_RELAXED,
                                        __ATOMIC_RELAXED);
 }

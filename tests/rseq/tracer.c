@@ -661,7 +661,7 @@ static bool run_all(const struct operation *o, const struct descriptor *d)
     for (size_t v = 0; v < values; v++)
         for (int before = 0; before < BEFORES; before++) {
             bool begins_again[MAX_BYTES] = {false};
-            struct run r = {.o = o, .d = d, .before = before};
+            struct run r = {.o = o, .d = d, .before = (enum before)before};
 
             r.values = o->kind == CMPXCHG ? &cmpxchg_values[v]
                        : o->kind >= PUSH  ? &list_values
@@ -672,7 +672,7 @@ static bool run_all(const struct operation *o, const struct descriptor *d)
                 r.at = instructions[at];
                 r.first = 0;
                 for (int mode = 0; mode < MODES; mode++) {
-                    r.mode = mode;
+                    r.mode = (enum mode)mode;
                     if (!run(&r))
                         return false;
                 }
@@ -914,7 +914,7 @@ static void test_blocks(const char *program)
     for (size_t i = first; is_right && i < instruction_count; i++)
         for (int mode = 0; is_right && mode < MODES; mode++) {
             bool is_hit;
-            is_right = run_block(mode, instructions[i], &is_hit);
+            is_right = run_block((enum mode)mode, instructions[i], &is_hit);
             hits += is_hit && mode == SIGNAL;
         }
     if (is_right)
