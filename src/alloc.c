@@ -426,6 +426,10 @@ static bool grow(uint32_t size, size_t align, struct found *f)
 
         if (b->end - from < need)
             continue;
+#ifdef PERCPU_PLATFORM_RSEQ
+        if (!percpu__dynamic_grow(home_of(b, from + (granule)need)))
+            return false;
+#endif
         *f = (struct found){b, from, before, 0, b->top};
         if (before) {
             check_run(b, from);

@@ -71,6 +71,9 @@ struct percpu__memory {
  */
 bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 
+/* rseq: memory up to `end` is going to be used, on every CPU; false: there is none. */
+bool percpu__dynamic_grow(uintptr_t end) PERCPU__HIDDEN;
+
 /*
  * What alloc.c wants to hear of. A pointer, set when it is first used: a program that never
  * allocates is linked without it. percpu__alloc_new_area(): the CPU with this delta is to get an

@@ -700,4 +700,104 @@ TEST(rseq_fork_in_a_block)
     pthread_barrier_destroy(&held);
 }
 
+/* -- PERCPU_DEBUG: what blocks change is not the operand of updates ---------------------------- */
+
+struct mixed {
+    uint32_t changed, updated;
+    uint8_t bytes[4]; /* 0 is changed, 1 is updated */
+};
+static PERCPU_DEFINE(uint64_t, updated_first);
+static PERCPU_DEFINE(uint64_t, changed_first);
+static PERCPU_DEFINE(uint64_t[40], large_one); /* more than is watched */
+static PERCPU_DEFINE(uint64_t, only_read);
+static PERCPU_DEFINE(struct mixed, mixed);
+
+TEST(rseq_debug_block_and_update)
+{
+    panics_begin();
+    percpu_inc(updated_first);
+    check_eq(panics_end(""), 0);
+    panics_begin();
+    for (int i = 0; i < 2; i++)
+        percpu_with_current(updated_first, p)
+            ++*p;
+    check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(1));
+
+    panics_begin();
+    percpu_with_current(changed_first, p)
+        ++*p;
+    percpu_with_current(large_one, p)
+        (*p)[31] = 1;
+    check_eq(panics_end(""), 0);
+    panics_begin();
+    for (int i = 0; i < 2; i++) {
+        percpu_inc(changed_first);
+        (void)percpu_xchg(large_one[31], 2);
+        percpu_or(large_one[30], 2);
+    }
+    check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(2));
+}
+
+/* Members are variables of their own; reading is not changing, also while an update comes. */
+TEST(rseq_debug_block_beside_updates)
+{
+    uint64_t seen = 0;
+
+    panics_begin();
+    for (int i = 0; i < 3; i++) {
+        percpu_inc(only_read);
+        percpu_inc(mixed.updated);
+        percpu_inc(mixed.bytes[1]);
+        percpu_with_current(only_read, p) {
+            seen += *p;
+            percpu_inc(only_read);
+        }
+        percpu_with_current(mixed, p) {
+            p->changed++;
+            p->bytes[0]++;
+        }
+        percpu_with_current(changed_first, p) {
+            ++*p;
+            percpu_write(changed_first, 3); /* not an update */
+        }
+    }
+    check_eq(panics_end(""), 0);
+    check(seen > 0);
+}
+
+/* Threads that read in blocks what others update. */
+static void *read_in_blocks(void *data)
+{
+    struct herded *me = data;
+    uint64_t sum = 0;
+
+    me->tid = (int)syscall(SYS_gettid);
+    for (unsigned round = 0; round < 50 || !enough; round++) {
+        percpu_add(only_read, 1 + (unsigned)me->number);
+        percpu_with_current(only_read, p) {
+            sum += *(volatile uint64_t *)p;
+            if (round % 16 == 0)
+                sched_yield();
+        }
+    }
+    me->accounts[0][0].added = sum;
+    grazing--;
+    while (grazing != 0)
+        sched_yield();
+    return NULL;
+}
+
+static void update_what_is_read(int number)
+{
+    (void)number;
+    percpu_inc(only_read);
+}
+
+TEST(rseq_debug_blocks_that_read)
+{
+    panics_begin();
+    drive(read_in_blocks, update_what_is_read);
+    check_eq(panics_end(""), 0);
+}
+
 #endif

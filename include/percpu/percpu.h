@@ -22,6 +22,7 @@
  *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
+ *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
  *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
  *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)

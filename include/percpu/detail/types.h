@@ -60,8 +60,18 @@
 #define PERCPU__MODEL
 #endif
 
+/*
+ * Variables of the same name in several modules are several variables: not for the dynamic linker.
+ * GCC warns of the attribute where `static` stands before it.
+ */
+#ifdef __clang__
+#define PERCPU__DEFINED_HIDDEN PERCPU__HIDDEN
+#else
+#define PERCPU__DEFINED_HIDDEN
+#endif
+
 #define PERCPU__VARIABLE(sect, type)                                                               \
-    __attribute__((section(sect))) PERCPU__MODEL PERCPU__CHECKED(type)
+    __attribute__((section(sect))) PERCPU__DEFINED_HIDDEN PERCPU__MODEL PERCPU__CHECKED(type)
 
 #ifdef __cplusplus
 

@@ -25,6 +25,16 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__A64_RSEQ_INDEX                                                                     \
+    "ldr %w[o], [%[rseq], #4]\n\t"                                                                 \
+    "ldr %w[c], [%[rseq], #24]\n\t"                                                                \
+    "orr %w[c], %w[c], %w[o], asr #31\n\t"
+#else
+#define PERCPU__A64_RSEQ_INDEX "ldr %w[c], [%[rseq], #4]\n\t"
+#endif
+
 #define PERCPU__A64_RSEQ(body)                                                                     \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
     ".inst " PERCPU__STR(                                                                          \
@@ -36,8 +46,7 @@ PERCPU__INLINE void percpu__relax(void)
                                 "adrp %[c], .Lpercpu_cs%=\n\t"                                     \
                                 "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                          \
                                 "str %[c], [%[rseq], #8]\n"                                        \
-                                ".Lpercpu_start%=:\n\t"                                            \
-                                "ldr %w[c], [%[rseq], #4]\n\t"                                     \
+                                ".Lpercpu_start%=:\n\t" PERCPU__A64_RSEQ_INDEX                     \
                                 "cmp %w[c], %w[cpus]\n\t"                                          \
                                 "b.hs %l[slow]\n\t"                                                \
                                 "add %[c], %[p], %[c], lsl #" PERCPU__STR(                         \

@@ -53,6 +53,16 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 #define PERCPU__ARM_ADD_PC
 #endif
 
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__ARM_RSEQ_INDEX                                                                     \
+    "ldr %[o], [%[rseq], #4]\n\t"                                                                  \
+    "ldr %[c], [%[rseq], #24]\n\t"                                                                 \
+    "orr %[c], %[c], %[o], asr #31\n\t"
+#else
+#define PERCPU__ARM_RSEQ_INDEX "ldr %[c], [%[rseq], #4]\n\t"
+#endif
+
 /* The high word of rseq_cs is and stays 0. */
 #define PERCPU__ARM_RSEQ(body, after)                                                              \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
@@ -65,8 +75,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
                                 "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                    \
                                 "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC \
                                 "str %[c], [%[rseq], #8]\n"                                        \
-                                ".Lpercpu_start%=:\n\t"                                            \
-                                "ldr %[c], [%[rseq], #4]\n\t"                                      \
+                                ".Lpercpu_start%=:\n\t" PERCPU__ARM_RSEQ_INDEX                     \
                                 "cmp %[c], %[cpus]\n\t"                                            \
                                 "bhs %l[slow]\n\t"                                                 \
                                 "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
@@ -78,7 +87,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
  * GCC places literal pools by the length of what is between, an instruction per line of assembly,
  * but counts an asm goto as one: this counts the rest.
  */
-#define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
+#define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
 
 /* clang-format off */
 #define PERCPU__ARM_RSEQ_IN [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus)

@@ -38,6 +38,16 @@ PERCPU__INLINE void percpu__relax(void)
 #define PERCPU__X86_SET_CS "movq $.Lpercpu_cs%=, 8(%[rseq])\n"
 #endif
 
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__X86_RSEQ_INDEX                                                                     \
+    "movl 4(%[rseq]), %k[t]\n\t"                                                                   \
+    "sarl $31, %k[t]\n\t"                                                                          \
+    "orl 24(%[rseq]), %k[t]\n\t"
+#else
+#define PERCPU__X86_RSEQ_INDEX "movl 4(%[rseq]), %k[t]\n\t"
+#endif
+
 /*
  * The signature before the abort address, 0x53053053, is the operand of an undefined instruction
  * (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h).
@@ -51,7 +61,7 @@ PERCPU__INLINE void percpu__relax(void)
     ".popsection\n"                                                                                \
     ".Lpercpu_begin%=:\n\t" PERCPU__X86_SET_CS                                                     \
     ".Lpercpu_start%=:\n\t"                                                                        \
-    "movl 4(%[rseq]), %k[t]\n\t" PERCPU__RSEQ_DELAY                                                \
+    PERCPU__X86_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
     "cmpl %[cpus], %k[t]\n\t" PERCPU__RSEQ_DELAY                                                   \
     "jae %l[slow]\n\t" PERCPU__RSEQ_DELAY                                                          \
     "shlq $" PERCPU__STR(PERCPU__SLOT_SHIFT) ", %[t]\n\t" PERCPU__RSEQ_DELAY body "\n"             \
