@@ -8,24 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 CC=${CC:-gcc}
 flags="-std=gnu17 -g -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-log=$work/log
-
-n=0 failed=0
-# check TITLE COMMAND...: one test; the command's output is shown when it fails.
-check() {
-    local title=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$log" 2>&1; then
-        echo "ok $n - $title"
-    else
-        failed=$((failed + 1))
-        echo "not ok $n - $title"
-        tail -n 30 "$log" | sed 's/^/# /'
-    fi
-}
+. "$here/work.sh"
 
 build() { # name, flags
     $CC $flags $2 -I"$root/include" -o "$work/$1" "$here/rseq/stepped.c" "$root"/src/*.c \

@@ -350,10 +350,22 @@ TEST(rseq_no_update_is_lost)
  * away, nobody updates that CPU's copies any more: nor does this thread, which may be in the middle
  * of an update.
  */
-enum update { U_WRITE, U_ADD, U_AND, U_OR, U_XOR, U_ADD_RETURN, U_FETCH_ADD, U_XCHG, U_CMPXCHG };
-enum { UPDATES = U_CMPXCHG + 1, MOVES = 8, OTHERS = 2 };
-static const char *const update_names[UPDATES] = {
-    "write", "add", "and", "or", "xor", "add_return", "fetch_add", "xchg", "cmpxchg"};
+enum update {
+    U_WRITE,
+    U_ADD,
+    U_AND,
+    U_OR,
+    U_XOR,
+    U_ADD_RETURN,
+    U_FETCH_ADD,
+    U_XCHG,
+    U_CMPXCHG,
+    U_RESET,
+};
+enum { UPDATES = U_RESET + 1, MOVES = 8, OTHERS = 2 };
+static const char *const update_names[UPDATES] = {"write",   "add",          "and",       "or",
+                                                  "xor",     "add_return",   "fetch_add", "xchg",
+                                                  "cmpxchg", "reset_to_init"};
 static atomic_uint update_now; /* enum update, and the number of the size */
 
 #define UPDATES_OF(bits)                                                                           \
@@ -374,6 +386,7 @@ static atomic_uint update_now; /* enum update, and the number of the size */
             old = percpu_read(deserted_##bits);                                                    \
             (void)TRY_CMPXCHG(deserted_##bits, &old, (uint##bits##_t)(old + n));                   \
             break;                                                                                 \
+        case U_RESET: percpu_reset_to_init(deserted_##bits); break;                                \
         }                                                                                          \
     }                                                                                              \
     static void set_deserted_##bits(size_t cpu, uint##bits##_t value)                              \
@@ -504,7 +517,8 @@ TEST(rseq_no_update_from_elsewhere)
             update_now = update * SIZES + size;
             wait_for_update(&herd[0]);
             for (size_t move = 0; move < moves; move++)
-                strays += !desert(&herd[0], move, update == U_AND ? UINT64_MAX : 0);
+                strays +=
+                    !desert(&herd[0], move, update == U_AND || update == U_RESET ? UINT64_MAX : 0);
             if (strays > 0)
                 note("%s, %u bytes: %u updates from elsewhere", update_names[update], 1u << size,
                      strays);
