@@ -217,7 +217,10 @@ OPERATIONS(16)
 OPERATIONS(32)
 OPERATIONS(64)
 
-enum { SIZES = 4, SIGNALS = 20000 };
+enum { SIZES = 4 };
+#ifndef SIGNALS
+#define SIGNALS 20000
+#endif
 
 static struct herded {
     pthread_t thread;

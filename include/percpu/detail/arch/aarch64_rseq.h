@@ -37,11 +37,11 @@ PERCPU__INLINE void percpu__relax(void)
                                 "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                          \
                                 "str %[c], [%[rseq], #8]\n"                                        \
                                 ".Lpercpu_start%=:\n\t"                                            \
-                                "ldr %w[c], [%[rseq], #4]\n\t"                                     \
+                                "ldr %w[c], [%[rseq], #4]\n\t" PERCPU__RSEQ_DELAY                  \
                                 "cmp %w[c], %w[cpus]\n\t"                                          \
                                 "b.hs %l[slow]\n\t"                                                \
                                 "add %[c], %[p], %[c], lsl #" PERCPU__STR(                         \
-                                    PERCPU__SLOT_SHIFT) "\n\t" body "\n"                           \
+                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
                                                         ".Lpercpu_commit%=:"                       \
                                                         "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
@@ -74,23 +74,24 @@ PERCPU__INLINE void percpu__relax(void)
  * Inputs (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for the
  * others; Z: zero.
  */
+#define PERCPU__A64_RSEQ_LOAD(w, suffix) "ldr" suffix " %" w "[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
 #define PERCPU__A64_RSEQ_UPDATES(bits, word, same, w, suffix, logical)                             \
     PERCPU__A64_RSEQ_OP(write, bits, word, same, "str" suffix " %" w "[v], [%[c]]", "rZ")          \
-    PERCPU__A64_RSEQ_OP(add, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
+    PERCPU__A64_RSEQ_OP(add, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
                         "add %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
                         "str" suffix " %" w "[n], [%[c]]", "rIJ")                                  \
-    PERCPU__A64_RSEQ_OP(and, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
+    PERCPU__A64_RSEQ_OP(and, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
                         "and %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(or, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"                \
+    PERCPU__A64_RSEQ_OP(or, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                     \
                         "orr %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(xor, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
+    PERCPU__A64_RSEQ_OP(xor, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
                         "eor %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(xchg, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"              \
+    PERCPU__A64_RSEQ_OP(xchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                   \
                         "str" suffix " %" w "[v], [%[c]]", "rZ")                                   \
-    PERCPU__A64_RSEQ_OP(cmpxchg, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"           \
+    PERCPU__A64_RSEQ_OP(cmpxchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
                         "cmp %" w "[o], %" w "[e]\n\t"                                             \
                         "b.ne .Lpercpu_commit%=\n\t"                                               \
                         "str" suffix " %" w "[v], [%[c]]", "rZ")

@@ -66,11 +66,11 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
                                 "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC \
                                 "str %[c], [%[rseq], #8]\n"                                        \
                                 ".Lpercpu_start%=:\n\t"                                            \
-                                "ldr %[c], [%[rseq], #4]\n\t"                                      \
+                                "ldr %[c], [%[rseq], #4]\n\t" PERCPU__RSEQ_DELAY                   \
                                 "cmp %[c], %[cpus]\n\t"                                            \
                                 "bhs %l[slow]\n\t"                                                 \
                                 "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
-                                    PERCPU__SLOT_SHIFT) "\n\t" body "\n"                           \
+                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
                                                         ".Lpercpu_commit%=:\n\t" after             \
                                                         "\n" PERCPU__RSEQ_TABLES("%l[slow]")
 
@@ -106,8 +106,9 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
  * `value_in` (GCC manual, "Machine Constraints", ARM): I an immediate operand, L and K one after
  * negation and inversion, which assemblers do.
  */
+#define PERCPU__ARM_RSEQ_LOAD(suffix) "ldr" suffix " %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
 #define PERCPU__ARM_RSEQ_BY(name, bits, instruction, suffix, value_in)                             \
-    PERCPU__ARM_RSEQ_OP(name, bits, "ldr" suffix " %[o], [%[c]]\n\t"                               \
+    PERCPU__ARM_RSEQ_OP(name, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
                         instruction " %[n], %[o], %[v]\n\tstr" suffix " %[n], [%[c]]", value_in)
 #define PERCPU__ARM_RSEQ_UPDATES(bits, suffix)                                                     \
     PERCPU__ARM_RSEQ_OP(write, bits, "str" suffix " %[v], [%[c]]", "r")                            \
@@ -115,9 +116,9 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
     PERCPU__ARM_RSEQ_BY(and, bits, "and", suffix, "rIK")                                           \
     PERCPU__ARM_RSEQ_BY(or, bits, "orr", suffix, "rI")                                             \
     PERCPU__ARM_RSEQ_BY(xor, bits, "eor", suffix, "rI")                                            \
-    PERCPU__ARM_RSEQ_OP(xchg, bits, "ldr" suffix " %[o], [%[c]]\n\t"                               \
+    PERCPU__ARM_RSEQ_OP(xchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
                         "str" suffix " %[v], [%[c]]", "r")                                         \
-    PERCPU__ARM_RSEQ_OP(cmpxchg, bits, "ldr" suffix " %[o], [%[c]]\n\t"                            \
+    PERCPU__ARM_RSEQ_OP(cmpxchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                               \
                         "cmp %[o], %[e]\n\tbne .Lpercpu_commit%=\n\t"                              \
                         "str" suffix " %[v], [%[c]]", "r")
 PERCPU__ARM_RSEQ_UPDATES(8, "b")
@@ -139,8 +140,8 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
         uint64_t o;                                                                                \
         (void)expected, (void)scratch;                                                             \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
-        __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" op                         \
-                                      "strexd " failed ", " result ", [%[c]]",                     \
+        __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY         \
+                                      op "strexd " failed ", " result ", [%[c]]",                  \
                                       "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend)       \
                      : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u64 *)p)            \
                      __VA_ARGS__ PERCPU__ARM_RSEQ_IN, [v] "r"(value)                               \
