@@ -43,12 +43,14 @@ int main(void)
     if (mount("proc", "/proc", "proc", 0, NULL) != 0 ||
         mount("sysfs", "/sys", "sysfs", 0, NULL) != 0)
         perror("mount");
-    while (list && fgets(line, sizeof line, list)) {
+    if (!list)
+        return 1;
+    while (fgets(line, sizeof line, list)) {
         line[strcspn(line, "\n")] = '\0';
         printf("== %s\n", line);
         run(line);
     }
-    printf("# end: of the list\n");
+    fclose(list);
     reboot(RB_POWER_OFF);
     return 1;
 }

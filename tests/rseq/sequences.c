@@ -20,7 +20,7 @@
     OPERATION(bits, add##kind, (percpu_add(of_##bits, v), 0))                                      \
     OPERATION(bits, sub##kind, (percpu_sub(of_##bits, v), 0))                                      \
     OPERATION(bits, and##kind, (percpu_and(of_##bits, v), 0))                                      \
-    OPERATION(bits, or##kind, (percpu_or(of_##bits, v), 0))                                        \
+    OPERATION(bits, or ##kind, (percpu_or(of_##bits, v), 0))                                       \
     OPERATION(bits, xor##kind, (percpu_xor(of_##bits, v), 0))                                      \
     OPERATION(bits, add_return##kind, percpu_add_return(of_##bits, v))                             \
     OPERATION(bits, sub_return##kind, percpu_sub_return(of_##bits, v))                             \
