@@ -10,11 +10,8 @@
 #define _GNU_SOURCE
 #include "bench.h"
 
-#include <percpu/percpu.h>
-#if __has_include(<percpu/list.h>)
 #include <percpu/list.h>
-#define LIST 1
-#endif
+#include <percpu/percpu.h>
 
 #include <pthread.h>
 #include <sched.h>
@@ -240,10 +237,8 @@ LOOP(plain_list, 1, struct node **first = unknown_list(), plain_pop_push(first))
 LOOP(stores_list, 1, struct node **first = unknown_list();
      uint64_t *q = unknown(thread_line), stores_pop_push(first, q))
 LOOP(mutex_list, 1, , locked_pop_push())
-#ifdef LIST
 static PERCPU_DEFINE(struct percpu_list, list);
 LOOP(percpu_list, 1, , percpu_list_push(list, percpu_list_pop(list)))
-#endif
 
 #ifdef BENCH_LIBRSEQ
 static struct librseq_list {
@@ -305,9 +300,7 @@ static const struct way lists[] = {
     {"plain increment through a pointer", LAYOUT_NAMES(plain_1)},
     {"a plain list, and two stores to another line", LAYOUT_NAMES(stores_list)},
     {"a plain list", LAYOUT_NAMES(plain_list)},
-#ifdef LIST
     {"`percpu_list_pop`, `percpu_list_push`", LAYOUT_NAMES(percpu_list)},
-#endif
 #ifdef BENCH_LIBRSEQ
     {"librseq, array indexed by CPU", LAYOUT_NAMES(librseq_list)},
 #endif
@@ -426,11 +419,9 @@ static void make_lists(void)
     librseq_list = for_each_cpu(sizeof(*librseq_list));
     chain((struct node **)&librseq_list[cpu].first, nodes[3]);
 #endif
-#ifdef LIST
     static struct percpu_list_node percpu_nodes[NODES];
     for (size_t i = 0; i < NODES; i++)
         percpu_list_push(list, &percpu_nodes[i]);
-#endif
 }
 
 #define COUNT(ways) (sizeof(ways) / sizeof((ways)[0]))

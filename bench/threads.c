@@ -10,10 +10,6 @@
 #include "bench.h"
 
 #include <percpu/percpu.h>
-#if defined(PERCPU_PLATFORM_RSEQ) && __has_include(<percpu/list.h>)
-#define FENCE 1
-#endif
-
 #include <pthread.h>
 #include <sched.h>
 
@@ -196,7 +192,7 @@ static double measure(const struct way *way, size_t threads, double *cpus)
     return ns / (double)increments;
 }
 
-#ifdef FENCE
+#ifdef PERCPU_PLATFORM_RSEQ
 /* The time of one percpu_fence_cpu() to the CPU on which a thread counts, and to another. */
 static void fences(size_t repetitions)
 {
@@ -319,7 +315,7 @@ int main(int argc, char **argv)
         perror(argv[2]);
         return 1;
     }
-#ifdef FENCE
+#ifdef PERCPU_PLATFORM_RSEQ
     fences(repetitions);
 #endif
     free(ns);

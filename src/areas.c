@@ -16,6 +16,13 @@ size_t percpu__limit; /* the highest CPU number with an area, plus 1; written la
 
 static size_t area_count;
 
+/* Dynamic memory: bytes of each area beyond the template, which every area has. */
+static size_t reserve;
+/* thread, in place: nobody asked for it; until it is used, it goes when a CPU comes without. */
+enum { ASKED_FOR, UNUSED, USED, GONE };
+static int reserve_is;
+const struct percpu__alloc_hooks *percpu__alloc_hooks;
+
 /* What the first percpu_init*() was called with, for the report of a second one. */
 static uintptr_t first_base;
 static size_t first_count;
@@ -52,10 +59,33 @@ static void unlock(int next)
 
 /* -- Arithmetic -------------------------------------------------------------------------- */
 
-static size_t stride(void)
+enum { RESERVE_ALIGN = 4096 };
+
+static size_t align_with(size_t room)
 {
     size_t align = percpu__template_align();
-    return (percpu__template_size() + align - 1) & ~(align - 1);
+    return room != 0 && align < RESERVE_ALIGN ? RESERVE_ALIGN : align;
+}
+
+/* Where objects begin in an area: not in a cache line of variables. */
+static size_t reserve_offset(void)
+{
+    return (percpu__template_size() + PERCPU_CACHE_LINE - 1) & ~(size_t)(PERCPU_CACHE_LINE - 1);
+}
+
+/* Of areas with this much for objects; 0: it does not fit the address space. */
+static size_t stride_with(size_t room)
+{
+    size_t align = align_with(room), size = room != 0 ? reserve_offset() : percpu__template_size();
+
+    if (__builtin_add_overflow(size, room, &size) || size > SIZE_MAX - align)
+        return 0;
+    return (size + align - 1) & ~(align - 1);
+}
+
+static size_t stride(void)
+{
+    return stride_with(reserve);
 }
 
 static uintptr_t area_of(size_t cpu)
@@ -69,16 +99,21 @@ static bool has_area(size_t cpu)
            __atomic_load_n(&percpu__delta[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
 
-struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
+struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t room)
 {
     struct percpu_layout layout = {0, 0};
-    size_t size;
-    if (cpu_count == 0 || __builtin_mul_overflow(stride(), cpu_count, &size) ||
-        size > SIZE_MAX - percpu__template_align())
+    size_t size, each = stride_with(room);
+    if (cpu_count == 0 || each == 0 || __builtin_mul_overflow(each, cpu_count, &size) ||
+        size > SIZE_MAX - align_with(room))
         return layout;
     layout.size = size;
-    layout.align = percpu__template_align();
+    layout.align = align_with(room);
     return layout;
+}
+
+struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
+{
+    return percpu_area_layout_expected_with(cpu_count, 0);
 }
 
 /* -- Making areas ------------------------------------------------------------------------- */
@@ -89,9 +124,9 @@ static bool overlap(uintptr_t a, uintptr_t a_end, uintptr_t b, uintptr_t b_end)
 }
 
 /* May `count` areas lie at base? 0 or a negative error. */
-static int check_memory(uintptr_t base, size_t count)
+static int check_memory(uintptr_t base, size_t count, size_t room)
 {
-    struct percpu_layout layout = percpu_area_layout_expected(count);
+    struct percpu_layout layout = percpu_area_layout_expected_with(count, room);
     uintptr_t end, image, image_end;
 
     if (base == 0)
@@ -110,27 +145,41 @@ static int check_memory(uintptr_t base, size_t count)
     return 0;
 }
 
-static int check_deltas(uintptr_t base, size_t count)
+static int check_deltas(uintptr_t base, size_t count, size_t each)
 {
     for (size_t i = 0; i < count; i++)
-        if (!percpu__delta_fits(base + i * stride() - percpu__template_start()))
+        if (!percpu__delta_fits(base + i * each - percpu__template_start()))
             return -PERCPU_EDELTA;
     return 0;
 }
 
-static void make_area(size_t cpu, uintptr_t base)
+/* Memory fresh from the system holds zeros. */
+static void make_area(size_t cpu, uintptr_t base, bool fresh)
 {
     uintptr_t delta = base - percpu__template_start();
     struct percpu__head *head = (struct percpu__head *)((uintptr_t)&__PERCPU_percpu__head + delta);
 
+    if (reserve != 0 && !fresh)
+        percpu__zero(base + reserve_offset(), stride() - reserve_offset());
     percpu__template_copy(base);
     head->delta = delta;
     head->cpu = cpu;
     __atomic_store_n(&percpu__delta[cpu], delta, __ATOMIC_RELEASE);
 }
 
+/* In place, with as much for objects as there is. 0 or a negative error. */
+static int take_slots(size_t count, size_t *room, uintptr_t *base)
+{
+    int error;
+    for (*room = percpu__slots_reserve();; *room /= 2) {
+        error = percpu__slots_take(count, stride_with(*room), base);
+        if (error != -PERCPU_ENOMEM || *room == 0)
+            return error;
+    }
+}
+
 /* Both ways to initialise all areas. In place base and count are 0. Returns as percpu_init(). */
-static int init(bool in_place, uintptr_t base, size_t count)
+static int init(bool in_place, uintptr_t base, size_t count, size_t room)
 {
     int error;
 
@@ -146,12 +195,12 @@ static int init(bool in_place, uintptr_t base, size_t count)
     error = percpu__template_check();
     if (!error && in_place) {
         count = percpu__slots();
-        error = percpu__slots_take(count, stride(), &base);
+        error = take_slots(count, &room, &base);
     } else if (!error) {
-        error = check_memory(base, count);
+        error = check_memory(base, count, room);
     }
     if (!error) {
-        error = check_deltas(base, count);
+        error = check_deltas(base, count, stride_with(room));
         if (error && in_place)
             percpu__slots_give_back();
     }
@@ -160,8 +209,10 @@ static int init(bool in_place, uintptr_t base, size_t count)
         return error;
     }
 
+    reserve = room;
+    reserve_is = in_place && PERCPU__SLOTS_FRESH ? UNUSED : ASKED_FOR;
     for (size_t cpu = 0; cpu < count; cpu++)
-        make_area(cpu, base + cpu * stride());
+        make_area(cpu, base + cpu * stride(), in_place && PERCPU__SLOTS_FRESH);
     first_base = in_place ? 0 : base;
     first_count = in_place ? 0 : count;
     area_count = count;
@@ -172,15 +223,44 @@ static int init(bool in_place, uintptr_t base, size_t count)
 
 int percpu_init_in_place(void)
 {
-    return init(true, 0, 0);
+    return init(true, 0, 0, 0);
 }
 
 int percpu_init(void *base, size_t cpu_count)
 {
-    return init(false, (uintptr_t)base, cpu_count);
+    return init(false, (uintptr_t)base, cpu_count, 0);
 }
 
-int percpu_init_cpu(size_t cpu, void *base)
+int percpu_init_with(void *base, size_t cpu_count, size_t room)
+{
+    return init(false, (uintptr_t)base, cpu_count, room);
+}
+
+static bool reserve_becomes(int next)
+{
+    int unused = UNUSED;
+    if (!PERCPU__SLOTS_FRESH)
+        return false; /* never UNUSED; and caches may be off, where atomics do not work */
+    return __atomic_compare_exchange_n(&reserve_is, &unused, next, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
+/* Of a CPU that comes when others have areas. */
+static int check_late(uintptr_t base, size_t room)
+{
+    uintptr_t end = base + stride_with(room);
+
+    for (size_t other = 0; other < percpu__limit; other++)
+        if (has_area(other) && overlap(base, end, area_of(other), area_of(other) + stride()))
+            return -PERCPU_EOVERLAP;
+    if (room < reserve && !reserve_becomes(GONE))
+        return -PERCPU_ERESERVE;
+    if (__atomic_load_n(&percpu__alloc_hooks, __ATOMIC_RELAXED))
+        return percpu__alloc_hooks->new_area(base - percpu__template_start(), base, end);
+    return 0;
+}
+
+int percpu_init_cpu_with(size_t cpu, void *base, size_t room)
 {
     int error = 0;
     int was = lock();
@@ -194,26 +274,33 @@ int percpu_init_cpu(size_t cpu, void *base)
     if (!error && was == IDLE)
         error = percpu__template_check();
     if (!error)
-        error = check_memory((uintptr_t)base, 1);
+        error = check_memory((uintptr_t)base, 1, room);
     if (!error)
-        error = check_deltas((uintptr_t)base, 1);
-    for (size_t other = 0; !error && other < percpu__limit; other++)
-        if (has_area(other) && overlap((uintptr_t)base, (uintptr_t)base + stride(), area_of(other),
-                                       area_of(other) + stride()))
-            error = -PERCPU_EOVERLAP;
+        error = check_deltas((uintptr_t)base, 1, 0);
+    if (!error && was == READY)
+        error = check_late((uintptr_t)base, room);
     if (error) {
         unlock(was);
         return error;
     }
 
+    if (was == IDLE)
+        reserve = room;
+    else if (room < reserve)
+        reserve = 0;
     for (size_t gap = percpu__limit; gap < cpu; gap++)
         percpu__delta[gap] = PERCPU__ABSENT;
-    make_area(cpu, (uintptr_t)base);
+    make_area(cpu, (uintptr_t)base, false);
     area_count++;
     if (cpu >= percpu__limit)
         __atomic_store_n(&percpu__limit, cpu + 1, __ATOMIC_RELEASE);
     unlock(READY);
     return 1;
+}
+
+int percpu_init_cpu(size_t cpu, void *base)
+{
+    return percpu_init_cpu_with(cpu, base, 0);
 }
 
 int percpu_fini(void)
@@ -225,8 +312,12 @@ int percpu_fini(void)
         unlock(was);
         return error;
     }
+    if (percpu__alloc_hooks)
+        percpu__alloc_hooks->fini();
+    percpu__alloc_hooks = NULL;
     __atomic_store_n(&percpu__limit, 0, __ATOMIC_RELEASE);
     area_count = 0;
+    reserve = 0;
     percpu__slots_give_back();
     unlock(IDLE);
     return 0;
@@ -263,6 +354,51 @@ uintptr_t percpu_area_base(size_t cpu)
 uintptr_t percpu__offset(uintptr_t vma)
 {
     return vma - percpu__template_start();
+}
+
+/* -- For alloc.c --------------------------------------------------------------------------- */
+
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    size_t home = percpu__next_cpu(0);
+    uintptr_t distances = 0;
+    bool is_there;
+
+    if (home == PERCPU__NO_CPU)
+        return false;
+    /* From now on a CPU without it is refused, unless one has come. */
+    is_there = reserve_becomes(USED) || reserve_is == ASKED_FOR;
+    memory->delta = percpu__delta[home];
+    percpu_for_each(cpu)
+        distances |= percpu__delta[cpu] - percpu__delta[home];
+    memory->align = align_with(distances & (RESERVE_ALIGN - 1) ? 0 : 1);
+    memory->home = area_of(home) + reserve_offset();
+    memory->is_systems = reserve_is == USED;
+    memory->size = is_there && reserve != 0 ? stride() - reserve_offset() : 0;
+    return true;
+}
+
+void percpu__areas_lock(void)
+{
+    (void)lock();
+}
+
+void percpu__areas_unlock(void)
+{
+    unlock(percpu__limit != 0 ? READY : IDLE);
+}
+
+bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
+{
+    uintptr_t image, image_end;
+
+    percpu__template_image(&image, &image_end);
+    if (overlap(base, end, image, image_end))
+        return true;
+    for (size_t cpu = 0; cpu < percpu__limit; cpu++)
+        if (has_area(cpu) && overlap(base, end, area_of(cpu), area_of(cpu) + stride()))
+            return true;
+    return false;
 }
 
 /* -- PERCPU_DEBUG ----------------------------------------------------------------------------- */

@@ -36,8 +36,28 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
     return sum;
 }
 
+typedef uintptr_t __attribute__((may_alias)) word;
+
+void percpu__zero(uintptr_t at, size_t size)
+{
+    word *p = (word *)at, *end = (word *)(at + size);
+
+    for (; end - p >= 8; p += 8)
+        if (p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7])
+            p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
+    for (; p != end; p++)
+        if (*p)
+            *p = 0;
+}
+
 void percpu__reset_from(uintptr_t from, void *p, size_t size)
 {
+#if defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_THREAD)
+    if (percpu__offset((uintptr_t)p) >= percpu__template_size()) {
+        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+        return;
+    }
+#endif
     struct percpu__guard guard = percpu__guard_take();
     uintptr_t to = percpu__current_checked(p, false);
     bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;

@@ -27,6 +27,8 @@ static const char *const text[] = {
     [PERCPU_EGP] =
         "gp holds the per-CPU delta, but the linker script defines __global_pointer$: take "
         "it out, or compile with PERCPU_RISCV_TP",
+    [PERCPU_ERESERVE] = "the area has less memory for percpu_alloc() than the others: use "
+                        "percpu_init_cpu_with()",
 };
 
 const char *percpu_strerror(int error)

@@ -3,6 +3,7 @@
 #ifndef PERCPU_INTERNAL_H
 #define PERCPU_INTERNAL_H
 
+#include <percpu/alloc.h>
 #include <percpu/percpu.h>
 
 /* First address, bytes, and strictest alignment (a power of two, at least 64) of the template. */
@@ -24,9 +25,16 @@ void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 
 /*
  * The memory of percpu_init_in_place(). percpu__slots() says how many areas there will be, also
- * before initialisation; percpu__slots_take() answers a negative error or 0 and the base.
+ * before initialisation; percpu__slots_reserve() how many bytes of each are for dynamic memory at
+ * most; percpu__slots_take() answers a negative error or 0 and the base.
  */
 size_t percpu__slots(void) PERCPU__HIDDEN;
+size_t percpu__slots_reserve(void) PERCPU__HIDDEN;
+#ifdef PERCPU_PLATFORM_THREAD
+#define PERCPU__SLOTS_FRESH true /* zeros that take no memory yet */
+#else
+#define PERCPU__SLOTS_FRESH false
+#endif
 int percpu__slots_take(size_t count, size_t stride, uintptr_t *base) PERCPU__HIDDEN;
 void percpu__slots_give_back(void) PERCPU__HIDDEN;
 
@@ -42,5 +50,59 @@ bool percpu__reg_valid(void) PERCPU__HIDDEN;
 
 /* Another CPU holds the lock: let it go on. */
 void percpu__wait(void) PERCPU__HIDDEN;
+
+/* -- Dynamic memory: between alloc.c, areas.c and the platforms -------------------------------- */
+
+/* Zeroes `size` bytes, a multiple of 8, at a multiple of 8. Writes nothing where zeros are. */
+void percpu__zero(uintptr_t at, size_t size) PERCPU__HIDDEN;
+
+/* What areas have for objects, as addresses of the home copy: the first CPU's that has an area. */
+struct percpu__memory {
+    uintptr_t home;
+    size_t size;     /* may be 0 */
+    uintptr_t delta; /* home copy minus per-CPU pointer */
+    size_t align;    /* what the distance of any two copies is a multiple of */
+    bool is_systems; /* private, anonymous: pages can be returned */
+};
+
+/*
+ * Asked once between percpu_init*() and percpu_fini(), by the first allocation. False: there are no
+ * areas yet.
+ */
+bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
+
+/* rseq: memory up to `end` is going to be used, on every CPU; false: there is none. */
+bool percpu__dynamic_grow(uintptr_t end) PERCPU__HIDDEN;
+
+/*
+ * What alloc.c wants to hear of. A pointer, set when it is first used: a program that never
+ * allocates is linked without it. percpu__alloc_new_area(): the CPU with this delta is to get an
+ * area, at [base, end); 0 or a negative error. percpu__alloc_fini(): no object is used any more.
+ */
+struct percpu__alloc_hooks {
+    int (*new_area)(uintptr_t delta, uintptr_t base, uintptr_t end);
+    void (*fini)(void);
+};
+extern const struct percpu__alloc_hooks *percpu__alloc_hooks PERCPU__HIDDEN;
+
+/* Keep percpu_init_cpu() out, so that areas stay as they are; not from interrupt handlers. */
+void percpu__areas_lock(void) PERCPU__HIDDEN;
+void percpu__areas_unlock(void) PERCPU__HIDDEN;
+
+/* Does [base, end) overlap the template, or an area? */
+bool percpu__areas_overlap(uintptr_t base, uintptr_t end) PERCPU__HIDDEN;
+
+/*
+ * rseq: any module may allocate, and any other free: one of them, the first to do either, does it
+ * for all. Given one's own calls, returns those of the process.
+ */
+struct percpu__allocator {
+    void PERCPU *(*alloc)(size_t size, size_t align);
+    void (*free)(void PERCPU *p);
+    size_t (*size)(const void PERCPU *p);
+    struct percpu_alloc_usage (*stats)(void);
+};
+const struct percpu__allocator *
+percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
 
 #endif

@@ -63,6 +63,7 @@ size_t stride(void);
  */
 void panics_begin(void);
 unsigned panics_end(const char *part);
+const char *panic_last(void); /* the message; "" for none */
 
 /* How often PERCPU_DEBUG builds report something, other builds never. */
 #ifdef PERCPU_DEBUG
@@ -78,6 +79,13 @@ unsigned hook_calls(void); /* on the calling CPU */
 #define WITH_HOOKS(count) (count)
 #else
 #define WITH_HOOKS(count) 0
+#endif
+
+/* qemu-user 7.2 calls handlers with a stack that is 8 bytes off its alignment. */
+#if __has_attribute(force_align_arg_pointer)
+#define SIGNAL_HANDLER __attribute__((force_align_arg_pointer))
+#else
+#define SIGNAL_HANDLER
 #endif
 
 bool string_contains(const char *s, const char *part);

@@ -72,7 +72,7 @@ good_case() { # name, compiler and flags
 # every macro of the interface occurs in everything.inc
 used() {
     local missing=
-    for macro in $(grep -hoE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root"/include/percpu/{percpu,list}.h |
+    for macro in $(grep -hoE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root"/include/percpu/{alloc,list,percpu}.h |
         sed 's/#define //' | grep -vE '__|PERCPU_[A-Z]*_H' | sort -u); do
         grep -qw "$macro" "$here/compile/everything.inc" || missing="$missing $macro"
     done

@@ -183,13 +183,15 @@ level 'for EL2, at EL2 with VHE: taken' aarch64-el2 el2 "-DRIGHT=1 -DVHE $el2" -
 
 # -- Before MMU and caches are on: no exclusive, no atomic instruction -----------------------------
 
-# image: only what takes the lock of percpu_init*() contains one, and there it is seen
+# image: only what takes the lock of percpu_init*() contains one, and there it is seen. Dynamic memory
+# is for later.
 no_atomics() {
     "$OBJDUMP" -d --no-show-raw-insn "$1" | awk '
         /^[0-9a-f]+ </ { name = $2; sub(/(\..*)?>:/, "", name) }
         $2 ~ /^(ld|st)a?l?x[rp][bh]?$|^(cas|swp)|^(ld|st)(add|clr|eor|set|[su](max|min))/ {
             print name, $0
-            if (name ~ /^<(percpu_(init|init_in_place|init_cpu|fini)|init|lock|take)$/) locks++
+            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_lock|init|lock|take)$/) locks++
+            else if (name ~ /^<(percpu_(alloc_[a-z_]+|free)|report)$/) later++
             else others++
         }
         END { exit !(locks && !others) }'

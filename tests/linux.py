@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE / 'rseq'))
 import sequences  # noqa: E402
 
 FLAGS = ('-std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ '
-         '-DSIGNALS=300 -DHERD=8').split()  # of 20,000, and 24 threads: emulation is slow
+         '-DHERD=8').split()  # of 20,000, and 24 threads: emulation is slow
 # QEMU takes interrupts between translation blocks: branches make some.
 DELAY = r'-DPERCPU__RSEQ_DELAY=".rept 8\n\tb 7f\n7:\n\t.endr\n\t"'
 COMMAND_LINE = 'console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init'

@@ -12,36 +12,17 @@ CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 libc=other
 echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-log=$work/log
-
-n=0 failed=0
-# check TITLE COMMAND...: one test; the command's output is shown when it fails.
-check() {
-    local title=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$log" 2>&1; then
-        echo "ok $n - $title"
-    else
-        failed=$((failed + 1))
-        echo "not ok $n - $title"
-        tail -n 30 "$log" | sed 's/^/# /'
-    fi
-}
-
-# mutant FOLDER FILE SED-SCRIPT: a copy of the sources with a change that must be one.
-mutant() {
-    mkdir -p "$work/$1"
-    cp -r "$root/include" "$root/src" "$root/tests" "$work/$1"
-    sed -i -E "$3" "$work/$1/$2"
-    ! cmp -s "$root/$2" "$work/$1/$2"
-}
+. "$here/work.sh"
 
 # -- t_rseq.c and t_list.c with delays ---------------------------------------------------------
 
 delay='-DPERCPU__RSEQ_DELAY=".rept(20)\n\tpause\n\t.endr\n\t"'
+
+# Behind each instruction of a sequence but the last.
+delays_are_everywhere() {
+    $CC $flags '-DPERCPU__RSEQ_DELAY="pause\n\t"' -I"$root/include" -o "$work/delays" \
+        "$here/rseq/tracer.c" "$root"/src/*.c "$root"/src/platform/*.c && "$work/delays" delays
+}
 
 # herd SOURCES TEST: the first word of its name is its file's.
 herd() {
@@ -58,10 +39,21 @@ herd_fails() {
     ! herd "$1" "$2" && grep -q "^not ok .*$2" "$log"
 }
 
+# Not only some of the updates: 9 of 4 sizes.
+strays_everywhere() {
+    ! herd "$1" rseq_no_update_from_elsewhere && [ "$(grep -c 'updates from elsewhere' "$log")" = 40 ]
+}
+
 # A thread waits for ever; a few seconds are more than the test takes.
 hangs() {
     limit=5 herd "$1" "$2"
     [ $? = 124 ]
+}
+
+# A tracer sends it a signal at each instruction.
+handler_waits() {
+    $CC $flags -I"$1/include" -o "$1/tracer" "$1/tests/rseq/tracer.c" "$1"/src/*.c \
+        "$1"/src/platform/*.c && ! "$1/tracer" blocks && grep -q '^Bail out! the child died' "$log"
 }
 
 # -- Modules -----------------------------------------------------------------------------------
@@ -121,14 +113,36 @@ small() {
         [ $((kib - kib_plain)) -lt 1024 ] && [ $((mappings - mappings_plain)) -le 4 ]
 }
 
+# -- Which way ----------------------------------------------------------------------------------
+
+build_verbose() {
+    $CC $flags "$here/rseq/no-rseq.c" -o "$work/no-rseq" &&
+        $CC $flags -I"$root/include" "$here/rseq/stepped.c" "$root"/src/*.c \
+            "$root"/src/platform/*.c -o "$work/stepped"
+}
+
+# says WORDS COMMAND...: one line on stderr, which begins so, when it is asked to; else nothing.
+says() {
+    local words=$1 said
+    shift
+    said=$("$@" 2>&1 >"$work/stdout") && [ -z "$said" ] || return 1
+    said=$(PERCPU_VERBOSE=1 "$@" 2>&1 >"$work/stdout") || return 1
+    echo "$said"
+    [[ $said == "percpu: $words"* && $said != *$'\n'* && ! -s $work/stdout ]]
+}
+
 # -- All ---------------------------------------------------------------------------------------
 
 ln -s "$root/include" "$root/src" "$root/tests" "$work" || exit 1
+check 'delays are between any two instructions of a sequence' delays_are_everywhere
 check 'updates with delays: none is lost' herd "$work" rseq_no_update_is_lost
+check 'updates with delays: none is made from elsewhere' herd "$work" rseq_no_update_from_elsewhere
 check 'a mutant: no descriptor is stored' mutant no-descriptor \
     include/percpu/detail/arch/x86_64_rseq.h \
     's/"movq [^"]*, 8\(%\[rseq\]\)\\n"/"\\n"/'
 check 'updates are lost without descriptors' herd_fails "$work/no-descriptor" rseq_no_update_is_lost
+check 'each update of each size reaches a CPU on which its thread is not' \
+    strays_everywhere "$work/no-descriptor"
 check 'a mutant: read, add, write' mutant plain tests/t_rseq.c \
     's/^#define ADD\(var, n\) .*/#define ADD(var, n) percpu_write(var, percpu_read(var) + (n))/'
 check 'updates are lost by read, add, write' herd_fails "$work/plain" rseq_no_update_is_lost
@@ -136,6 +150,12 @@ check 'updates are lost by read, add, write' herd_fails "$work/plain" rseq_no_up
 check 'a mutant: an area is taken from its owner' mutant no-owner src/platform/rseq.c \
     's/return \*seen == 0;/return true;/'
 check 'blocks collide without owners' herd_fails "$work/no-owner" rseq_blocks_own_their_area
+check 'a mutant: a block takes an area that is its thread'\''s' mutant no-nesting \
+    src/platform/rseq.c 's/if \(thread->taking == 0 \&\& thread->depth > 0\)/if (false)/'
+check 'a nested block waits for its own thread' hangs "$work/no-nesting" rseq_blocks_own_their_area
+check 'a mutant: a handler does not look for its thread'\''s area' mutant no-search \
+    src/platform/rseq.c 's/if \(thread->taking > 0\) \{/if (false) {/'
+check 'a handler waits for its own thread' handler_waits "$work/no-search"
 check 'a mutant: a cancelled thread keeps its area' mutant no-return src/platform/rseq.c \
     's/if \(thread->depth > 0\) \{/if (false) {/'
 check 'others wait for a cancelled thread'\''s area' hangs "$work/no-return" rseq_cancelled_in_a_block
@@ -188,6 +208,10 @@ if [ "$libc" = glibc ]; then
     check 'threads die when sequences are unmapped' \
         dies open_and_close "$work/no-pin/modules" without 10
 fi
+
+check 'a program is built to say which way was taken' build_verbose
+check 'PERCPU_VERBOSE=1: sequences' says 'restartable sequences' "$work/stepped"
+check 'PERCPU_VERBOSE=1: no rseq(2)' says 'atomic instructions' "$work/no-rseq" "$work/stepped"
 
 check 'a counter with 1,024 possible CPUs is built' build_footprint
 check 'it takes less than 1 MiB and at most 4 mappings' small

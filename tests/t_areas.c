@@ -68,6 +68,12 @@ unsigned panics_end(const char *part)
     return panics;
 }
 
+const char *panic_last(void)
+{
+    size_t most = sizeof panic_message / sizeof *panic_message;
+    return panics == 0 ? "" : panic_message[(panics < most ? panics : most) - 1];
+}
+
 bool string_contains(const char *s, const char *part)
 {
     size_t n = strlen(part);

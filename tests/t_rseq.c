@@ -136,6 +136,7 @@ struct account {
 };
 
 /* Tests take the protection out of these. */
+#define WRITE(var, n) percpu_write(var, n)
 #define ADD(var, n) percpu_add(var, n)
 #define ADD_RETURN(var, n) percpu_add_return(var, n)
 #define FETCH_ADD(var, n) percpu_fetch_add(var, n)
@@ -220,16 +221,13 @@ OPERATIONS(32)
 OPERATIONS(64)
 
 enum { SIZES = 4 };
-#ifndef SIGNALS
-#define SIGNALS 20000
-#endif
 
 static struct herded {
     pthread_t thread;
     size_t number;
     struct account accounts[2][SIZES]; /* the thread's and its handler's */
     unsigned seeds[2];
-    atomic_uint signals;
+    atomic_uint signals, steps;
     atomic_int tid;
 } herd[MAX_HERD];
 static atomic_size_t grazing;
@@ -247,7 +245,7 @@ static void operate(bool in_handler)
     operate_64(&accounts[3], seed);
 }
 
-static void operate_in_handler(int number)
+SIGNAL_HANDLER static void operate_in_handler(int number)
 {
     (void)number;
     if (self) {
@@ -268,6 +266,8 @@ static void *graze(void *data)
         operate(false);
         if (round % 16 == 0)
             sched_yield();
+        if (round % 64 == 0)
+            usleep(1);
     }
     self = NULL;
     grazing--;
@@ -276,12 +276,19 @@ static void *graze(void *data)
     return NULL;
 }
 
+/* Where everything is slow, tests ask for fewer. */
+static unsigned signals_to_send(void)
+{
+    const char *number = getenv("TEST_RSEQ_SIGNALS");
+    return number ? (unsigned)strtoul(number, NULL, 10) : 20000;
+}
+
 /* Starts the herd; moves and interrupts its threads at random; waits for its end. */
 static void drive(void *(*fn)(void *), void (*handler)(int))
 {
     struct sigaction action = {.sa_flags = SA_RESTART}, before;
     cpu_set_t one;
-    unsigned seed = 1;
+    unsigned seed = 1, signals = signals_to_send();
 
     action.sa_handler = handler;
     sigaction(SIGUSR2, &action, &before);
@@ -291,7 +298,7 @@ static void drive(void *(*fn)(void *), void (*handler)(int))
         herd[t] = (struct herded){.number = t, .seeds = {(unsigned)t, (unsigned)t + 1000}};
         check_eq(pthread_create(&herd[t].thread, NULL, fn, &herd[t]), 0);
     }
-    for (unsigned n = 0; n < SIGNALS; n++) {
+    for (unsigned n = 0; n < signals; n++) {
         struct herded *one_of = &herd[(unsigned)rand_r(&seed) % HERD];
 
         CPU_ZERO(&one);
@@ -336,6 +343,194 @@ TEST(rseq_no_update_is_lost)
     verify_16(&sums[1]);
     verify_32(&sums[2]);
     verify_64(&sums[3]);
+}
+
+/* -- No copy is updated from elsewhere ------------------------------------------------------- */
+
+/*
+ * One update, for ever, by a few threads; one of them is alone on its CPU. When it has been moved
+ * away, nobody updates that CPU's copies any more: nor does this thread, which may be in the middle
+ * of an update.
+ */
+enum update {
+    U_WRITE,
+    U_ADD,
+    U_AND,
+    U_OR,
+    U_XOR,
+    U_ADD_RETURN,
+    U_FETCH_ADD,
+    U_XCHG,
+    U_CMPXCHG,
+    U_RESET,
+};
+enum { UPDATES = U_RESET + 1, MOVES = 8, OTHERS = 2 };
+static const char *const update_names[UPDATES] = {"write",   "add",          "and",       "or",
+                                                  "xor",     "add_return",   "fetch_add", "xchg",
+                                                  "cmpxchg", "reset_to_init"};
+static atomic_uint update_now; /* enum update, and the number of the size */
+
+#define UPDATES_OF(bits)                                                                           \
+    static PERCPU_DEFINE(uint##bits##_t, deserted_##bits);                                         \
+    static void update_##bits(enum update update, uint##bits##_t n)                                \
+    {                                                                                              \
+        uint##bits##_t old;                                                                        \
+        switch (update) {                                                                          \
+        case U_WRITE: WRITE(deserted_##bits, n); break;                                            \
+        case U_ADD: ADD(deserted_##bits, n); break;                                                \
+        case U_AND: AND(deserted_##bits, (uint##bits##_t) ~n); break;                              \
+        case U_OR: OR(deserted_##bits, n); break;                                                  \
+        case U_XOR: XOR(deserted_##bits, n); break;                                                \
+        case U_ADD_RETURN: (void)ADD_RETURN(deserted_##bits, n); break;                            \
+        case U_FETCH_ADD: (void)FETCH_ADD(deserted_##bits, n); break;                              \
+        case U_XCHG: (void)XCHG(deserted_##bits, n); break;                                        \
+        case U_CMPXCHG:                                                                            \
+            old = percpu_read(deserted_##bits);                                                    \
+            (void)TRY_CMPXCHG(deserted_##bits, &old, (uint##bits##_t)(old + n));                   \
+            break;                                                                                 \
+        case U_RESET: percpu_reset_to_init(deserted_##bits); break;                                \
+        }                                                                                          \
+    }                                                                                              \
+    static void set_deserted_##bits(size_t cpu, uint##bits##_t value)                              \
+    {                                                                                              \
+        percpu_remote_write(deserted_##bits, cpu, value);                                          \
+    }                                                                                              \
+    static bool is_deserted_##bits(size_t cpu, uint##bits##_t value)                               \
+    {                                                                                              \
+        return percpu_remote_read(deserted_##bits, cpu) == value;                                  \
+    }
+UPDATES_OF(8)
+UPDATES_OF(16)
+UPDATES_OF(32)
+UPDATES_OF(64)
+
+static void update_once(void)
+{
+    enum update update = update_now / SIZES;
+    unsigned n = 1u << self->number % 8;
+
+    switch (update_now % SIZES) {
+    case 0: update_8(update, (uint8_t)n); break;
+    case 1: update_16(update, (uint16_t)n); break;
+    case 2: update_32(update, n); break;
+    default: update_64(update, n); break;
+    }
+}
+
+SIGNAL_HANDLER static void update_in_handler(int number)
+{
+    (void)number;
+    if (self)
+        update_once();
+}
+
+static void *update_always(void *data)
+{
+    self = data;
+    self->tid = (int)syscall(SYS_gettid);
+    while (!enough) {
+        update_once();
+        self->steps++;
+        if (self->number != 0)
+            sched_yield();
+    }
+    self = NULL;
+    grazing--;
+    while (grazing != 0) /* nobody ends while others may signal it */
+        sched_yield();
+    return NULL;
+}
+
+static void set_deserted(size_t cpu, uint64_t value)
+{
+    set_deserted_8(cpu, (uint8_t)value);
+    set_deserted_16(cpu, (uint16_t)value);
+    set_deserted_32(cpu, (uint32_t)value);
+    set_deserted_64(cpu, value);
+}
+
+static bool is_deserted(size_t cpu, uint64_t value)
+{
+    return is_deserted_8(cpu, (uint8_t)value) && is_deserted_16(cpu, (uint16_t)value) &&
+           is_deserted_32(cpu, (uint32_t)value) && is_deserted_64(cpu, value);
+}
+
+static void put_on(size_t cpu, int tid)
+{
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    check_eq(sched_setaffinity(tid, sizeof one, &one), 0);
+}
+
+/* Until the thread has begun and ended an update. */
+static void wait_for_update(const struct herded *thread)
+{
+    unsigned before = thread->steps;
+
+    while (thread->steps - before < 2)
+        sched_yield();
+}
+
+/* Answers whether copies stayed as they were when nobody was there any more. */
+static bool desert(struct herded *thread, size_t move, uint64_t value)
+{
+    bool was_deserted;
+
+    usleep(20); /* and then this interrupts the other one */
+    if (move % 4 == 0)
+        pthread_kill(thread->thread, SIGUSR2);
+    put_on(0, thread->tid);
+    set_deserted(1, value);
+    wait_for_update(thread);
+    was_deserted = is_deserted(1, value);
+    put_on(1, thread->tid);
+    return was_deserted;
+}
+
+TEST(rseq_no_update_from_elsewhere)
+{
+    const bool has_sequences = string_contains(percpu_info(), "restartable sequences");
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+    cpu_set_t mine;
+
+    if (!check(test_cpus() > 1))
+        return;
+    action.sa_handler = update_in_handler;
+    sigaction(SIGUSR2, &action, &before);
+    sched_getaffinity(0, sizeof mine, &mine);
+    put_on(1, 0);
+    enough = false;
+    update_now = 0;
+    grazing = 1 + OTHERS;
+    for (size_t t = 0; t < 1 + OTHERS; t++) {
+        herd[t] = (struct herded){.number = t};
+        check_eq(pthread_create(&herd[t].thread, NULL, update_always, &herd[t]), 0);
+        wait_for_update(&herd[t]);
+        put_on(t == 0, herd[t].tid);
+    }
+    for (unsigned update = 0; update < UPDATES; update++)
+        for (unsigned size = 0; size < SIZES; size++) {
+            /* Atomic instructions may reach any copy. A cmpxchg is decided in a shorter part. */
+            const size_t moves = !has_sequences ? 1 : update == U_CMPXCHG ? 4 * MOVES : MOVES;
+            unsigned strays = 0;
+
+            update_now = update * SIZES + size;
+            wait_for_update(&herd[0]);
+            for (size_t move = 0; move < moves; move++)
+                strays +=
+                    !desert(&herd[0], move, update == U_AND || update == U_RESET ? UINT64_MAX : 0);
+            if (strays > 0)
+                note("%s, %u bytes: %u updates from elsewhere", update_names[update], 1u << size,
+                     strays);
+            check(strays == 0 || !has_sequences);
+        }
+    enough = true;
+    for (size_t t = 0; t < 1 + OTHERS; t++)
+        pthread_join(herd[t].thread, NULL);
+    sched_setaffinity(0, sizeof mine, &mine);
+    sigaction(SIGUSR2, &before, NULL);
 }
 
 /* -- Blocks --------------------------------------------------------------------------------- */
@@ -385,7 +580,7 @@ static bool increment(unsigned *seed)
     return false;
 }
 
-static void block_in_handler(int number)
+SIGNAL_HANDLER static void block_in_handler(int number)
 {
     (void)number;
     percpu_with_current(two_of_handlers, p) {
@@ -443,8 +638,11 @@ static void *hold(void *data)
     percpu_with_current(two, p) {
         (void)p;
         pthread_barrier_wait(&held);
-        if (data)
-            pause(); /* until it is cancelled */
+        /* Until it is cancelled; not by a signal: qemu-user 7.2 misaligns its handler's stack. */
+        while (data) {
+            pthread_testcancel();
+            sched_yield();
+        }
         pthread_barrier_wait(&held);
     }
     return NULL;
@@ -516,6 +714,106 @@ TEST(rseq_fork_in_a_block)
     pthread_join(thread, NULL);
     on_cpus(use_two, NULL);
     pthread_barrier_destroy(&held);
+}
+
+/* -- PERCPU_DEBUG: what blocks change is not the operand of updates ---------------------------- */
+
+struct mixed {
+    uint32_t changed, updated;
+    uint8_t bytes[4]; /* 0 is changed, 1 is updated */
+};
+static PERCPU_DEFINE(uint64_t, updated_first);
+static PERCPU_DEFINE(uint64_t, changed_first);
+static PERCPU_DEFINE(uint64_t[40], large_one); /* more than is watched */
+static PERCPU_DEFINE(uint64_t, only_read);
+static PERCPU_DEFINE(struct mixed, mixed);
+
+TEST(rseq_debug_block_and_update)
+{
+    panics_begin();
+    percpu_inc(updated_first);
+    check_eq(panics_end(""), 0);
+    panics_begin();
+    for (int i = 0; i < 2; i++)
+        percpu_with_current(updated_first, p)
+            ++*p;
+    check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(1));
+
+    panics_begin();
+    percpu_with_current(changed_first, p)
+        ++*p;
+    percpu_with_current(large_one, p)
+        (*p)[31] = 1;
+    check_eq(panics_end(""), 0);
+    panics_begin();
+    for (int i = 0; i < 2; i++) {
+        percpu_inc(changed_first);
+        (void)percpu_xchg(large_one[31], 2);
+        percpu_or(large_one[30], 2);
+    }
+    check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(2));
+}
+
+/* Members are variables of their own; reading is not changing, also while an update comes. */
+TEST(rseq_debug_block_beside_updates)
+{
+    uint64_t seen = 0;
+
+    panics_begin();
+    for (int i = 0; i < 3; i++) {
+        percpu_inc(only_read);
+        percpu_inc(mixed.updated);
+        percpu_inc(mixed.bytes[1]);
+        percpu_with_current(only_read, p) {
+            seen += *p;
+            percpu_inc(only_read);
+        }
+        percpu_with_current(mixed, p) {
+            p->changed++;
+            p->bytes[0]++;
+        }
+        percpu_with_current(changed_first, p) {
+            ++*p;
+            percpu_write(changed_first, 3); /* not an update */
+        }
+    }
+    check_eq(panics_end(""), 0);
+    check(seen > 0);
+}
+
+/* Threads that read in blocks what others update. */
+static void *read_in_blocks(void *data)
+{
+    struct herded *me = data;
+    uint64_t sum = 0;
+
+    me->tid = (int)syscall(SYS_gettid);
+    for (unsigned round = 0; round < 50 || !enough; round++) {
+        percpu_add(only_read, 1 + (unsigned)me->number);
+        percpu_with_current(only_read, p) {
+            sum += *(volatile uint64_t *)p;
+            if (round % 16 == 0)
+                sched_yield();
+        }
+    }
+    me->accounts[0][0].added = sum;
+    grazing--;
+    while (grazing != 0)
+        sched_yield();
+    return NULL;
+}
+
+static void update_what_is_read(int number)
+{
+    (void)number;
+    percpu_inc(only_read);
+}
+
+TEST(rseq_debug_blocks_that_read)
+{
+    panics_begin();
+    drive(read_in_blocks, update_what_is_read);
+    check_eq(panics_end(""), 0);
 }
 
 #endif

@@ -22,6 +22,7 @@
  *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
+ *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
  *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
  *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)
@@ -106,6 +107,7 @@ enum percpu_error {
     PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: see PERCPU_ARM_EL2 */
     PERCPU_ERESTART,    /* PERCPU_RESTART: the table of sequences is out of order */
     PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
+    PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */

@@ -6,13 +6,14 @@
 
 /*
  * The script's symbols. Weak ones are not in every script: one written after the older percpu
- * systems has no _percpu_template (area 0 is the template) and no _percpu_align.
+ * systems has no _percpu_template (area 0 is the template), no _percpu_align, no _percpu_reserve.
  * They are read from data words: with the template at VMA 0, or the image in the high half, a
  * symbol can be out of an instruction's reach. volatile keeps the compiler from undoing that.
  */
 extern const char _percpu_start[], _percpu_end[], _percpu_load_start[], _percpu_load_end[];
 extern const char _percpu_template[] __attribute__((weak));
 extern const char _percpu_align[] __attribute__((weak));
+extern const char _percpu_reserve[] __attribute__((weak));
 #ifdef PERCPU__ARCH_ZERO_VMA_LIMIT
 extern const char __percpu_zero_vma_limit[];
 #endif
@@ -23,6 +24,7 @@ static const volatile uintptr_t load_start = (uintptr_t)_percpu_load_start;
 static const volatile uintptr_t load_end = (uintptr_t)_percpu_load_end;
 static const volatile uintptr_t template_or_0 = (uintptr_t)_percpu_template;
 static const volatile uintptr_t align_or_0 = (uintptr_t)_percpu_align;
+static const volatile uintptr_t reserve_or_0 = (uintptr_t)_percpu_reserve;
 
 static uintptr_t image(void)
 {
@@ -82,12 +84,16 @@ void percpu__template_copy(uintptr_t area)
         __builtin_memcpy((void *)area, (const void *)image(), percpu__template_size());
 }
 
+size_t percpu__slots_reserve(void)
+{
+    return reserve_or_0;
+}
+
 size_t percpu__slots(void)
 {
-    size_t align = percpu__template_align(), count = 0;
-    size_t stride = (percpu__template_size() + align - 1) & ~(align - 1);
+    size_t stride = percpu_area_layout_expected_with(1, reserve_or_0).size, count = 0;
     /* Not by division: some machines need a library for it. */
-    for (uintptr_t room = end - start; room >= stride; room -= stride)
+    for (uintptr_t room = end - start; room >= stride && stride != 0; room -= stride)
         count++;
     return count;
 }
@@ -99,7 +105,7 @@ int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
         return -PERCPU_ENOMEM;
     if (count > PERCPU_MAX_CPUS)
         return -PERCPU_ECOUNT;
-    if (start & (percpu__template_align() - 1))
+    if (start & (percpu_area_layout_expected_with(1, reserve_or_0).align - 1))
         return -PERCPU_EALIGN;
     *base = start;
     return 0;

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "../internal.h"
+#include "nodes.h"
 
 #include <percpu/list.h>
 
@@ -95,6 +96,8 @@ struct process {
     uintptr_t base; /* of slot 0 */
     size_t cpus;    /* slots of CPUs; one more belongs to no CPU */
     size_t used;    /* bytes of a slot that modules take */
+    bool in_parts;  /* of a slot only what is used is accessible: modules, and up to */
+    uintptr_t dynamic_end;
     size_t slots_cpus;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
@@ -103,6 +106,8 @@ struct process {
     struct thread *(*thread)(void);
     struct percpu__rseq *(*own_rseq)(void);
     bool (*register_thread)(void);
+    const struct percpu__allocator *allocator; /* of the first module that allocated */
+    void *watched;                             /* PERCPU_DEBUG: the table of watch.c */
 };
 
 /*
@@ -120,7 +125,12 @@ static struct thread *this_thread(void);
 static struct percpu__rseq *own_rseq(void);
 static bool register_thread(void);
 
-#define VERSION 1
+/* Modules with different settings of these would update the same area in different ways. */
+#ifdef PERCPU_RSEQ_MM_CID
+#define VERSION 0x10002
+#else
+#define VERSION 2
+#endif
 PERCPU__HIDDEN struct process percpu__process = {
     .version = VERSION,
     .size = sizeof(struct process),
@@ -165,10 +175,15 @@ static struct process *find_in(const struct dl_phdr_info *info)
     return NULL;
 }
 
+/* Not in static programs, where linkers warn of dlopen by name. */
+extern __typeof__(dlsym) dlsym __attribute__((weak));
+static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up);
+
 struct search {
     struct process *owner;
     size_t align;     /* of this module's segments */
     const char *name; /* of this module */
+    const char *replaced;
     bool is_program;
     size_t seen;
 };
@@ -183,6 +198,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
         search->owner = found;
     if (found == &percpu__process) {
         search->name = info->dlpi_name;
+        search->replaced = &dlsym ? find_replaced(info, dlsym) : NULL;
         search->is_program = search->seen == 0;
         for (size_t i = 0; i < info->dlpi_phnum; i++)
             if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_align > search->align)
@@ -192,24 +208,93 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
     return 0;
 }
 
+/* -- Variables that other modules have taken over ---------------------------------------------- */
+
+/* What its dynamic section has under a tag; addresses are where they are loaded (glibc) or not. */
+static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(info->dlpi_addr + header->p_vaddr);
+
+        if (header->p_type != PT_DYNAMIC)
+            continue;
+        for (; entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == tag)
+                return entry->d_un.d_ptr < info->dlpi_addr ? info->dlpi_addr + entry->d_un.d_ptr
+                                                           : entry->d_un.d_ptr;
+    }
+    return 0;
+}
+
+/* The hash tables are what knows how many symbols there are; ELF gABI, and GNU's by its buckets. */
+static size_t count_symbols(const struct dl_phdr_info *info)
+{
+    const uint32_t *sysv = (const uint32_t *)dynamic(info, DT_HASH);
+    const uint32_t *gnu = (const uint32_t *)dynamic(info, DT_GNU_HASH);
+    const uint32_t *buckets, *chains;
+    size_t count = 0;
+
+    if (sysv)
+        return sysv[1];
+    if (!gnu)
+        return 0;
+    buckets = gnu + 4 + gnu[2] * (sizeof(uintptr_t) / sizeof(uint32_t));
+    chains = buckets + gnu[0];
+    for (uint32_t i = 0; i < gnu[0]; i++)
+        if (buckets[i] > count)
+            count = buckets[i];
+    if (count == 0)
+        return 0;
+    while ((chains[count - gnu[1]] & 1) == 0)
+        count++;
+    return count + 1;
+}
+
+/*
+ * A variable without `static` that GCC compiled into a shared library is exported, and if a module
+ * before it has one of its name, the dynamic linker gives it that one's address. Answers the name.
+ */
+static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up)
+{
+    const ElfW(Sym) *symbols = (const ElfW(Sym) *)dynamic(info, DT_SYMTAB);
+    const char *names = (const char *)dynamic(info, DT_STRTAB);
+    static const char prefix[] = "__PERCPU_";
+
+    for (size_t i = 0, n = symbols && names ? count_symbols(info) : 0; i < n; i++) {
+        const char *name = names + symbols[i].st_name;
+        uintptr_t found;
+
+        if (symbols[i].st_shndx == SHN_UNDEF || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+            continue;
+        found = (uintptr_t)look_up(RTLD_DEFAULT, name);
+        if (found != 0 && found != info->dlpi_addr + symbols[i].st_value)
+            return name;
+    }
+    return NULL;
+}
+
 /* -- Which way --------------------------------------------------------------------------------- */
 
 #define RSEQ_SIGNATURE PERCPU__RSEQ_SIGNATURE
-enum { RSEQ_BYTES = 32, RSEQ_UNREGISTER = 1 }; /* linux/rseq.h; the size before features had one */
+enum {
+    RSEQ_BYTES = 32,
+    RSEQ_UNREGISTER = 1,
+    AUXV_RSEQ_FEATURE_SIZE = 27
+}; /* linux/rseq.h; the size before features had one */
 
 /* glibc 2.35 and newer; weak, since other libraries have none and static ones leave it out. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
 /* Where libc registers nothing. Every thread's starts as unregistered. */
-static __thread struct {
-    struct percpu__rseq rseq;
-    uint64_t more[2];
-} __attribute__((aligned(32))) own = {.rseq.cpu_id = UINT32_MAX};
+static __thread struct percpu__rseq own __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
+_Static_assert(sizeof(struct percpu__rseq) == 32 && offsetof(struct percpu__rseq, mm_cid) == 24,
+               "what is registered; include/uapi/linux/rseq.h");
 
 static struct percpu__rseq *own_rseq(void)
 {
-    return &own.rseq;
+    return &own;
 }
 
 /* For a process without sequences: a struct rseq that says that no thread is known. */
@@ -227,16 +312,33 @@ static bool register_thread(void)
     return syscall(SYS_rseq, &own, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0;
 }
 
+#ifdef PERCPU_RSEQ_MM_CID
+#define RESTARTABLE_SEQUENCES "restartable sequences on the area of mm_cid"
+#else
+#define RESTARTABLE_SEQUENCES "restartable sequences"
+#endif
+
 static void choose_way(struct process *p, bool is_program)
 {
     p->rseq_offset = (uintptr_t)&nobody;
+#ifdef PERCPU_RSEQ_MM_CID
+    /*
+     * Of the kernel, not of what libc registered: that is 32 bytes everywhere, whatever __rseq_size
+     * says, and the kernel writes all of them.
+     */
+    if (getauxval(AUXV_RSEQ_FEATURE_SIZE) <
+        offsetof(struct percpu__rseq, mm_cid) + sizeof(nobody.mm_cid)) {
+        p->way = "atomic instructions: no mm_cid here (kernel before 6.3)";
+        return;
+    }
+#endif
     if (&__rseq_size && __rseq_size != 0) {
         uintptr_t area = percpu__thread_pointer() + (uintptr_t)__rseq_offset;
         if (*(volatile uint32_t *)&((struct percpu__rseq *)area)->cpu_id <= INT32_MAX) {
             p->rseq_offset = (uintptr_t)__rseq_offset;
             p->rseq_mask = UINTPTR_MAX;
             p->rseq_cpus = p->cpus;
-            p->way = "restartable sequences; libc registers threads";
+            p->way = RESTARTABLE_SEQUENCES "; libc registers threads";
             return;
         }
         p->way = "atomic instructions: libc could not register threads for rseq(2)";
@@ -263,7 +365,7 @@ static void choose_way(struct process *p, bool is_program)
     p->rseq_mask = UINTPTR_MAX;
     p->rseq_cpus = p->cpus;
     p->registers = true;
-    p->way = "restartable sequences; percpu registers threads";
+    p->way = RESTARTABLE_SEQUENCES "; percpu registers threads";
 }
 
 /* -- Memory ------------------------------------------------------------------------------------ */
@@ -272,27 +374,20 @@ static void choose_way(struct process *p, bool is_program)
 #define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
 #endif
 
+static void take_highest(size_t cpu, void *count)
+{
+    if (cpu + 1 > *(size_t *)count)
+        *(size_t *)count = cpu + 1;
+}
+
 /* One past the highest CPU number that this kernel may ever report. */
 static size_t possible_cpus(void)
 {
     long configured = sysconf(_SC_NPROCESSORS_CONF);
     size_t count = configured < 1 ? 1 : (size_t)configured;
-    FILE *file = fopen(PERCPU__POSSIBLE, "re");
     cpu_set_t set;
 
-    /* "0-63" or "0,2-5": the last number. */
-    if (file) {
-        size_t number;
-        int c;
-        while (fscanf(file, "%zu", &number) == 1) {
-            if (number + 1 > count && number < PERCPU_MAX_CPUS)
-                count = number + 1;
-            c = fgetc(file);
-            if (c != '-' && c != ',')
-                break;
-        }
-        fclose(file);
-    }
+    percpu__read_list(PERCPU__POSSIBLE, take_highest, &count);
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         for (size_t cpu = count; cpu < CPU_SETSIZE; cpu++)
             if (CPU_ISSET(cpu, &set))
@@ -301,8 +396,11 @@ static size_t possible_cpus(void)
 }
 
 /*
- * A slot per CPU and one more. What is not touched costs nothing but addresses: where those are
- * limited, fewer CPUs have one and the others use the last.
+ * A slot per CPU, one more, and one for the address that a CPU too many would have: it is not
+ * accessible. What is not touched costs nothing but addresses: where those are limited (ulimit -v),
+ * fewer CPUs have one and the others use the last. Where the system counts what a program could
+ * write to and not what it does (strict overcommit, ulimit -d), slots become accessible as far as
+ * they are used: two mappings for each, so not otherwise.
  */
 static bool reserve(struct process *p)
 {
@@ -310,12 +408,13 @@ static bool reserve(struct process *p)
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
         void *memory = MAP_FAILED;
-        if (p->cpus + 1 <= SIZE_MAX / slot)
-            memory = mmap(NULL, (p->cpus + 1) * slot, PROT_READ | PROT_WRITE,
+        if (p->cpus + 2 <= SIZE_MAX / slot)
+            memory = mmap(NULL, (p->cpus + 2) * slot, PROT_NONE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory != MAP_FAILED) {
             /* A huge page would commit the memory of 512 for one variable. */
-            madvise(memory, (p->cpus + 1) * slot, MADV_NOHUGEPAGE);
+            madvise(memory, (p->cpus + 2) * slot, MADV_NOHUGEPAGE);
+            p->in_parts = mprotect(memory, (p->cpus + 1) * slot, PROT_READ | PROT_WRITE) != 0;
             p->base = (uintptr_t)memory;
             p->used = SLOT_HEAD;
             return true;
@@ -325,14 +424,30 @@ static bool reserve(struct process *p)
     }
 }
 
+/* Makes this part of each slot accessible, or says that there is no memory for it. */
+static bool make_accessible(const struct process *p, size_t from, size_t end)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    from &= ~(page - 1);
+    end = (end + page - 1) & ~(page - 1);
+    if (p->in_parts)
+        for (size_t cpu = 0; cpu <= p->cpus; cpu++)
+            if (mprotect((char *)p->base + (cpu << PERCPU__SLOT_SHIFT) + from, end - from,
+                         PROT_READ | PROT_WRITE) != 0)
+                return false;
+    return true;
+}
+
 static struct slot *slot_of(size_t cpu)
 {
     return (struct slot *)(process->base + (cpu << PERCPU__SLOT_SHIFT));
 }
 
 /* The pages of zeros are there already. */
-static void copy_template(const struct module *module)
+static void copy_template(const uint16_t *cpus, size_t count, const void *data)
 {
+    const struct module *module = data;
     enum { PAGE = 4096 };
     static const char zeros[PAGE];
 
@@ -341,18 +456,28 @@ static void copy_template(const struct module *module)
         next = (p + PAGE) & ~(uintptr_t)(PAGE - 1);
         if (next > module->end)
             next = module->end;
-        if (memcmp(from, zeros, next - p) == 0)
+        if (count == 0 || memcmp(from, zeros, next - p) == 0)
             continue;
-        for (size_t cpu = 0; cpu <= process->cpus; cpu++)
-            memcpy((void *)(p + (cpu << PERCPU__SLOT_SHIFT)), from, next - p);
+        for (size_t i = 0; i < count; i++)
+            memcpy((void *)(p + ((size_t)cpus[i] << PERCPU__SLOT_SHIFT)), from, next - p);
     }
 }
 
+/* Modules have the first quarter of a slot, dynamic memory the rest: neither moves. */
+#define MODULES_END ((uintptr_t)1 << (PERCPU__SLOT_SHIFT - 2))
+
 static struct module this_module;
 
-/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
-static bool place_template(struct process *p, size_t align)
+static void refuse(const char *what)
 {
+    percpu_panic(what);
+    abort(); /* without areas no access can be right */
+}
+
+/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
+static const char *place_template(struct process *p, size_t align)
+{
+    const char *placement;
     uintptr_t start = percpu__template_start(), size = percpu__template_size();
     uintptr_t page = align > 4096 ? align : 4096;
     uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1);
@@ -360,28 +485,26 @@ static bool place_template(struct process *p, size_t align)
     at += start & (page - 1);
     if (at < p->used)
         at += page;
-    if (size > ((uintptr_t)1 << PERCPU__SLOT_SHIFT) - at)
-        return false;
+    if (at > MODULES_END || size > MODULES_END - at)
+        refuse("percpu: the per-CPU variables of all modules do not fit an area");
+    if (!make_accessible(p, p->used, at + size))
+        refuse("percpu: no memory for the per-CPU variables of a module (a limit?)");
     this_module.first = p->base + at;
     this_module.end = this_module.first + size;
     this_module.bias = this_module.first - start;
-    copy_template(&this_module);
+    /* The area of no CPU is of no node. */
+    placement = percpu__fill_by_node(p->cpus, copy_template, &this_module);
+    copy_template((const uint16_t[]){(uint16_t)p->cpus}, 1, &this_module);
     this_module.next = p->modules;
     __atomic_store_n(&p->modules, &this_module, __ATOMIC_RELEASE);
     p->used = at + size;
-    return true;
+    return placement;
 }
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
 static void thread_exits(void *value);
 static void in_child(void);
-
-static void refuse(const char *what)
-{
-    percpu_panic(what);
-    abort(); /* without areas no access can be right */
-}
 
 static void start_process(struct process *p, bool is_program)
 {
@@ -393,18 +516,17 @@ static void start_process(struct process *p, bool is_program)
     choose_way(p, is_program);
 }
 
-static void say(void)
+static void say(const char *placement)
 {
     const char *verbose = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_VERBOSE");
     if (verbose && strcmp(verbose, "1") == 0)
-        fprintf(stderr, "percpu: %s; %zu CPUs\n", process->way, process->cpus);
+        fprintf(stderr, "percpu: %s; %zu CPUs%s%s\n", process->way, process->cpus,
+                placement ? "; " : "", placement ? placement : "");
 }
 
 /* The kernel looks at a thread's last sequence when the thread wakes: it must not be unmapped. */
 static void pin(const char *name)
 {
-    /* Neither in static programs, where linkers warn of dlopen by name. */
-    extern __typeof__(dlsym) dlsym __attribute__((weak));
     __typeof__(dlopen) *open = NULL;
 
     if (&dlsym)
@@ -413,17 +535,32 @@ static void pin(const char *name)
         refuse("percpu: a shared library with restartable sequences could not be pinned");
 }
 
+static void refuse_variable(const char *name, const char *module)
+{
+    static char message[512];
+
+    snprintf(message, sizeof(message),
+             "percpu: %s: %s is also a variable of another module, and the dynamic linker took "
+             "that one; define it static or declare it (PERCPU_DECLARE)",
+             module, name);
+    refuse(message);
+}
+
 /* Before other constructors and main(): 101 is the first priority that is not libc's. */
 __attribute__((constructor(101))) static void start(void)
 {
     struct search search = {.owner = NULL};
+    const char *placement;
+    bool is_first;
     int idle = IDLE;
 
     dl_iterate_phdr(visit, &search);
     if (!search.owner)
         refuse("percpu: this module's note .note.percpu is missing: was it stripped?");
     if (search.owner->version != VERSION || search.owner->size != sizeof(struct process))
-        refuse("percpu: two versions of the library in one process");
+        refuse("percpu: two versions or configurations of the library in one process");
+    if (search.replaced)
+        refuse_variable(search.replaced, search.name);
     process = search.owner;
 
     while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
@@ -434,12 +571,12 @@ __attribute__((constructor(101))) static void start(void)
         idle = IDLE;
         sched_yield();
     }
-    if (!process->base) {
+    is_first = !process->base;
+    if (is_first)
         start_process(process, search.is_program);
-        say();
-    }
-    if (!place_template(process, search.align))
-        refuse("percpu: the per-CPU variables of all modules do not fit an area");
+    placement = place_template(process, search.align);
+    if (is_first)
+        say(placement);
     percpu__words.bias = this_module.bias;
     percpu__words.rseq_offset = process->rseq_offset;
     percpu__words.rseq_mask = process->rseq_mask;
@@ -486,7 +623,7 @@ uintptr_t percpu__slow_slot(void)
 
     if (slot != PERCPU__NO_SLOT)
         return slot;
-    cpu = *(volatile uint32_t *)&percpu__rseq_area()->cpu_id;
+    cpu = percpu__rseq_index();
     return (uintptr_t)(cpu < process->cpus ? cpu : process->cpus) << PERCPU__SLOT_SHIFT;
 }
 
@@ -805,7 +942,7 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
     for (;;) {
         uintptr_t slot = PERCPU__NO_SLOT;
 
-        if (*(volatile uint32_t *)&percpu__rseq_area()->cpu_id >= process->rseq_cpus)
+        if (percpu__rseq_index() >= process->rseq_cpus)
             slot = slow_slot();
         if (slot == PERCPU__NO_SLOT ? list_sequence(operation, p, &node)
                                     : list_locked(operation, slot, p, &node))
@@ -820,8 +957,12 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
 /* EPERM: the process is not registered for it yet. */
 static bool fence(size_t cpu)
 {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_FLAG_CPU,
-                   (int)cpu) == 0;
+#ifdef PERCPU_RSEQ_MM_CID
+    int flags = 0; /* any CPU: whose threads have the number, the kernel does not tell */
+#else
+    int flags = MEMBARRIER_CMD_FLAG_CPU;
+#endif
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, flags, (int)cpu) == 0;
 }
 
 /*
@@ -869,10 +1010,28 @@ struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
     return (struct percpu_layout){0, 0};
 }
 
+int percpu_init_with(void *base, size_t cpu_count, size_t reserve)
+{
+    (void)reserve;
+    return percpu_init(base, cpu_count);
+}
+
+struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t reserve)
+{
+    (void)reserve;
+    return percpu_area_layout_expected(cpu_count);
+}
+
 int percpu_init_cpu(size_t cpu, void *base)
 {
     (void)base;
     return cpu < percpu__limit ? 0 : -PERCPU_ERANGE;
+}
+
+int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve)
+{
+    (void)reserve;
+    return percpu_init_cpu(cpu, base);
 }
 
 int percpu_init_reg(size_t cpu)
@@ -946,6 +1105,67 @@ static void reset_from(uintptr_t from, void *p, size_t size)
     memcpy((void *)percpu__remote_raw(p, guard.cpu), (const void *)from, size);
     percpu__guard_release(&guard);
 }
+
+/* -- For alloc.c ------------------------------------------------------------------------------- */
+
+const struct percpu__alloc_hooks *percpu__alloc_hooks;
+
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
+    if (percpu__limit == 0)
+        return false;
+    *memory =
+        (struct percpu__memory){process->base + MODULES_END, slot - MODULES_END, 0, slot, true};
+    return true;
+}
+
+bool percpu__dynamic_grow(uintptr_t end)
+{
+    enum { STEP = 65536 };
+
+    if (!process->in_parts || end <= process->dynamic_end)
+        return true;
+    if (process->dynamic_end == 0)
+        process->dynamic_end = process->base + MODULES_END;
+    end = (end + STEP - 1) & ~(uintptr_t)(STEP - 1);
+    if (!make_accessible(process, process->dynamic_end - process->base, end - process->base))
+        return false;
+    process->dynamic_end = end;
+    return true;
+}
+
+const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *mine)
+{
+    const struct percpu__allocator *first = NULL;
+
+    if (percpu__limit == 0) /* before the constructors have run */
+        return mine;
+    first = __atomic_load_n(&process->allocator, __ATOMIC_ACQUIRE);
+    if (first)
+        return first;
+    /* Its module has sequences and is pinned. */
+    return __atomic_compare_exchange_n(&process->allocator, &first, mine, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE)
+               ? mine
+               : first;
+}
+
+#ifdef PERCPU_DEBUG
+void **percpu__watch_table(void)
+{
+    return process ? &process->watched : NULL;
+}
+
+uintptr_t percpu__watch_symbol(uintptr_t place)
+{
+    for (const struct module *m = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE); m;
+         m = m->next)
+        if (place >= m->first && place < m->end)
+            return place - m->bias;
+    return place;
+}
+#endif
 
 /* `p` may be a variable of any module. */
 void percpu__reset(void *p, size_t size)

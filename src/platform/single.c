@@ -23,6 +23,7 @@ __attribute__((constructor(101)))
 #endif
 static void
 keep_initial_values(void);
+static void give_back(void); /* dynamic memory */
 
 static int init(void)
 {
@@ -44,16 +45,36 @@ int percpu_init(void *base, size_t cpu_count)
     return init();
 }
 
+int percpu_init_with(void *base, size_t cpu_count, size_t reserve)
+{
+    (void)base;
+    (void)cpu_count;
+    (void)reserve;
+    return init();
+}
+
 struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
 {
     (void)cpu_count;
     return (struct percpu_layout){0, 0};
 }
 
+struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t reserve)
+{
+    (void)reserve;
+    return percpu_area_layout_expected(cpu_count);
+}
+
 int percpu_init_cpu(size_t cpu, void *base)
 {
     (void)base;
     return cpu == 0 ? init() : -PERCPU_ERANGE;
+}
+
+int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve)
+{
+    (void)reserve;
+    return percpu_init_cpu(cpu, base);
 }
 
 int percpu_init_reg(size_t cpu)
@@ -63,7 +84,13 @@ int percpu_init_reg(size_t cpu)
 
 int percpu_fini(void)
 {
-    return __atomic_exchange_n(&initialised, false, __ATOMIC_RELAXED) ? 0 : -PERCPU_ENOTINIT;
+    if (!__atomic_exchange_n(&initialised, false, __ATOMIC_RELAXED))
+        return -PERCPU_ENOTINIT;
+    if (percpu__alloc_hooks)
+        percpu__alloc_hooks->fini();
+    percpu__alloc_hooks = NULL;
+    give_back();
+    return 0;
 }
 
 uintptr_t percpu_read_reg(void)
@@ -96,6 +123,23 @@ void percpu__check_current(void)
 {
 }
 
+const struct percpu__alloc_hooks *percpu__alloc_hooks;
+
+void percpu__areas_lock(void)
+{
+}
+
+void percpu__areas_unlock(void)
+{
+}
+
+bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
+{
+    (void)base;
+    (void)end;
+    return false;
+}
+
 /* The area's base is 0, so an offset is an address. */
 uintptr_t percpu__offset(uintptr_t vma)
 {
@@ -115,6 +159,35 @@ uintptr_t percpu__pristine(void)
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+
+static void *arena;
+static size_t arena_size;
+
+static void give_back(void)
+{
+    if (arena)
+        munmap(arena, arena_size);
+    arena = NULL;
+}
+
+/* Addresses: what is not touched costs nothing else. */
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    size_t size = UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 26;
+
+    for (; size >= 1 << 16; size /= 2) {
+        void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED)
+            continue;
+        madvise(at, size, MADV_NOHUGEPAGE);
+        arena = at;
+        arena_size = size;
+        *memory = (struct percpu__memory){(uintptr_t)at, size, 0, size, true};
+        return true;
+    }
+    return false;
+}
 
 static void keep_initial_values(void)
 {
@@ -151,6 +224,16 @@ void percpu__signals_unblock(uintptr_t state)
 }
 
 #else
+
+static void give_back(void)
+{
+}
+
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    *memory = (struct percpu__memory){0, 0, 0, ~(SIZE_MAX >> 1), false};
+    return true;
+}
 
 /* Only a script that includes our fragment has a slot for them; without one there is no reset. */
 extern const char _percpu_template[] __attribute__((weak));

@@ -32,16 +32,25 @@ size_t percpu__slots(void)
     return configured < PERCPU_MAX_CPUS ? (size_t)configured : PERCPU_MAX_CPUS;
 }
 
+/* Addresses for each area. Those that are not touched cost nothing else. */
+size_t percpu__slots_reserve(void)
+{
+    return UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 24;
+}
+
 int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
 {
-    size_t align = percpu__template_align(), size;
+    size_t align = percpu_area_layout_expected_with(1, 1).align, size;
     void *memory = MAP_FAILED;
 
     if (!__builtin_mul_overflow(count, stride, &size) &&
         !__builtin_add_overflow(size, align, &size))
-        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return -PERCPU_ENOMEM;
+    /* A huge page would commit the memory of 512 for one object. */
+    madvise(memory, size, MADV_NOHUGEPAGE);
     mapping = memory;
     mapping_size = size;
     *base = ((uintptr_t)memory + align - 1) & ~(uintptr_t)(align - 1);

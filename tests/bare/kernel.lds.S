@@ -40,6 +40,8 @@ SECTIONS
 
     PERCPU_CPU_NUM = BARE_CPUS;
     PERCPU_LMA_OFFSET = BARE_OFFSET;
+    /* Not a multiple of anything. Who reads all areas again and again wants less. */
+    PERCPU_RESERVE = DEFINED(BARE_RESERVE) ? BARE_RESERVE : 40000;
 #ifdef PERCPU_ZERO_VMA
     INCLUDE percpu-vma0.ld
 #else

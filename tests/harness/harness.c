@@ -64,14 +64,21 @@ static bool contains(const char *s, const char *part)
     return false;
 }
 
-/* No words choose all tests. */
+/* No words choose all tests, but for those whose names contain a word after a dash. */
 static bool chosen(const struct test *t, int argc, char **argv)
 {
-    bool found = argc < 2;
+    bool found = false, all = true;
 
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-') {
+            if (contains(t->name, argv[i] + 1))
+                return false;
+            continue;
+        }
+        all = false;
         found |= contains(t->name, argv[i]);
-    return found;
+    }
+    return found || all;
 }
 
 int test_main(int argc, char **argv)

@@ -49,6 +49,20 @@ static unsigned mappings(void)
 
 static const struct module *a, *b;
 static pthread_barrier_t step;
+
+/* One module's object is any other's, and there is one heap. */
+static void pass_on(const struct module *from, const struct module *to)
+{
+    uint64_t PERCPU *object = from->alloc();
+    uint64_t PERCPU *other = to->alloc();
+
+    check_eq(object != NULL && other != NULL && object != other, 1, "two objects");
+    check_eq(to->objects(), 2, "objects");
+    check_eq(to->sum(object), 0, "an object is zeroed");
+    to->free(object);
+    from->free(other);
+    check_eq(from->objects(), 0, "no objects");
+}
 static long rounds;
 
 /* Between two waits the libraries are closed: a thread wakes, and sleeps again. */
@@ -108,6 +122,8 @@ int main(int argc, char **argv)
         check_eq(b->sum(b->address()), want, "b's variable in b");
         check_eq(a->table_sum(3),
                  (uint32_t)(11 * areas + (uint64_t)(round + 1) * THREADS * UPDATES), "a's table");
+        pass_on(a, b);
+        pass_on(b, a);
         dlclose(library_b);
         dlclose(library_a);
         pthread_barrier_wait(&step);
@@ -127,6 +143,8 @@ int main(int argc, char **argv)
             for (int in = 0; in < 3; in++)
                 check_eq(all[in]->sum(all[of]->address()), sum + 1 + (of == by), "pairs");
         }
+    pass_on(&module_p, a);
+    pass_on(b, &module_p);
     for (int by = 0; by < 3; by++) /* on one CPU's area, whichever */
         for (int of = 0; of < 3; of++) {
             all[by]->reset(all[of]->address());

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A module that embeds percpu: a shared library, or part of the program. MODULE is its number. */
+#include <percpu/alloc.h>
 #include <percpu/percpu.h>
 
 #include "module.h"
@@ -51,6 +52,21 @@ static void reset(uint64_t PERCPU *anothers)
     percpu_reset_to_init_at(anothers);
 }
 
+static uint64_t PERCPU *alloc(void)
+{
+    return percpu_alloc_bytes(sizeof(uint64_t), sizeof(uint64_t));
+}
+
+static void free_object(uint64_t PERCPU *object)
+{
+    percpu_free(object);
+}
+
+static size_t objects(void)
+{
+    return percpu_alloc_stats().objects;
+}
+
 static size_t areas(void)
 {
     return percpu_area_num();
@@ -59,5 +75,6 @@ static size_t areas(void)
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
 extern const struct module JOIN(module_, NAME);
-const struct module JOIN(module_, NAME) = {address, work,  sum,        table_sum,
-                                           reset,   areas, percpu_info};
+const struct module JOIN(module_, NAME) = {
+    address, work, sum, table_sum, reset, areas, percpu_info, alloc, free_object, objects,
+};

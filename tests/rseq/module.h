@@ -17,6 +17,9 @@ struct module {
     void (*reset)(uint64_t PERCPU *anothers);
     size_t (*areas)(void);
     const char *(*info)(void);
+    uint64_t PERCPU *(*alloc)(void);
+    void (*free)(uint64_t PERCPU *object);
+    size_t (*objects)(void);
 };
 
 #endif

@@ -54,10 +54,10 @@ PERCPU__INLINE uint8_t percpu__read_8(const volatile void *p, bool near);
 PERCPU__INLINE uint16_t percpu__read_16(const volatile void *p, bool near);
 PERCPU__INLINE uint32_t percpu__read_32(const volatile void *p, bool near);
 PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, bool near);
-PERCPU__INLINE void percpu__write_8(volatile void *p, uint8_t value, bool near);
-PERCPU__INLINE void percpu__write_16(volatile void *p, uint16_t value, bool near);
-PERCPU__INLINE void percpu__write_32(volatile void *p, uint32_t value, bool near);
-PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, bool near);
+PERCPU__CALLED void percpu__write_8(volatile void *p, uint8_t value, bool near);
+PERCPU__CALLED void percpu__write_16(volatile void *p, uint16_t value, bool near);
+PERCPU__CALLED void percpu__write_32(volatile void *p, uint32_t value, bool near);
+PERCPU__CALLED void percpu__write_64(volatile void *p, uint64_t value, bool near);
 
 /* 8 bytes in one access. Optional: for architectures whose registers are narrower. */
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address);
@@ -279,11 +279,31 @@ PERCPU__INLINE void percpu__debug_current(void)
 #endif
 }
 
+/* Around a write to a variable; on platforms that watch these in debug builds. */
+PERCPU__INLINE void percpu__write_begins(const volatile void *p, size_t size, bool is_update)
+{
+    (void)p, (void)size, (void)is_update;
+#ifdef PERCPU__WATCHED
+    percpu__watch_write(p, size, is_update);
+#endif
+}
+
+PERCPU__INLINE void percpu__write_ends(const volatile void *p)
+{
+    (void)p;
+#ifdef PERCPU__WATCHED
+    percpu__watch_written(p);
+#endif
+}
+
 /* A guard that a block holds: preemption off, or interrupts off. */
 struct percpu__guard {
     bool irq;
     uintptr_t irq_state;
     size_t cpu; /* PERCPU_DEBUG: where it was taken */
+#ifdef PERCPU__WATCHED
+    struct percpu__watch watch;
+#endif
 };
 
 #ifndef percpu_cpu_id
@@ -310,7 +330,13 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 #else
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
-    struct percpu__guard guard = {false, 0, percpu__own()};
+    struct percpu__guard guard;
+    guard.irq = false;
+    guard.irq_state = 0;
+    guard.cpu = percpu__own();
+#ifdef PERCPU__WATCHED
+    guard.watch.first = guard.watch.size = 0; /* none yet */
+#endif
     return guard;
 }
 #endif
@@ -349,6 +375,9 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 {
     (void)guard;
+#ifdef PERCPU__WATCHED
+    percpu__watch_end(&guard->watch, guard->cpu);
+#endif
     percpu__disown();
 }
 #endif
@@ -375,12 +404,14 @@ PERCPU__INLINE void percpu__load_raw(void *out, const volatile void *p, size_t s
 PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t size, bool near)
 {
     percpu__debug_current();
+    percpu__write_begins(p, size, false);
     switch (size) {
     case 1: percpu__write_8(p, *(const percpu__u8 *)in, near); break;
     case 2: percpu__write_16(p, *(const percpu__u16 *)in, near); break;
     case 4: percpu__write_32(p, *(const percpu__u32 *)in, near); break;
     default: percpu__write_64(p, *(const percpu__u64 *)in, near); break;
     }
+    percpu__write_ends(p);
 }
 
 /* Is this access one instruction from the base to the data? Then nothing can come between. */
@@ -465,16 +496,18 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, size_t c
 }
 
 /* The guard around an update that can be split. */
-PERCPU__INLINE void percpu__update_begin(void)
+PERCPU__INLINE void percpu__update_begin(const volatile void *p, size_t size)
 {
     percpu__debug_current();
+    percpu__write_begins(p, size, true);
 #ifdef PERCPU__UPDATES_GUARDED
     percpu__preempt_off();
 #endif
 }
 
-PERCPU__INLINE void percpu__update_end(void)
+PERCPU__INLINE void percpu__update_end(const volatile void *p)
 {
+    percpu__write_ends(p);
 #ifdef PERCPU__UPDATES_GUARDED
     percpu__preempt_on();
 #endif
@@ -484,14 +517,14 @@ PERCPU__INLINE void percpu__update_end(void)
 #define PERCPU__UPDATE_BY_SIZE(name)                                                               \
     PERCPU__INLINE void percpu__##name(volatile void *p, uint64_t value, size_t size, bool near)   \
     {                                                                                              \
-        percpu__update_begin();                                                                    \
+        percpu__update_begin(p, size);                                                             \
         switch (size) {                                                                            \
         case 1: percpu__##name##_8(p, (uint8_t)value, near); break;                                \
         case 2: percpu__##name##_16(p, (uint16_t)value, near); break;                              \
         case 4: percpu__##name##_32(p, (uint32_t)value, near); break;                              \
         default: percpu__##name##_64(p, value, near); break;                                       \
         }                                                                                          \
-        percpu__update_end();                                                                      \
+        percpu__update_end(p);                                                                     \
     }
 PERCPU__UPDATE_BY_SIZE(add)
 PERCPU__UPDATE_BY_SIZE(and)
@@ -503,14 +536,14 @@ PERCPU__UPDATE_BY_SIZE(xor)
                                            bool near)                                              \
     {                                                                                              \
         uint64_t result;                                                                           \
-        percpu__update_begin();                                                                    \
+        percpu__update_begin(p, size);                                                             \
         switch (size) {                                                                            \
         case 1: result = percpu__##name##_8(p, (uint8_t)value, near); break;                       \
         case 2: result = percpu__##name##_16(p, (uint16_t)value, near); break;                     \
         case 4: result = percpu__##name##_32(p, (uint32_t)value, near); break;                     \
         default: result = percpu__##name##_64(p, value, near); break;                              \
         }                                                                                          \
-        percpu__update_end();                                                                      \
+        percpu__update_end(p);                                                                     \
         return result;                                                                             \
     }
 PERCPU__RESULT_BY_SIZE(add_return)
@@ -521,14 +554,14 @@ PERCPU__INLINE uint64_t percpu__cmpxchg(volatile void *p, uint64_t expected, uin
                                         size_t size, bool near)
 {
     uint64_t old;
-    percpu__update_begin();
+    percpu__update_begin(p, size);
     switch (size) {
     case 1: old = percpu__cmpxchg_8(p, (uint8_t)expected, (uint8_t)value, near); break;
     case 2: old = percpu__cmpxchg_16(p, (uint16_t)expected, (uint16_t)value, near); break;
     case 4: old = percpu__cmpxchg_32(p, (uint32_t)expected, (uint32_t)value, near); break;
     default: old = percpu__cmpxchg_64(p, expected, value, near); break;
     }
-    percpu__update_end();
+    percpu__update_end(p);
     return old;
 }
 

@@ -188,6 +188,16 @@
 #define PERCPU__CFG_PREEMPT ""
 #endif
 
+#ifdef PERCPU_RSEQ_MM_CID
+#if !defined(PERCPU_PLATFORM_RSEQ)
+#error                                                                                             \
+    "percpu: PERCPU_RSEQ_MM_CID is for PERCPU_PLATFORM_RSEQ: the kernel numbers the running threads of Linux processes only"
+#endif
+#define PERCPU__CFG_INDEX "__mm_cid"
+#else
+#define PERCPU__CFG_INDEX ""
+#endif
+
 #ifdef PERCPU_RESTART
 #if !defined(PERCPU_PLATFORM_BARE)
 #error "percpu: PERCPU_RESTART is for PERCPU_PLATFORM_BARE: only a kernel can restart its sequences"
@@ -232,7 +242,8 @@
 #define PERCPU__STR(x) PERCPU__STR_(x)
 #define PERCPU__CFG_SYMBOL                                                                         \
     "percpu_built_as__" PERCPU__CFG_PLATFORM "__cpus_" PERCPU__STR(PERCPU_MAX_CPUS)                \
-        PERCPU__CFG_ARCH PERCPU__CFG_VMA PERCPU__CFG_PREEMPT PERCPU__CFG_RESTART PERCPU__CFG_DEBUG
+        PERCPU__CFG_ARCH PERCPU__CFG_VMA PERCPU__CFG_PREEMPT PERCPU__CFG_RESTART PERCPU__CFG_INDEX \
+            PERCPU__CFG_DEBUG
 
 #ifdef PERCPU__DEFINE_CONFIG /* src/common.c */
 __asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"

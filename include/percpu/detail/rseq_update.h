@@ -13,7 +13,7 @@
 
 /* clang-format off */
 #define PERCPU__RSEQ_VOID(bits, name, slow_name)                                                   \
-    PERCPU__INLINE void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
+    PERCPU__CALLED void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
     {                                                                                              \
         uint##bits##_t old, now;                                                                   \
         uintptr_t copy;                                                                            \
@@ -23,7 +23,7 @@
     }
 
 #define PERCPU__RSEQ_RESULT(bits, name, function, slow_name, result, slow_result)                  \
-    PERCPU__INLINE uint##bits##_t percpu__##name##_##bits(volatile void *p, uint##bits##_t value,  \
+    PERCPU__CALLED uint##bits##_t percpu__##name##_##bits(volatile void *p, uint##bits##_t value,  \
                                                           bool near)                               \
     {                                                                                              \
         uint##bits##_t old, now;                                                                   \
@@ -44,7 +44,7 @@
     PERCPU__RSEQ_RESULT(bits, add_return, add, PERCPU__SLOW_ADD, now, old + value)                 \
     PERCPU__RSEQ_RESULT(bits, fetch_add, add, PERCPU__SLOW_ADD, old, old)                          \
     PERCPU__RSEQ_RESULT(bits, xchg, xchg, PERCPU__SLOW_XCHG, old, old)                             \
-    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_slot_##bits(                                     \
+    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_slot_##bits(                                     \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, uintptr_t *slot)          \
     {                                                                                              \
         uint##bits##_t old, now;                                                                   \
@@ -56,7 +56,7 @@
         *slot = PERCPU__NO_SLOT;                                                                   \
         return (uint##bits##_t)percpu__slow(PERCPU__SLOW_CMPXCHG, p, bits / 8, value, expected);   \
     }                                                                                              \
-    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
     {                                                                                              \
         uintptr_t slot;                                                                            \

@@ -9,6 +9,12 @@
 #define PERCPU_CACHE_LINE 64
 
 #define PERCPU__INLINE static inline __attribute__((always_inline))
+/* Updates. Stepping through a restartable sequence never ends; over a call, debuggers do. */
+#if defined(PERCPU_PLATFORM_RSEQ) && !defined(__OPTIMIZE__)
+#define PERCPU__CALLED static __attribute__((noinline, unused))
+#else
+#define PERCPU__CALLED PERCPU__INLINE
+#endif
 #define PERCPU__HIDDEN __attribute__((visibility("hidden")))
 #ifdef __cplusplus
 #define PERCPU__ASSERT(condition, message) static_assert(condition, message)
@@ -54,8 +60,18 @@
 #define PERCPU__MODEL
 #endif
 
+/*
+ * Variables of the same name in several modules are several variables: not for the dynamic linker.
+ * GCC warns of the attribute where `static` stands before it.
+ */
+#ifdef __clang__
+#define PERCPU__DEFINED_HIDDEN PERCPU__HIDDEN
+#else
+#define PERCPU__DEFINED_HIDDEN
+#endif
+
 #define PERCPU__VARIABLE(sect, type)                                                               \
-    __attribute__((section(sect))) PERCPU__MODEL PERCPU__CHECKED(type)
+    __attribute__((section(sect))) PERCPU__DEFINED_HIDDEN PERCPU__MODEL PERCPU__CHECKED(type)
 
 #ifdef __cplusplus
 

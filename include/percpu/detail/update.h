@@ -13,19 +13,19 @@
 #define PERCPU_DETAIL_UPDATE_H
 
 #define PERCPU__UPDATE_PROTOTYPES(bits)                                                            \
-    PERCPU__INLINE void percpu__add_##bits(volatile void *p, uint##bits##_t value, bool near);     \
-    PERCPU__INLINE void percpu__and_##bits(volatile void *p, uint##bits##_t value, bool near);     \
-    PERCPU__INLINE void percpu__or_##bits(volatile void *p, uint##bits##_t value, bool near);      \
-    PERCPU__INLINE void percpu__xor_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    PERCPU__CALLED void percpu__add_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    PERCPU__CALLED void percpu__and_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    PERCPU__CALLED void percpu__or_##bits(volatile void *p, uint##bits##_t value, bool near);      \
+    PERCPU__CALLED void percpu__xor_##bits(volatile void *p, uint##bits##_t value, bool near);     \
     /* The new value, the old value. */                                                            \
-    PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
+    PERCPU__CALLED uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near);      \
-    PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p, uint##bits##_t value, \
+    PERCPU__CALLED uint##bits##_t percpu__fetch_add_##bits(volatile void *p, uint##bits##_t value, \
                                                            bool near);                             \
-    PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
+    PERCPU__CALLED uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
                                                       bool near);                                  \
     /* Writes `value` if the copy equals `expected`. Returns the old value. */                     \
-    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near);
 PERCPU__UPDATE_PROTOTYPES(8)
 PERCPU__UPDATE_PROTOTYPES(16)

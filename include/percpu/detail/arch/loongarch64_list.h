@@ -35,7 +35,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
  */
 /* clang-format off */
 #define PERCPU__LOONG_RSEQ_LIST(name, body, node_in)                                               \
-    PERCPU__INLINE bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
+    PERCPU__CALLED bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
                                                  struct percpu_list_node **first)                  \
     {                                                                                              \
         uintptr_t c;                                                                               \

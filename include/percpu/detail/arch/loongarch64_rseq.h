@@ -19,6 +19,17 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     return pointer;
 }
 
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__LOONG_RSEQ_INDEX                                                                   \
+    "ld.w %[o], %[rseq], 4\n\t"                                                                    \
+    "ld.wu %[c], %[rseq], 24\n\t"                                                                  \
+    "srai.d %[o], %[o], 31\n\t"                                                                    \
+    "or %[c], %[c], %[o]\n\t"
+#else
+#define PERCPU__LOONG_RSEQ_INDEX "ld.wu %[c], %[rseq], 4\n\t"
+#endif
+
 #define PERCPU__LOONG_RSEQ(body)                                                                   \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
     ".4byte " PERCPU__STR(                                                                         \
@@ -29,8 +40,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                 ".Lpercpu_begin%=:\n\t"                                            \
                                 "la.pcrel %[c], .Lpercpu_cs%=\n\t"                                 \
                                 "st.d %[c], %[rseq], 8\n"                                          \
-                                ".Lpercpu_start%=:\n\t"                                            \
-                                "ld.wu %[c], %[rseq], 4\n\t"                                       \
+                                ".Lpercpu_start%=:\n\t" PERCPU__LOONG_RSEQ_INDEX                   \
                                 "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
                                 "slli.d %[c], %[c], " PERCPU__STR(                                 \
                                     PERCPU__SLOT_SHIFT) "\n\t"                                     \

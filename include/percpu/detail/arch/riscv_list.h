@@ -49,7 +49,7 @@ PERCPU__RISCV_LIST_RESTARTS(32)
  */
 /* clang-format off */
 #define PERCPU__RISCV_RSEQ_LIST(name, body, node_in)                                               \
-    PERCPU__INLINE bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
+    PERCPU__CALLED bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
                                                  struct percpu_list_node **first)                  \
     {                                                                                              \
         uintptr_t c;                                                                               \

@@ -26,6 +26,17 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__RISCV_RSEQ_INDEX                                                                   \
+    "lw %[o], 4(%[rseq])\n\t"                                                                      \
+    "lwu %[c], 24(%[rseq])\n\t"                                                                    \
+    "srai %[o], %[o], 31\n\t"                                                                      \
+    "or %[c], %[c], %[o]\n\t"
+#else
+#define PERCPU__RISCV_RSEQ_INDEX "lwu %[c], 4(%[rseq])\n\t"
+#endif
+
 /* Not relaxed: what the kernel compares with is a sequence's length. */
 #define PERCPU__RISCV_RSEQ(body)                                                                   \
     ".option push\n\t"                                                                             \
@@ -39,8 +50,7 @@ PERCPU__INLINE void percpu__relax(void)
                                 ".Lpercpu_begin%=:\n\t"                                            \
                                 "lla %[c], .Lpercpu_cs%=\n\t"                                      \
                                 "sd %[c], 8(%[rseq])\n"                                            \
-                                ".Lpercpu_start%=:\n\t"                                            \
-                                "lwu %[c], 4(%[rseq])\n\t"                                         \
+                                ".Lpercpu_start%=:\n\t" PERCPU__RISCV_RSEQ_INDEX                   \
                                 "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
                                 "slli %[c], %[c], " PERCPU__STR(                                   \
                                     PERCPU__SLOT_SHIFT) "\n\t"                                     \

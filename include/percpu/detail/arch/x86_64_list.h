@@ -11,7 +11,7 @@
  */
 /* clang-format off */
 #define PERCPU__X86_RSEQ_LIST(name, body, node_in)                                                 \
-    PERCPU__INLINE bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
+    PERCPU__CALLED bool percpu__rseq_list_##name(volatile void *p, struct percpu_list_node *node,  \
                                                  struct percpu_list_node **first)                  \
     {                                                                                              \
         uintptr_t t;                                                                               \
@@ -26,12 +26,14 @@
     slow:                                                                                          \
         return false;                                                                              \
     }
-#define PERCPU__X86_RSEQ_OPEN "testb $1, %b[o]\n\tjnz %l[slow]\n\t"
+#define PERCPU__X86_RSEQ_OPEN                                                                      \
+    "testb $1, %b[o]\n\t" PERCPU__RSEQ_DELAY "jnz %l[slow]\n\t" PERCPU__RSEQ_DELAY
 
 PERCPU__X86_RSEQ_LIST(push, PERCPU__X86_RSEQ_OPEN
                       "movq %[o], (%[v])\n\t" PERCPU__RSEQ_DELAY
                       "movq %[v], (%[p],%[t])", "r")
-PERCPU__X86_RSEQ_LIST(pop, "testq %[o], %[o]\n\tjz .Lpercpu_commit%=\n\t" PERCPU__X86_RSEQ_OPEN
+PERCPU__X86_RSEQ_LIST(pop, "testq %[o], %[o]\n\t" PERCPU__RSEQ_DELAY
+                      "jz .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY PERCPU__X86_RSEQ_OPEN
                       "movq (%[o]), %[n]\n\t" PERCPU__RSEQ_DELAY
                       "movq %[n], (%[p],%[t])", "er")
 PERCPU__X86_RSEQ_LIST(take_all, PERCPU__X86_RSEQ_OPEN "movq %[v], (%[p],%[t])", "er")

@@ -38,6 +38,16 @@ PERCPU__INLINE void percpu__relax(void)
 #define PERCPU__X86_SET_CS "movq $.Lpercpu_cs%=, 8(%[rseq])\n"
 #endif
 
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__X86_RSEQ_INDEX                                                                     \
+    "movl 4(%[rseq]), %k[t]\n\t"                                                                   \
+    "sarl $31, %k[t]\n\t"                                                                          \
+    "orl 24(%[rseq]), %k[t]\n\t"
+#else
+#define PERCPU__X86_RSEQ_INDEX "movl 4(%[rseq]), %k[t]\n\t"
+#endif
+
 /*
  * The signature before the abort address, 0x53053053, is the operand of an undefined instruction
  * (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h).
@@ -51,9 +61,9 @@ PERCPU__INLINE void percpu__relax(void)
     ".popsection\n"                                                                                \
     ".Lpercpu_begin%=:\n\t" PERCPU__X86_SET_CS                                                     \
     ".Lpercpu_start%=:\n\t"                                                                        \
-    "movl 4(%[rseq]), %k[t]\n\t" PERCPU__RSEQ_DELAY                                                \
-    "cmpl %[cpus], %k[t]\n\t"                                                                      \
-    "jae %l[slow]\n\t"                                                                             \
+    PERCPU__X86_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
+    "cmpl %[cpus], %k[t]\n\t" PERCPU__RSEQ_DELAY                                                   \
+    "jae %l[slow]\n\t" PERCPU__RSEQ_DELAY                                                          \
     "shlq $" PERCPU__STR(PERCPU__SLOT_SHIFT) ", %[t]\n\t" PERCPU__RSEQ_DELAY body "\n"             \
     ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
@@ -61,7 +71,7 @@ PERCPU__INLINE void percpu__relax(void)
     [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
 
 #define PERCPU__X86_RSEQ_OP(name, slow_name, bits, suffix, in, immediate)                          \
-    PERCPU__INLINE void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
+    PERCPU__CALLED void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
     {                                                                                              \
         uintptr_t t;                                                                               \
         (void)near;                                                                                \
@@ -76,7 +86,7 @@ PERCPU__INLINE void percpu__relax(void)
 
 /* The old value in o, the new one is `make` of it; `leave` may end the sequence before. */
 #define PERCPU__X86_RSEQ_RESULT(name, slow_name, bits, suffix, in, immediate, make, store, result) \
-    PERCPU__INLINE uint##bits##_t percpu__##name##_##bits(volatile void *p, uint##bits##_t value,  \
+    PERCPU__CALLED uint##bits##_t percpu__##name##_##bits(volatile void *p, uint##bits##_t value,  \
                                                           bool near)                               \
     {                                                                                              \
         uintptr_t t;                                                                               \
@@ -98,7 +108,7 @@ PERCPU__INLINE void percpu__relax(void)
 
 #define PERCPU__X86_RSEQ_UPDATES(bits, suffix, in, immediate)                                      \
     PERCPU__X86_RSEQ_OP(mov, PERCPU__SLOW_WRITE, bits, suffix, in, immediate)                      \
-    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
+    PERCPU__CALLED void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
     {                                                                                              \
         percpu__mov_##bits(p, value, near);                                                        \
     }                                                                                              \
@@ -107,17 +117,17 @@ PERCPU__INLINE void percpu__relax(void)
     PERCPU__X86_RSEQ_OP(or, PERCPU__SLOW_OR, bits, suffix, in, immediate)                          \
     PERCPU__X86_RSEQ_OP(xor, PERCPU__SLOW_XOR, bits, suffix, in, immediate)                        \
     PERCPU__X86_RSEQ_RESULT(add_return, PERCPU__SLOW_ADD, bits, suffix, in, immediate,             \
-                            "add" suffix " %[v], %[o]\n\t", "%[o]", )                              \
+                            "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", )           \
     PERCPU__X86_RSEQ_RESULT(fetch_add, PERCPU__SLOW_ADD, bits, suffix, in, immediate,              \
-                            "add" suffix " %[v], %[o]\n\t", "%[o]", - value)                       \
+                            "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", - value)    \
     PERCPU__X86_RSEQ_RESULT(xchg, PERCPU__SLOW_XCHG, bits, suffix, in, immediate, "", "%[v]", )    \
-    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_slot_##bits(                                     \
+    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_slot_##bits(                                     \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, uintptr_t *slot)          \
     {                                                                                              \
         uintptr_t t;                                                                               \
         uint##bits##_t o;                                                                          \
-        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t"                        \
-                                      "cmp" suffix " %[e], %[o]\n\t"                               \
+        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY     \
+                                      "cmp" suffix " %[e], %[o]\n\t" PERCPU__RSEQ_DELAY            \
                                       "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
                                       "mov" suffix " %[v], (%[p],%[t])")                           \
                      : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
@@ -129,7 +139,7 @@ PERCPU__INLINE void percpu__relax(void)
         *slot = PERCPU__NO_SLOT;                                                                   \
         return (uint##bits##_t)percpu__slow(PERCPU__SLOW_CMPXCHG, p, bits / 8, value, expected);   \
     }                                                                                              \
-    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
     {                                                                                              \
         uintptr_t slot;                                                                            \

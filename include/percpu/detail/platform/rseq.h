@@ -9,6 +9,10 @@
  * distance by a shift. A per-CPU pointer is the address of CPU 0's copy. Each module of the
  * process has a template of its own; percpu__bias leads from a symbol to its per-CPU pointer.
  *
+ * With PERCPU_RSEQ_MM_CID an area belongs to a number that the kernel gives each running thread of
+ * the process, mm_cid: no two threads have the same one at the same time, and they are small. Every
+ * "CPU" below is such a number then.
+ *
  * The last slot belongs to no CPU. Threads for which there is no restartable sequence update it
  * with atomic instructions; no sequence runs there, so that the two never meet.
  */
@@ -34,11 +38,15 @@ extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on C
 
 #define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__bias))
 
-/* What the accesses need of struct rseq; the kernel writes the CPU number. */
+/* struct rseq as all kernels have it; the kernel writes the numbers. */
 struct percpu__rseq {
     uint32_t cpu_id_start;
     uint32_t cpu_id; /* not below percpu__rseq_cpus: the kernel does not know this thread */
     uint64_t rseq_cs;
+    uint32_t flags;
+    uint32_t node_id;
+    uint32_t mm_cid; /* Linux 6.3 and newer */
+    uint32_t more;
 };
 
 /*
@@ -51,6 +59,20 @@ PERCPU__INLINE struct percpu__rseq *percpu__rseq_area(void)
 {
     return (struct percpu__rseq *)((percpu__thread_pointer() & percpu__rseq_mask) +
                                    percpu__rseq_offset);
+}
+
+/*
+ * The number of the current area: not below percpu__rseq_cpus for a thread that the kernel does not
+ * know. Its mm_cid is 0, and only its cpu_id, -1 or -2, tells: the sign goes into the number.
+ */
+PERCPU__INLINE uint32_t percpu__rseq_index(void)
+{
+    volatile struct percpu__rseq *rseq = percpu__rseq_area();
+#ifdef PERCPU_RSEQ_MM_CID
+    return rseq->mm_cid | (0u - (rseq->cpu_id >> 31));
+#else
+    return rseq->cpu_id;
+#endif
 }
 
 /* In the library: the same operation on whatever area is this thread's. */
@@ -72,7 +94,7 @@ PERCPU__HIDDEN uintptr_t percpu__slow_slot(void) __attribute__((cold));
 /* The distance from a per-CPU pointer to the current CPU's copy. */
 PERCPU__INLINE uintptr_t percpu__slot(void)
 {
-    uint32_t cpu = *(volatile uint32_t *)&percpu__rseq_area()->cpu_id;
+    uint32_t cpu = percpu__rseq_index();
     if (__builtin_expect(cpu >= percpu__rseq_cpus, 0))
         return percpu__slow_slot();
     return (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
@@ -110,6 +132,29 @@ PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 /* percpu_with_current(): the thread owns an area, which is the one that its block works on. */
 PERCPU__HIDDEN size_t percpu__own(void);
 PERCPU__HIDDEN void percpu__disown(void);
+
+/*
+ * PERCPU_DEBUG: what blocks change is not the operand of updates (src/platform/watch.c). A block
+ * remembers the first bytes of its variable; writes and updates tell when they begin and end.
+ */
+#ifdef PERCPU_DEBUG
+#define PERCPU__WATCHED 1
+enum { PERCPU__WATCH_WORDS = 32 };
+struct percpu__watch {
+    uintptr_t first; /* per-CPU pointer */
+    size_t size;
+    uint32_t sure; /* bit n: nobody wrote to word n while it was remembered */
+    uint64_t before[PERCPU__WATCH_WORDS];
+    uint32_t writes[PERCPU__WATCH_WORDS];
+};
+PERCPU__HIDDEN void percpu__watch_write(const volatile void *p, size_t size, bool is_update);
+PERCPU__HIDDEN void percpu__watch_written(const volatile void *p);
+PERCPU__HIDDEN void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p,
+                                        size_t size, size_t cpu);
+PERCPU__HIDDEN void percpu__watch_end(const struct percpu__watch *watch, size_t cpu);
+PERCPU__HIDDEN void **percpu__watch_table(void);                /* of the process */
+PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CPU pointer */
+#endif
 
 /* What percpu__cmpxchg_slot_32() answers when no sequence ran. */
 #define PERCPU__NO_SLOT UINTPTR_MAX
@@ -159,7 +204,19 @@ static inline size_t percpu_cpu_id(void)
 #define percpu_cpu_id percpu_cpu_id
 
 /* The area of a block: another than the current CPU's, when the thread migrates. */
+#ifdef PERCPU__WATCHED
+PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__watch *watch, const volatile void *p,
+                                         size_t size, size_t cpu)
+{
+    percpu__watch_begin(watch, p, size, cpu);
+    return percpu__remote_raw(p, cpu);
+}
+#define PERCPU__GUARDED_PTR(guard, p)                                                              \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__guarded(&(guard).watch, PERCPU__OPERAND(p), sizeof(*(p)), \
+                                                 (guard).cpu))
+#else
 #define PERCPU__GUARDED_PTR(guard, p)                                                              \
     ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(PERCPU__OPERAND(p), (guard).cpu))
+#endif
 
 #endif

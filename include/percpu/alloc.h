@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu: dynamic memory. An object that comes and goes has per-CPU fields, too:
+ *
+ *     struct stats PERCPU *s = percpu_alloc(struct stats);
+ *     percpu_inc_at(&s->rx);
+ *     percpu_free(s);
+ *
+ * One allocation takes the same bytes of every CPU's memory. The result is a per-CPU pointer: what
+ * the operations with the suffix _at take. docs/alloc.md has the layout and the costs.
+ *
+ * Contexts. bare, single (freestanding): any CPU, interrupt handlers included, once caches are on;
+ * interrupts are off while the allocator works, and on while memory is zeroed. thread, rseq,
+ * single (hosted): any thread; not signal handlers.
+ */
+#ifndef PERCPU_ALLOC_H
+#define PERCPU_ALLOC_H
+
+#include <percpu/percpu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * `size` bytes, zeroed on every CPU. `align` is a power of two: at least up to 4096, and for memory
+ * that percpu_init() was given without a reserve up to percpu_area_layout_expected(1).align.
+ * Returns NULL, and nothing has changed, when memory is exhausted or not there, the size is 0 or
+ * too large, or the alignment is none of the above. Objects lie side by side, rounded up to 8
+ * bytes: who wants a cache line for an object asks for it. The pointer is passed on to other CPUs
+ * as any: with release and acquire order.
+ */
+__attribute__((warn_unused_result)) void PERCPU *percpu_alloc_bytes(size_t size, size_t align);
+
+/* The same for an object of type T, and for an array of n; NULL where n is 0 or too large. */
+#define percpu_alloc(T) ((__typeof__(T) PERCPU *)percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
+#define percpu_alloc_array(T, n)                                                                   \
+    ((__typeof__(T) PERCPU *)percpu__alloc_array(sizeof(T), n, PERCPU__ALIGN_OF(T)))
+
+/*
+ * Give an object back; NULL is none. No CPU may use it any more. What is not an object (freed
+ * twice, never allocated, inside of an object) is reported to percpu_panic(), with the address and
+ * in every build; if that returns, nothing has changed.
+ */
+void percpu_free(void PERCPU *p);
+
+/* An object's size, rounded up to 8; 0 for NULL. Other pointers as percpu_free(). */
+size_t percpu_alloc_size(const void PERCPU *p);
+
+/* All in bytes of one CPU. Walks through free runs: not for every tick. */
+struct percpu_alloc_usage {
+    size_t objects;      /* a number */
+    size_t used;         /* by objects, each rounded up to 8 */
+    size_t reserved;     /* that objects can lie in */
+    size_t committed;    /* of those at most: hosted, what was used and not given back since */
+    size_t largest_free; /* bytes side by side that one object could have */
+    size_t metadata;     /* beside all of these, once for all CPUs; bare: in each CPU's memory */
+};
+struct percpu_alloc_usage percpu_alloc_stats(void);
+
+/*
+ * Memory for objects. rseq, single (hosted), thread in place: from the system; nothing to do.
+ *
+ * Areas in the caller's memory: the same calls as without _with, with at least `reserve` bytes of
+ * each area for objects. Contents need not be zeroed. A CPU that comes late brings as much as the
+ * others have (-PERCPU_ERESERVE; it may bring more, which is not used), and finds every
+ * object zeroed. rseq and single ignore `reserve`.
+ * bare in place: PERCPU_RESERVE in the linker script.
+ */
+struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t reserve);
+int percpu_init_with(void *base, size_t cpu_count, size_t reserve);
+int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve);
+
+#ifndef PERCPU_PLATFORM_RSEQ
+/*
+ * More memory: `size` bytes at `base` for CPU 0, and for every other CPU at the same distance from
+ * its area as this is from CPU 0's: the caller has mapped it so, also for CPUs to come. It is
+ * zeroed. Stays until percpu_fini(). At most PERCPU_ALLOC_BLOCKS blocks. Returns 0, or
+ * -PERCPU_ENOTINIT, -PERCPU_ENULL, -PERCPU_ERANGE (CPU 0 has no area), -PERCPU_EALIGN (not to 8
+ * bytes), -PERCPU_EOVERFLOW (too small for an object, or beyond the address space),
+ * -PERCPU_EOVERLAP (with an area, a block, the template, or another CPU's copy of itself: areas are
+ * nearer to each other than the block is long), -PERCPU_ENOMEM (too many blocks). Not from
+ * interrupt handlers.
+ */
+int percpu_alloc_add_block(void *base, size_t size);
+#define PERCPU_ALLOC_BLOCKS 15
+#endif
+
+/*
+ * With PERCPU_ALLOC_LOCK defined for the library the kernel's (or program's) lock is taken and not
+ * the library's own. It keeps other CPUs, and interrupt handlers that allocate, out. The first
+ * one's result is given to the second.
+ */
+#ifdef PERCPU_ALLOC_LOCK
+uintptr_t percpu_alloc_lock(void);
+void percpu_alloc_unlock(uintptr_t state);
+#endif
+
+/* ==== Not part of the interface ======================================================= */
+
+#ifdef __cplusplus
+#define PERCPU__ALIGN_OF(T) alignof(T)
+#else
+#define PERCPU__ALIGN_OF(T) _Alignof(T)
+#endif
+
+PERCPU__INLINE void PERCPU *percpu__alloc_array(size_t size, size_t n, size_t align)
+{
+    size_t bytes;
+    return __builtin_mul_overflow(size, n, &bytes) ? (void PERCPU *)0
+                                                   : percpu_alloc_bytes(bytes, align);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

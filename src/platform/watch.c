@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rseq, PERCPU_DEBUG: is a variable that blocks change the operand of updates as well? The two do
+ * not exclude each other, and updates would be lost.
+ *
+ * Of each word, 8 bytes of a variable on all CPUs, that is updated or changed in a block a table
+ * knows which bytes are, and how often they were written. A block has changed what differs at its
+ * end from its begin, if nothing else wrote to the word meanwhile. Any context: no locks.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "../internal.h"
+
+#if defined(PERCPU_PLATFORM_RSEQ) && defined(PERCPU_DEBUG)
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WORD = 8, ENTRIES = 8192 };
+
+struct word {
+    uintptr_t address;    /* per-CPU pointer; 0: free */
+    uint32_t begun, done; /* writes by operations */
+    uint8_t updated, changed;
+};
+
+/* Of the first module of the process that needs one. */
+static struct word own_table[ENTRIES];
+
+static struct word *table(void)
+{
+    void **shared = percpu__watch_table(), *known = NULL;
+
+    if (!shared)
+        return own_table;
+    if (__atomic_compare_exchange_n(shared, &known, own_table, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return own_table;
+    return known;
+}
+
+/* NULL: it is not there, and there is no room or no wish to add it. */
+static struct word *find(uintptr_t address, bool add)
+{
+    struct word *words = table();
+    size_t at = (size_t)((address / WORD * 0x9e3779b97f4a7c15u) >> 32);
+
+    for (size_t i = 0; i < ENTRIES; i++) {
+        struct word *word = &words[(at + i) % ENTRIES];
+        uintptr_t found = __atomic_load_n(&word->address, __ATOMIC_ACQUIRE);
+
+        if (found == 0 && !add)
+            return NULL;
+        if (found == 0 && __atomic_compare_exchange_n(&word->address, &found, address, false,
+                                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            return word;
+        if (found == address)
+            return word;
+    }
+    return NULL;
+}
+
+/* Bit n: is byte n of the word at `address` one of these? */
+static uint8_t bytes_of(uintptr_t address, uintptr_t first, size_t size)
+{
+    uint8_t bytes = 0;
+
+    for (unsigned n = 0; n < WORD; n++)
+        if (address + n >= first && address + n < first + size)
+            bytes |= (uint8_t)(1u << n);
+    return bytes;
+}
+
+extern __typeof__(dladdr) dladdr __attribute__((weak));
+
+static void report(uintptr_t address, uint8_t bytes)
+{
+    uintptr_t symbol = percpu__watch_symbol(address + (unsigned)__builtin_ctz(bytes));
+    const char *file = "the program", *name = "";
+    uintptr_t base = 0;
+    Dl_info info;
+    static char message[512];
+
+    if (&dladdr && dladdr((const void *)symbol, &info) != 0 && info.dli_fname) {
+        file = info.dli_fname;
+        base = (uintptr_t)info.dli_fbase;
+        name = info.dli_sname ? info.dli_sname : "";
+    }
+    snprintf(message, sizeof(message),
+             "percpu: percpu_with_current() blocks change the operand of update operations: the "
+             "per-CPU variable %s at %s+%#lx",
+             name, file, (unsigned long)(symbol - base));
+    percpu_panic(message);
+}
+
+/* Sets bits of one mask; a report when they are new and in the other mask, too. */
+static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, uint8_t bytes)
+{
+    uint8_t before;
+
+    if ((__atomic_load_n(mask, __ATOMIC_RELAXED) & bytes) == bytes)
+        return;
+    before = __atomic_fetch_or(mask, bytes, __ATOMIC_SEQ_CST);
+    bytes &= (uint8_t)~before;
+    bytes &= __atomic_load_n(other, __ATOMIC_SEQ_CST);
+    if (bytes)
+        report(__atomic_load_n(&word->address, __ATOMIC_RELAXED), bytes);
+}
+
+void percpu__watch_write(const volatile void *p, size_t size, bool is_update)
+{
+    uintptr_t address = (uintptr_t)p & ~(uintptr_t)(WORD - 1);
+    struct word *word = find(address, true);
+
+    if (!word)
+        return;
+    __atomic_fetch_add(&word->begun, 1, __ATOMIC_SEQ_CST);
+    if (is_update)
+        add_bytes(word, &word->updated, &word->changed, bytes_of(address, (uintptr_t)p, size));
+}
+
+void percpu__watch_written(const volatile void *p)
+{
+    struct word *word = find((uintptr_t)p & ~(uintptr_t)(WORD - 1), false);
+
+    if (word)
+        __atomic_fetch_add(&word->done, 1, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t content(uintptr_t address, size_t cpu)
+{
+    return *(volatile percpu__u64 *)(address + (cpu << PERCPU__SLOT_SHIFT));
+}
+
+void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p, size_t size,
+                         size_t cpu)
+{
+    watch->first = (uintptr_t)p;
+    watch->size = size;
+    watch->sure = 0;
+    for (size_t i = 0; i < PERCPU__WATCH_WORDS; i++) {
+        uintptr_t address = ((uintptr_t)p & ~(uintptr_t)(WORD - 1)) + i * WORD;
+        const struct word *word = find(address, false);
+        uint32_t done = word ? __atomic_load_n(&word->done, __ATOMIC_SEQ_CST) : 0;
+
+        if (address >= watch->first + size)
+            break;
+        watch->writes[i] = word ? __atomic_load_n(&word->begun, __ATOMIC_SEQ_CST) : 0;
+        watch->before[i] = content(address, cpu);
+        if (watch->writes[i] == done)
+            watch->sure |= 1u << i;
+    }
+}
+
+void percpu__watch_end(const struct percpu__watch *watch, size_t cpu)
+{
+    for (size_t i = 0; i < PERCPU__WATCH_WORDS; i++) {
+        uintptr_t address = (watch->first & ~(uintptr_t)(WORD - 1)) + i * WORD;
+        struct word *word;
+        uint64_t different;
+        uint8_t bytes = 0;
+
+        if (address >= watch->first + watch->size)
+            break;
+        different = content(address, cpu) ^ watch->before[i];
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        for (unsigned n = 0; n < WORD; n++)
+            if (different >> 8 * n & 0xff)
+                bytes |= (uint8_t)(1u << n);
+        bytes &= bytes_of(address, watch->first, watch->size);
+        if (!bytes || !(watch->sure >> i & 1))
+            continue;
+        word = find(address, true);
+        if (word && __atomic_load_n(&word->begun, __ATOMIC_SEQ_CST) == watch->writes[i])
+            add_bytes(word, &word->changed, &word->updated, bytes);
+    }
+}
+
+#endif

@@ -1,0 +1,917 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dynamic memory, against a model that is a list of objects. Each body runs once for each kind of
+ * memory that the platform has.
+ */
+#include "areas.h"
+
+#include <percpu/alloc.h>
+
+#include <stdatomic.h>
+
+#if !HARNESS_BARE
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+#if defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_THREAD)
+#define HAS_AREAS 1
+#else
+#define HAS_AREAS 0
+#endif
+
+#define PAGE ((size_t)4096)
+#define RESERVE ((size_t)64 * 1024)
+
+/* -- Memory ------------------------------------------------------------------------------------ */
+
+#if HAS_AREAS || HARNESS_BARE
+/* Of this many CPUs: an area with a reserve, and a block as long as that. */
+#define CPUS 4
+#define SLOT (3 * RESERVE)
+
+static unsigned char *arena(void)
+{
+#if HARNESS_BARE
+    static _Alignas(PAGE) unsigned char bytes[(CPUS + 2) * SLOT];
+#else
+    static unsigned char *bytes;
+    if (!bytes)
+        bytes = aligned_alloc(PAGE, (size_t)(CPUS + 2) * SLOT);
+    if (!bytes)
+        abort();
+#endif
+    return memset(bytes, 0xa5, (size_t)(CPUS + 2) * SLOT);
+}
+#endif
+
+static void finish(void)
+{
+#ifndef PERCPU_PLATFORM_RSEQ
+    check_eq(percpu_fini(), 0);
+#endif
+}
+
+/* In place, or from the system; then in the caller's memory; then in a block. */
+static void with_memory(void (*body)(void))
+{
+#ifdef PERCPU_PLATFORM_RSEQ
+    body();
+#else
+    check(percpu_init_in_place() > 0);
+#if HARNESS_BARE && defined(PERCPU_PLATFORM_SINGLE)
+    check_eq(percpu_alloc_add_block(arena(), SLOT), 0);
+#endif
+    body();
+    finish();
+#endif
+#if HAS_AREAS
+    struct percpu_layout layout = percpu_area_layout_expected_with(CPUS, RESERVE);
+    if (check(layout.size <= (CPUS + 2) * SLOT && layout.align == PAGE)) {
+        check_eq(percpu_init_with(arena(), CPUS, RESERVE), CPUS);
+        body();
+        finish();
+    }
+    unsigned char *base = arena();
+    for (size_t cpu = 0; cpu < CPUS; cpu++)
+        check_eq(percpu_init_cpu(cpu, base + cpu * SLOT), 1);
+    check(percpu_alloc_bytes(8, 8) == NULL);
+    check_eq(percpu_alloc_add_block(base + 2 * RESERVE, RESERVE), 0);
+    body();
+    finish();
+#endif
+}
+
+static size_t areas(void)
+{
+    size_t n = 0;
+    percpu_for_each(cpu)
+        n++;
+    return n;
+}
+
+static unsigned char *copy(void PERCPU *p, size_t cpu)
+{
+    return percpu_remote_ptr_raw_at((unsigned char PERCPU *)p, cpu);
+}
+
+static bool same(struct percpu_alloc_usage a, struct percpu_alloc_usage b)
+{
+    return a.objects == b.objects && a.used == b.used && a.reserved == b.reserved &&
+           a.largest_free == b.largest_free;
+}
+
+static size_t rounded(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+/* One object that leaves this much free. */
+static void PERCPU *leave(size_t bytes)
+{
+    size_t all = percpu_alloc_stats().largest_free;
+    void PERCPU *rest = percpu_alloc_bytes(all - bytes, 8);
+
+    check(rest != NULL);
+    check_eq(percpu_alloc_stats().largest_free, bytes);
+    return rest;
+}
+
+/* -- The interface ----------------------------------------------------------------------------- */
+
+struct pair {
+    word a, b;
+};
+
+static void interface(void)
+{
+    struct percpu_alloc_usage before = percpu_alloc_stats();
+    word PERCPU *w = percpu_alloc(word);
+    struct pair PERCPU *pairs = percpu_alloc_array(struct pair, 5);
+    unsigned char PERCPU *byte = percpu_alloc_bytes(1, 1);
+    word sum = 0;
+
+    check_eq(before.objects, 0);
+    check_eq(before.used, 0);
+    if (!check(w != NULL && pairs != NULL && byte != NULL))
+        return;
+    check_eq(percpu_alloc_size(w), 8);
+    check_eq(percpu_alloc_size(pairs), rounded(5 * sizeof(struct pair)));
+    check_eq(percpu_alloc_size(byte), 8);
+    check_eq(percpu_alloc_size(NULL), 0);
+    check_eq(percpu_alloc_stats().objects, 3);
+    check_eq(percpu_alloc_stats().used, 16 + rounded(5 * sizeof(struct pair)));
+    percpu_for_each(cpu) {
+        check_eq(percpu_remote_read_at(w, cpu), 0);
+        percpu_remote_write_at(w, cpu, cpu + 1);
+        percpu_remote_write_at(&pairs[4].b, cpu, 10 * cpu);
+        percpu_remote_write_at(byte, cpu, (unsigned char)cpu);
+        sum += cpu + 1;
+    }
+    check_eq(percpu_sum_at(w), sum);
+    check_eq(percpu_sum_at(&pairs[4].b), 10 * (sum - areas()));
+    check_eq(percpu_sum_at(&pairs[4].a), 0);
+    percpu_free(pairs);
+    percpu_free(NULL);
+    check_eq(percpu_sum_at(w), sum);
+    percpu_free(w);
+    percpu_free(byte);
+    check(same(before, percpu_alloc_stats()));
+}
+
+TEST(alloc_interface)
+{
+    with_memory(interface);
+}
+
+/* Operations on the current CPU reach what other CPUs see there. */
+static word PERCPU *counter;
+
+static void count(size_t cpu, void *unused)
+{
+    (void)unused;
+    for (word i = 0; i < 100 + cpu; i++)
+        percpu_inc_at(counter);
+    check_eq(percpu_read_at(counter), 100 + cpu);
+    check_eq(percpu_add_return_at(counter, 2), 102 + cpu);
+    percpu_with_current_at(counter, p) {
+        check_eq(*p, 102 + cpu);
+    }
+}
+
+static void operations(size_t bound)
+{
+    counter = percpu_alloc(word);
+    if (!counter) { /* percpu_init() without a reserve; a freestanding single system */
+        check((HAS_AREAS || HARNESS_BARE) && percpu_alloc_stats().reserved == 0);
+        return;
+    }
+    on_bound(count, NULL);
+    for (size_t cpu = 0; cpu < bound; cpu++)
+        check_eq(percpu_remote_read_at(counter, cpu), 102 + cpu);
+    percpu_free(counter);
+}
+
+TEST(alloc_operations)
+{
+    with_areas(operations);
+}
+
+static void refused(void)
+{
+    static const size_t bad_align[] = {0, 3, 24, 6000, SIZE_MAX};
+    struct percpu_alloc_usage before = percpu_alloc_stats();
+    volatile size_t many = SIZE_MAX / sizeof(struct pair) + 1; /* times the size: a small number */
+
+    for (size_t i = 0; i < sizeof bad_align / sizeof *bad_align; i++)
+        check(percpu_alloc_bytes(8, bad_align[i]) == NULL);
+    check(percpu_alloc_bytes(0, 8) == NULL);
+    check(percpu_alloc_bytes(SIZE_MAX, 1) == NULL);
+    check(percpu_alloc_bytes(SIZE_MAX - 6, 8) == NULL);
+    check(percpu_alloc_bytes(SIZE_MAX / 2 + 1, PAGE) == NULL);
+    check(percpu_alloc_bytes(before.largest_free + 1, 1) == NULL);
+    check(percpu_alloc_bytes(8, SIZE_MAX / 2 + 1) == NULL);
+    check(percpu_alloc_array(struct pair, many) == NULL);
+    check(percpu_alloc_array(struct pair, SIZE_MAX) == NULL);
+    check(percpu_alloc_array(struct pair, 0) == NULL);
+    check(same(before, percpu_alloc_stats()));
+}
+
+TEST(alloc_refused)
+{
+    with_memory(refused);
+}
+
+#if !HARNESS_BARE || !defined(PERCPU_PLATFORM_SINGLE)
+TEST(alloc_without_memory)
+{
+#if HAS_AREAS
+    check(percpu_alloc(word) == NULL); /* before percpu_init*() */
+    check_eq(percpu_alloc_add_block(arena(), RESERVE), -PERCPU_ENOTINIT);
+    check_eq(percpu_alloc_stats().reserved, 0);
+    check(init_here());
+    check(percpu_alloc(word) == NULL); /* no reserve */
+    check_eq(percpu_alloc_stats().reserved, 0);
+    check_eq(percpu_fini(), 0);
+#else
+    word PERCPU *p = percpu_alloc(word); /* rseq, single: from the start on */
+    check(p != NULL);
+    percpu_free(p);
+#endif
+}
+#endif
+
+/* -- Against the model ------------------------------------------------------------------------- */
+
+#define MODEL_MAX 128
+
+static struct object {
+    void PERCPU *p;
+    size_t size;
+    unsigned char mark;
+} model[MODEL_MAX];
+static size_t model_count, model_used;
+
+static uint32_t dice_state;
+static uint32_t dice(uint32_t sides)
+{
+    dice_state = dice_state * 1664525 + 1013904223;
+    return (uint32_t)(((uint64_t)(dice_state >> 8) * sides) >> 24);
+}
+
+/* Each byte of each copy, or, of large objects, the ends. */
+static bool holds(const struct object *o, bool fresh)
+{
+    percpu_for_each(cpu) {
+        unsigned char want = fresh ? 0 : (unsigned char)(o->mark + cpu);
+        const unsigned char *bytes = copy(o->p, cpu);
+        for (size_t i = 0; i < o->size; i++) {
+            if (bytes[i] != want)
+                return false;
+            if (!fresh && i == 200 && o->size > 400)
+                i = o->size - 200;
+        }
+    }
+    return true;
+}
+
+static void mark(struct object *o)
+{
+    percpu_for_each(cpu)
+        memset(copy(o->p, cpu), o->mark + (int)cpu, o->size);
+}
+
+static bool apart(const struct object *o)
+{
+    uintptr_t at = (uintptr_t)o->p;
+    for (size_t i = 0; i < model_count; i++)
+        if (at < (uintptr_t)model[i].p + model[i].size && (uintptr_t)model[i].p < at + o->size)
+            return false;
+    return true;
+}
+
+static size_t some_size(void)
+{
+    switch (dice(8)) {
+    case 0: return 1 + dice(8);
+    case 1: return 64;
+    case 2: return 1 + dice(5000);
+    default: return 1 + dice(400);
+    }
+}
+
+static void model_take(void)
+{
+    struct object *o = &model[model_count];
+    size_t align = dice(4) == 0 ? (size_t)1 << dice(13) : 8;
+
+    if (model_count == MODEL_MAX)
+        return;
+    *o = (struct object){NULL, some_size(), (unsigned char)dice(256)};
+    o->p = percpu_alloc_bytes(o->size, align);
+    if (!o->p) {
+        check(model_count > 0);
+        check(align > 8 || percpu_alloc_stats().largest_free < o->size);
+        return;
+    }
+    percpu_for_each(cpu)
+        check_eq((uintptr_t)copy(o->p, cpu) & (align - 1), 0);
+    check(apart(o));
+    check(holds(o, true));
+    check_eq(percpu_alloc_size(o->p), rounded(o->size));
+    mark(o);
+    model_used += rounded(o->size);
+    model_count++;
+}
+
+static void model_give(size_t i)
+{
+    check(holds(&model[i], false));
+    percpu_free(model[i].p);
+    model_used -= rounded(model[i].size);
+    model[i] = model[--model_count];
+}
+
+static void model_stats(void)
+{
+    struct percpu_alloc_usage s = percpu_alloc_stats();
+    void PERCPU *p;
+
+    check_eq(s.objects, model_count);
+    check_eq(s.used, model_used);
+    check(s.committed >= s.used && s.committed <= s.reserved);
+    check(s.largest_free <= s.reserved - s.used);
+    check(percpu_alloc_bytes(s.largest_free + 8, 8) == NULL);
+    if (s.largest_free == 0)
+        return;
+    p = percpu_alloc_bytes(s.largest_free, 8);
+    check(p != NULL);
+    percpu_free(p);
+    check(same(s, percpu_alloc_stats()));
+}
+
+static void random_calls(void)
+{
+    struct percpu_alloc_usage before = percpu_alloc_stats();
+    unsigned steps = HARNESS_BARE ? 1000 : 4000;
+    bool fills = false;
+    /* Where there is much, a part of it, so that it runs out, too. */
+    void PERCPU *rest = before.largest_free > RESERVE ? leave(RESERVE) : NULL;
+
+    model_count = 0;
+    model_used = rest ? percpu_alloc_size(rest) : 0;
+    for (unsigned i = 0; i < steps; i++) {
+        if (i % 100 == 0)
+            fills = !fills;
+        if (dice(10) < (fills ? 7u : 4u))
+            model_take();
+        else if (model_count > 0)
+            model_give(dice((uint32_t)model_count));
+        if (i % 50 == 0) {
+            model_count += rest != NULL;
+            model_stats();
+            model_count -= rest != NULL;
+        }
+    }
+    while (model_count > 0)
+        model_give(model_count - 1);
+    percpu_free(rest);
+    check(same(before, percpu_alloc_stats()));
+}
+
+TEST(alloc_random)
+{
+    dice_state = 1;
+    with_memory(random_calls);
+}
+
+#if !HARNESS_BARE
+/* Up to 1 MiB and more, aligned to pages. Not where there is a reserve of 64 KiB. */
+static void large(void)
+{
+    struct percpu_alloc_usage before = percpu_alloc_stats();
+
+    if (before.reserved < 16u << 20)
+        return;
+    for (size_t size = 1; size <= 2u << 20; size = size * 2 + 1) {
+        struct object o = {percpu_alloc_bytes(size, PAGE), size, 7};
+        if (!check(o.p != NULL))
+            return;
+        check(holds(&o, true));
+        mark(&o);
+        check(holds(&o, false));
+        check_eq(percpu_alloc_size(o.p), rounded(size));
+        percpu_free(o.p);
+        check(same(before, percpu_alloc_stats()));
+    }
+    /* What is free in large runs goes back to the system. */
+    check(percpu_alloc_stats().committed < 2u << 20);
+}
+
+TEST(alloc_large)
+{
+    with_memory(large);
+}
+
+/* The program's private memory, in bytes. */
+static size_t written_memory(void)
+{
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    char line[128];
+    size_t kib = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Private_Dirty: %zu kB", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    check(kib != 0);
+    return kib * 1024;
+}
+
+/* What one CPU writes takes memory for that CPU, also where objects are made again. */
+TEST(alloc_commits_what_is_written)
+{
+    enum { N = 50, SLACK = 32 * 1024 };
+    unsigned char PERCPU *p[N], PERCPU *big;
+    size_t before;
+
+#ifndef PERCPU_PLATFORM_RSEQ
+    check(percpu_init_in_place() > 0);
+#endif
+    (void)written_memory();
+    before = written_memory();
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < N; i++) {
+            p[i] = percpu_alloc_bytes(PAGE, 8);
+            check(p[i] != NULL);
+            memset(copy(p[i], 0), 1, PAGE);
+        }
+        check(written_memory() <= before + (size_t)N * PAGE + SLACK);
+        for (int i = 0; i < N; i++)
+            percpu_free(p[i]);
+    }
+    big = percpu_alloc_bytes(4u << 20, 8);
+    memset(copy(big, 0), 1, 4u << 20);
+    check(written_memory() - before >= 4u << 20);
+    percpu_free(big);
+    check(written_memory() <= before + (size_t)2 * SLACK);
+    finish();
+}
+#endif
+
+/* -- Exhaustion -------------------------------------------------------------------------------- */
+
+/* With room for exactly the first n objects, allocation n fails and changes nothing. */
+static void exhaustion(void)
+{
+    enum { N = 24 };
+    void PERCPU *p[N];
+    size_t sizes[N];
+    struct percpu_alloc_usage before = percpu_alloc_stats(), full;
+
+    for (size_t n = 0; n < N; n++)
+        sizes[n] = 8 * (1 + (n * 37) % 41);
+    for (size_t n = 0, room = 0; n < N; room += sizes[n++]) {
+        void PERCPU *rest = leave(room);
+
+        for (size_t i = 0; i < n; i++) {
+            p[i] = percpu_alloc_bytes(sizes[i], 8);
+            check(p[i] != NULL);
+        }
+        full = percpu_alloc_stats();
+        check_eq(full.largest_free, 0);
+        check(percpu_alloc_bytes(sizes[n], 8) == NULL);
+        check(percpu_alloc_bytes(1, 1) == NULL);
+        check(same(full, percpu_alloc_stats()));
+        percpu_free(rest);
+        for (size_t i = 0; i < n; i++)
+            percpu_free(p[n - 1 - i]);
+        check(same(before, percpu_alloc_stats()));
+    }
+}
+
+TEST(alloc_exhaustion)
+{
+    with_memory(exhaustion);
+}
+
+/* -- Misuse: reported in every build ----------------------------------------------------------- */
+
+static bool says_address(const char *message, uintptr_t p)
+{
+    char text[3 + 2 * sizeof p + 2], *end = text + sizeof text;
+
+    *--end = 0;
+    *--end = ')';
+    do
+        *--end = "0123456789abcdef"[p & 15];
+    while ((p >>= 4) != 0);
+    *--end = 'x';
+    *--end = '0';
+    return string_contains(message, end);
+}
+
+/* percpu_panic() says `what`, and the address. */
+static void check_report(void (*call)(void PERCPU *p), void PERCPU *p, const char *what)
+{
+    struct percpu_alloc_usage before = percpu_alloc_stats();
+
+    panics_begin();
+    call(p);
+    check_eq(panics_end(what), 1);
+    check(says_address(panic_last(), (uintptr_t)p));
+    check(same(before, percpu_alloc_stats()));
+}
+
+static void call_size(void PERCPU *p)
+{
+    check_eq(percpu_alloc_size(p), 0);
+}
+
+static void misuse(void)
+{
+    unsigned char PERCPU *a = percpu_alloc_bytes(100, 8), PERCPU *b = percpu_alloc_bytes(200, 8);
+    unsigned char PERCPU *c = percpu_alloc_bytes(8, 8);
+    unsigned char local;
+
+    check_report(percpu_free, a + 1, "inside of an object");
+    check_report(percpu_free, a + 8, "inside of an object");
+    check_report(percpu_free, b + 199, "inside of an object");
+    check_report(call_size, b + 64, "inside of an object");
+    check_report(percpu_free, &local, "was never allocated");
+#ifndef PERCPU_PLATFORM_RSEQ                                 /* where other tests have been there */
+    check_report(percpu_free, c + 8, "was never allocated"); /* behind the last one */
+#endif
+    percpu_free(b);
+    check_report(percpu_free, b, "is free already");
+    check_report(call_size, b, "is free already");
+    check_report(percpu_free, b + 8, "is free already");
+    percpu_free(a);
+    check_report(percpu_free, b, "is free already"); /* now in the middle of a run */
+    percpu_free(c);
+    check_report(percpu_free, c, "is free already");
+}
+
+TEST(alloc_misuse)
+{
+    with_memory(misuse);
+}
+
+#ifndef PERCPU_PLATFORM_RSEQ
+TEST(alloc_leak)
+{
+    void PERCPU *p;
+
+    check(percpu_init_in_place() > 0);
+#if HARNESS_BARE && defined(PERCPU_PLATFORM_SINGLE)
+    check_eq(percpu_alloc_add_block(arena(), SLOT), 0);
+#endif
+    percpu_free(percpu_alloc_bytes(40, 8));
+    p = percpu_alloc_bytes(24, 16);
+    panics_begin();
+    check_eq(percpu_fini(), 0);
+    check_eq(panics_end("percpu_fini"), IN_DEBUG(1));
+#ifdef PERCPU_DEBUG
+    check(says_address(panic_last(), (uintptr_t)p));
+#endif
+    /* All is new again. */
+    check(p != NULL);
+    check(percpu_init_in_place() > 0);
+    check_eq(percpu_alloc_stats().objects, 0);
+    check_eq(percpu_fini(), 0);
+}
+#endif
+
+/* There is no initial value to go back to. */
+static void reset(void)
+{
+#ifndef PERCPU_PLATFORM_SINGLE
+    word PERCPU *p = percpu_alloc(word);
+
+    panics_begin();
+    percpu_reset_to_init_at(p);
+    check_eq(panics_end("designates no variable"), 1);
+    percpu_free(p);
+#endif
+}
+
+TEST(alloc_reset_to_init)
+{
+    with_memory(reset);
+}
+
+/* -- CPUs that come late, and blocks ----------------------------------------------------------- */
+
+#if HAS_AREAS
+
+/* Every byte that CPU `cpu` has of it. */
+static bool all_zero(void PERCPU *p, size_t size, size_t cpu)
+{
+    const unsigned char *bytes = copy(p, cpu);
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+TEST(alloc_late_cpu)
+{
+    unsigned char *base = arena();
+    void PERCPU *p, PERCPU *later;
+
+    check_eq(percpu_init_with(base, 2, RESERVE), 2);
+    p = percpu_alloc_bytes(3000, 64);
+    check(p != NULL);
+    memset(copy(p, 0), 1, 3000);
+    memset(copy(p, 1), 2, 3000);
+    check_eq(percpu_init_cpu(5, base + 3 * SLOT), -PERCPU_ERESERVE);
+    check_eq(percpu_init_cpu_with(5, base + 3 * SLOT, RESERVE / 2), -PERCPU_ERESERVE);
+    check_eq(percpu_init_cpu_with(5, base + 3 * SLOT + 64, RESERVE), -PERCPU_EALIGN);
+    check_eq(percpu_area_base(5), 0);
+    check_eq(percpu_init_cpu_with(5, base + 3 * SLOT, RESERVE), 1);
+    check_eq(percpu_init_cpu_with(3, base + 4 * SLOT, 2 * RESERVE), 1);
+    check(all_zero(p, 3000, 5));
+    check(all_zero(p, 3000, 3));
+    memset(copy(p, 5), 3, 3000);
+    later = percpu_alloc_bytes(RESERVE / 2, PAGE);
+    check(later != NULL);
+    check(all_zero(later, RESERVE / 2, 5));
+    check(all_zero(later, RESERVE / 2, 0));
+    check_eq(*copy(p, 0), 1);
+    check_eq(*copy(p, 1), 2);
+    check_eq(*copy(p, 5), 3);
+    check_eq(*copy(p, 3), 0);
+    percpu_free(p);
+    percpu_free(later);
+    check_eq(percpu_fini(), 0);
+}
+
+#ifdef PERCPU_PLATFORM_THREAD
+/* Nobody asked for the reserve in place: a CPU may come without, as long as nothing lies there. */
+TEST(alloc_late_cpu_in_place)
+{
+    unsigned char *base = arena();
+    void PERCPU *p;
+
+    check(percpu_init_in_place() > 0);
+    p = percpu_alloc_bytes(8, 8);
+    check_eq(percpu_init_cpu(4000, base), -PERCPU_ERESERVE);
+    percpu_free(p);
+    check_eq(percpu_fini(), 0);
+
+    check(percpu_init_in_place() > 0);
+    check_eq(percpu_init_cpu(4000, base), 1);
+    check(percpu_alloc_bytes(8, 8) == NULL);
+    check_eq(percpu_fini(), 0);
+}
+#endif
+
+TEST(alloc_blocks)
+{
+    unsigned char *base = arena(), *block = base + RESERVE;
+    void PERCPU *p, PERCPU *q;
+    size_t align;
+
+    for (size_t cpu = 0; cpu < CPUS; cpu++)
+        check_eq(percpu_init_cpu(cpu, base + cpu * SLOT), 1);
+    check_eq(percpu_alloc_add_block(NULL, RESERVE), -PERCPU_ENULL);
+    check_eq(percpu_alloc_add_block(block + 1, RESERVE), -PERCPU_EALIGN);
+    check_eq(percpu_alloc_add_block(block, 7), -PERCPU_EOVERFLOW);
+    check_eq(percpu_alloc_add_block(block, SIZE_MAX), -PERCPU_EOVERFLOW);
+    check_eq(percpu_alloc_add_block(base, RESERVE), -PERCPU_EOVERLAP);        /* CPU 0's area */
+    check_eq(percpu_alloc_add_block(block, SLOT), -PERCPU_EOVERLAP);          /* CPU 1's area */
+    check_eq(percpu_alloc_add_block(base + SLOT, RESERVE), -PERCPU_EOVERLAP); /* the same */
+    check_eq(percpu_alloc_stats().reserved, 0);
+    check_eq(percpu_alloc_add_block(block, RESERVE), 0);
+    check_eq(percpu_alloc_add_block(block, RESERVE), -PERCPU_EOVERLAP);
+    check_eq(percpu_alloc_add_block(block + RESERVE - 8, RESERVE), -PERCPU_EOVERLAP);
+    check_eq(percpu_alloc_add_block(block + RESERVE, PAGE), 0);
+
+    p = percpu_alloc_bytes(RESERVE / 2, PAGE);
+    q = percpu_alloc_bytes(PAGE / 2, 8);
+    check(p != NULL && q != NULL);
+    percpu_for_each(cpu) {
+        check_eq((uintptr_t)copy(p, cpu) % PAGE, 0);
+        check(all_zero(p, RESERVE / 2, cpu));
+        memset(copy(p, cpu), 1, RESERVE / 2);
+    }
+    /* A late CPU has its blocks where the others have theirs, and they hold zeros. */
+    check_eq(percpu_init_cpu(8, base + CPUS * SLOT + 64), -PERCPU_EALIGN);
+    check_eq(percpu_init_cpu(8, block), -PERCPU_EOVERLAP); /* in CPU 0's block */
+    check_eq(percpu_init_cpu(8, base + CPUS * SLOT), 1);
+    check(all_zero(p, RESERVE / 2, 8));
+    percpu_free(p);
+    percpu_free(q);
+
+    /* As many as there may be. */
+    for (size_t i = 2; i < PERCPU_ALLOC_BLOCKS + 1; i++)
+        check_eq(percpu_alloc_add_block(block + RESERVE + i * PAGE / 2, PAGE / 2), 0);
+    check_eq(percpu_alloc_add_block(block + RESERVE + 24 * PAGE / 2, PAGE / 2), -PERCPU_ENOMEM);
+    for (align = 1; align <= PAGE; align *= 2) {
+        p = percpu_alloc_bytes(1000, align);
+        check(p != NULL);
+        percpu_free(p);
+    }
+    check_eq(percpu_fini(), 0);
+}
+
+#endif
+
+/* -- From everywhere at once ------------------------------------------------------------------- */
+
+/*
+ * Objects change hands through these. Whoever takes one out finds in each copy what the one who
+ * made it wrote there, and gives it back.
+ */
+#define HANDS 16
+static word PERCPU *_Atomic hands[HANDS];
+static atomic_uint wrong;
+
+static word value_of(word PERCPU *p, size_t cpu, size_t size)
+{
+    return (word)(uintptr_t)p * 31 + cpu + size;
+}
+
+/* Made, passed on, and another one checked and given back. Returns how many were made. */
+static unsigned pass_on(uint32_t *seed)
+{
+    size_t size;
+    word PERCPU *p;
+    unsigned made = 0;
+
+    *seed = *seed * 1664525 + 1013904223;
+    size = sizeof(word) + (*seed >> 10) % 300;
+    p = percpu_alloc_bytes(size, 8);
+    if (p) {
+        made = 1;
+        percpu_for_each(cpu) {
+            if (percpu_remote_read_at(p, cpu) != 0)
+                wrong++;
+            percpu_remote_write_at(p, cpu, value_of(p, cpu, percpu_alloc_size(p)));
+        }
+    }
+    p = atomic_exchange(&hands[(*seed >> 20) % HANDS], p);
+    if (p) {
+        size = percpu_alloc_size(p);
+        percpu_for_each(cpu)
+            if (percpu_remote_read_at(p, cpu) != value_of(p, cpu, size))
+                wrong++;
+        percpu_free(p);
+    }
+    return made;
+}
+
+static void hands_empty(void)
+{
+    for (size_t i = 0; i < HANDS; i++) {
+        percpu_free(hands[i]);
+        hands[i] = NULL;
+    }
+}
+
+#if HARNESS_BARE
+
+static uint32_t tick_seed[TEST_MAX_CPUS];
+static atomic_uint alloc_ticks[TEST_MAX_CPUS];
+static bool ticking;
+
+static void alloc_tick(void)
+{
+    size_t cpu = test_cpu();
+
+    if (!ticking)
+        return;
+    (void)pass_on(&tick_seed[cpu]);
+    alloc_ticks[cpu]++;
+}
+
+static void alloc_with_ticks(size_t cpu, void *unused)
+{
+    uint32_t seed = (uint32_t)cpu;
+
+    (void)unused;
+    tick_seed[cpu] = (uint32_t)cpu * 77;
+    machine_timer_start(2000);
+    machine_irq_on();
+    while (alloc_ticks[cpu] < 50)
+        (void)pass_on(&seed);
+    machine_irq_off();
+    machine_timer_stop();
+}
+
+TEST(alloc_everywhere)
+{
+    struct percpu_alloc_usage before;
+
+    check(percpu_init_in_place() > 0);
+#ifdef PERCPU_PLATFORM_SINGLE
+    check_eq(percpu_alloc_add_block(arena(), SLOT), 0);
+#endif
+    before = percpu_alloc_stats();
+    wrong = 0;
+    bare_tick = alloc_tick;
+    ticking = true;
+#ifdef PERCPU_PLATFORM_SINGLE
+    on_cpu(0, alloc_with_ticks, NULL);
+#else
+    on_cpus(alloc_with_ticks, NULL);
+#endif
+    ticking = false;
+    bare_tick = NULL;
+    check_eq(wrong, 0);
+    hands_empty();
+    check(same(before, percpu_alloc_stats()));
+    check_eq(percpu_fini(), 0);
+}
+
+#else
+
+static void *alloc_thread(void *data)
+{
+    uint32_t seed = (uint32_t)(uintptr_t)data;
+    unsigned made = 0;
+
+    for (int i = 0; i < 20000; i++)
+        made += pass_on(&seed);
+    return (void *)(uintptr_t)made;
+}
+
+static void threads(void)
+{
+    enum { THREADS = 8 };
+    pthread_t thread[THREADS];
+    struct percpu_alloc_usage before = percpu_alloc_stats();
+
+    wrong = 0;
+    for (uintptr_t i = 0; i < THREADS; i++)
+        check_eq(pthread_create(&thread[i], NULL, alloc_thread, (void *)(i * 1000)), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *made = NULL;
+        pthread_join(thread[i], &made);
+        check_eq((uintptr_t)made, 20000);
+    }
+    check_eq(wrong, 0);
+    hands_empty();
+    check(same(before, percpu_alloc_stats()));
+}
+
+TEST(alloc_everywhere)
+{
+    with_memory(threads);
+}
+
+/* -- fork() ------------------------------------------------------------------------------------ */
+
+static atomic_bool forking;
+
+static void *alloc_while_forking(void *data)
+{
+    uint32_t seed = (uint32_t)(uintptr_t)data;
+
+    while (forking)
+        (void)pass_on(&seed);
+    return NULL;
+}
+
+/* A child finds the heap in order, whatever other threads were about to do. */
+TEST(alloc_fork)
+{
+    pthread_t thread[2];
+    word PERCPU *p;
+
+#ifndef PERCPU_PLATFORM_RSEQ
+    check(percpu_init_in_place() > 0);
+#endif
+    p = percpu_alloc(word);
+    percpu_remote_write_at(p, 0, 5);
+    forking = true;
+    for (uintptr_t i = 0; i < 2; i++)
+        check_eq(pthread_create(&thread[i], NULL, alloc_while_forking, (void *)i), 0);
+    for (int i = 0; i < 20; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            uint32_t seed = 1;
+            for (int k = 0; k < 100; k++)
+                (void)pass_on(&seed);
+            percpu_remote_write_at(p, 0, percpu_remote_read_at(p, 0) + 1);
+            percpu_free(p);
+            _exit(percpu_remote_read_at(p, 0) == 5);
+        }
+        if (check(child > 0 && waitpid(child, &status, 0) == child))
+            check_eq(status, 0);
+    }
+    forking = false;
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    check_eq(percpu_remote_read_at(p, 0), 5);
+    percpu_free(p);
+    hands_empty();
+    finish();
+}
+
+#endif

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154 # for scripts that build programs of their own, and say $root
+# What they share: a folder for their work, TAP, and copies of the sources without a protection.
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+log=$work/log
+
+n=0 failed=0
+# check TITLE COMMAND...: one test; the command's output is shown when it fails.
+check() {
+    local title=$1
+    shift
+    n=$((n + 1))
+    if "$@" >"$log" 2>&1; then
+        echo "ok $n - $title"
+    else
+        failed=$((failed + 1))
+        echo "not ok $n - $title"
+        tail -n 30 "$log" | sed 's/^/# /'
+    fi
+}
+
+# mutant FOLDER FILE SED-SCRIPT: a copy of the sources with a change that must be one.
+mutant() {
+    mkdir -p "$work/$1"
+    cp -r "$root/include" "$root/src" "$root/tests" "$work/$1"
+    sed -i -E "$3" "$work/$1/$2"
+    ! cmp -s "$root/$2" "$work/$1/$2"
+}
