@@ -23,7 +23,7 @@ FLAGS = ('-std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -D_GNU_SOURCE -D
          '-DHERD=8').split()  # of 20,000, and 24 threads: emulation is slow
 # QEMU takes interrupts between translation blocks: branches make some.
 DELAY = r'-DPERCPU__RSEQ_DELAY=".rept 8\n\tb 7f\n7:\n\t.endr\n\t"'
-COMMAND_LINE = 'console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init'
+COMMAND_LINE = 'console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init TEST_RSEQ_SIGNALS=300'
 
 # kernel, gcc, clang, the mutant's compiler. arm: T32, A32, T32.
 TARGETS = {

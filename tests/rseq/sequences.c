@@ -4,6 +4,7 @@
  * with others, each in a function of its own: for sequences.py, linked and not run.
  */
 #define PERCPU__DEFINE_CONFIG 1
+#include <percpu/list.h>
 #include <percpu/percpu.h>
 
 #define OPERATION(bits, name, result)                                                              \
@@ -57,7 +58,10 @@
     WITH_VALUE(bits, _small, (uint##bits##_t)7)                                                    \
     WITH_VALUE(bits, _high, (uint##bits##_t)((uint##bits##_t)1 << (bits - 1)))
 
-#ifdef ONE_SIZE
+#if defined(FEW)
+static PERCPU_DEFINE(uint32_t, of_32);
+OPERATION(32, inc, (percpu_inc(of_32), 0))
+#elif defined(ONE_SIZE)
 OF_SIZE(ONE_SIZE)
 #else
 OF_SIZE(8)
@@ -65,3 +69,20 @@ OF_SIZE(16)
 OF_SIZE(32)
 OF_SIZE(64)
 #endif
+
+#define LIST(name, call)                                                                           \
+    struct percpu_list_node *sequence_list_##name(struct percpu_list_node *node);                  \
+    struct percpu_list_node *sequence_list_##name(struct percpu_list_node *node)                   \
+    {                                                                                              \
+        (void)node;                                                                                \
+        return call;                                                                               \
+    }
+
+static PERCPU_DEFINE(struct percpu_list, list);
+struct percpu_list PERCPU *at_list;
+LIST(push, (percpu_list_push(list, node), node))
+LIST(pop, percpu_list_pop(list))
+LIST(take_all, percpu_list_take_all(list))
+LIST(push_at, (percpu_list_push_at(at_list, node), node))
+LIST(pop_at, percpu_list_pop_at(at_list))
+LIST(take_all_at, percpu_list_take_all_at(at_list))

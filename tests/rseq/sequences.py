@@ -6,9 +6,11 @@ usage: sequences.py
 
 Links sequences.c with each compiler, without a libc: on riscv64 and loongarch64, for which there is no
 kernel to run them, this is how they are tested. Of each descriptor: the code stores its address for the
-kernel, then loads the CPU's number; there is one store to the copy, and it is the last instruction; the
-abort handler has the signature in front of it and begins again; branches lead to the end, or to the exit
-that debuggers are told of. Then the headers are spoiled, one mistake at a time, which has to be found.
+kernel, and the sequence starts with the load of the CPU's number; there is one store to the copy, and it is
+the last instruction (a push writes to its node before); the abort handler has the signature in front of it
+and begins again; branches lead to the end, or to the exit that debuggers are told of. For the tests under
+kernels, linux.py: there is a delay between any two instructions. Then the headers are spoiled, one mistake at
+a time, which has to be found.
 """
 import re
 import struct
@@ -32,19 +34,28 @@ COMPILERS = {
     'loongarch64': (LOONGARCH64,),
 }
 FLAGS = '-std=gnu17 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -Wall -Wextra -Werror -c'.split()
-WAYS = ('-O2 -fno-pie', '-O0 -fPIE -DONE_SIZE=64')
-OF_ARM_BY_CLANG = ('-O2 -fno-pie', '-Os -fPIE -DONE_SIZE=64')  # with -O0 it takes all memory
+CID = '-DPERCPU_RSEQ_MM_CID'
+WAYS = ('-O2 -fno-pie', '-O0 -fPIE -DONE_SIZE=64', f'-Os -fPIE -DONE_SIZE=32 {CID}')
+OF_ARM_BY_CLANG = ('-O2 -fno-pie', '-Os -fPIE -DONE_SIZE=64', WAYS[2])  # with -O0 it takes all memory
+# With -O0 operations are functions of their own: of one size write, add, and, or, xor, add_return,
+# fetch_add, xchg, cmpxchg; push, pop, take_all.
+NOT_INLINE = 12
+DELAYED = ('aarch64', 'arm')
+DELAY = r'-DPERCPU__RSEQ_DELAY="yield\n\t"'
 ELSEWHERE = ('percpu__bias', 'percpu__rseq_offset', 'percpu__rseq_mask', 'percpu__rseq_cpus',
-             'percpu__slow', 'percpu__slow_slot', 'memcpy')
+             'percpu__slow', 'percpu__slow_slot', 'percpu__list_slow', 'memcpy')
 LINK = ['ld.lld-19', '-static', '-e', '0', '-Ttext=0x200000', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
 
-# Instructions in the words of llvm-objdump. N is a number. "load": of the CPU's number; "store": the
-# value, or None, the address's registers, and the offset, or None; "branch": where to.
+# Instructions in the words of llvm-objdump. N is a number. "load": of the CPU's number; "cid": of mm_cid and
+# the sign of that; "store": the value, or None, the address's registers, and the offset, or None; "branch":
+# where to.
 N = r'(-?0x[0-9a-f]+|-?\d+)'
 SYNTAX = {
     'x86_64': {
         'signature': 0x53053053,
         'load': r'movl 0x4\((?P<base>%\w+)\), (?P<to>%\w+)$',
+        'cid': r'movl 0x4\((?P<base>%\w+)\), (?P<to>%\w+)\n'
+               r'sarl \$0x1f, (?P=to)\norl 0x18\((?P=base)\), (?P=to)$',
         'store': rf'(?!cmp|test|lea|nop|push)\w+ (?:(?P<value>\S+), )?(?P<offset>{N})?\((?P<at>[^)]*)\)$',
         'branch': rf'j\w+ {N}',
         'never': 'call|syscall|ret',
@@ -52,6 +63,8 @@ SYNTAX = {
     'aarch64': {
         'signature': 0xd428bc00,
         'load': r'ldr (?P<to>w\d+), \[(?P<base>x\d+), #0x4\]$',
+        'cid': r'ldr (?P<sign>w\d+), \[(?P<base>x\d+), #0x4\]\n'
+               r'ldr (?P<to>w\d+), \[(?P=base), #0x18\]\norr (?P=to), (?P=to), (?P=sign), asr #31$',
         'store': rf'st\w+ (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$',
         'branch': rf'(?:b|b\.\w+|cbn?z \w+,) {N}',
         'never': 'bl|svc|ret|brk',
@@ -59,6 +72,9 @@ SYNTAX = {
     'arm': {
         'signature': 0xe7f5def3,
         'load': r'ldr(?:\.w)? (?P<to>\w+), \[(?P<base>\w+), #(?:0x)?4\]$',
+        'cid': r'ldr(?:\.w)? (?P<sign>\w+), \[(?P<base>\w+), #(?:0x)?4\]\n'
+               r'ldr(?:\.w)? (?P<to>\w+), \[(?P=base), #(?:0x18|24)\]\n'
+               r'orr(?:\.w)? (?P=to), (?P=to), (?P=sign), asr #31$',
         'store': rf'str[bh]?(?:\.w)? (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$'
                  r'|strexd \w+, (?P<low>\w+), \w+, \[(?P<at2>\w+)\]$',
         'branch': rf'b(?:eq|ne|hs|lo)?(?:\.[nw])? {N}',
@@ -67,6 +83,8 @@ SYNTAX = {
     'riscv64': {
         'signature': 0xf1401073,
         'load': r'lwu (?P<to>\w+), 0x4\((?P<base>\w+)\)$',
+        'cid': r'lw (?P<sign>\w+), 0x4\((?P<base>\w+)\)\nlwu (?P<to>\w+), 0x18\((?P=base)\)\n'
+               r'srai (?P=sign), (?P=sign), 0x1f\nor (?P=to), (?P=to), (?P=sign)$',
         'store': rf's[bhwd] (?P<value>\w+), (?P<offset>{N})?\((?P<at>\w+)\)$',
         'branch': rf'(?:j|b\w+ \w+,(?: \w+,)?) {N}',
         'never': 'jal|call|ecall|ret',
@@ -74,6 +92,8 @@ SYNTAX = {
     'loongarch64': {
         'signature': 0x002a0010,
         'load': r'ld\.wu (?P<to>\$\w+), (?P<base>\$\w+), 4$',
+        'cid': r'ld\.w (?P<sign>\$\w+), (?P<base>\$\w+), 4\nld\.wu (?P<to>\$\w+), (?P=base), 24\n'
+               r'srai\.d (?P=sign), (?P=sign), 31\nor (?P=to), (?P=to), (?P=sign)$',
         'store': rf'st\.\w+ (?P<value>\$\w+), (?P<at>\$\w+), (?P<offset>{N})$',
         'branch': rf'b\w* (?:\$\w+, )*{N}',
         'never': 'bl|jirl|syscall|ret',
@@ -127,7 +147,7 @@ def store(target, text):
     return parts['value'] or parts.get('low') or '', [whole(r) for r in at], int(parts['offset'] or '0', 0)
 
 
-def check_sequence(target, descriptor, image):
+def check_sequence(target, descriptor, image, load, has_delays):
     """What is wrong with it."""
     address, (version_and_flags, start, length, abort) = descriptor
     instructions, index, exits, word_at = image
@@ -154,12 +174,17 @@ def check_sequence(target, descriptor, image):
 
     first = index[begin]
     body = instructions[first:index[commit]]
-    loads = [(i, re.match(syntax['load'], text)) for i, (_, text) in enumerate(body)]
-    loads = [(i, found) for i, found in loads if found]
-    if len(loads) != 1 or body[loads[0][0]][0] < start:
-        return 'not one load of the CPU\'s number, after the start'
-    loaded, found = loads[0]
+    loaded = index[start] - first
+    texts = [text for _, text in body[loaded:]]
+    if has_delays:
+        if texts[1::2] != ['yield'] * (len(texts) // 2) or 'yield' in texts[::2]:
+            return 'there is not a delay between any two instructions'
+        texts = texts[::2]
+    found = re.match(syntax[load], '\n'.join(texts), re.MULTILINE)
+    if not found:
+        return f'{texts[0]}: not the load of the CPU\'s number'
     cpu, area = whole(found['to']), whole(found['base'])
+    committed = (store(target, body[-1][1]) or ('',))[0]
 
     values, told, stores, left = {}, False, 0, False
     for i, (at, text) in enumerate(body):
@@ -173,6 +198,8 @@ def check_sequence(target, descriptor, image):
             if value != address or i > loaded:
                 return f'{text}: not this descriptor, or too late'
             told = True
+        elif stored and stored[1:] == ([whole(committed)], 0):
+            continue  # a push: what becomes the first node gets its next
         elif stored and (i != len(body) - 1 or cpu not in stored[1]):
             return f'{text}: not the last instruction, or not to the CPU\'s copy'
         stores += bool(stored) and stored[1:] != ([area], 8)
@@ -193,7 +220,7 @@ def check_sequence(target, descriptor, image):
     return None
 
 
-def check(file, target):
+def check(file, target, load='load', has_delays=False):
     """-> what is wrong, lines; the addresses of the sequences."""
     file = Path(file)
     word = 4 if target == 'arm' else 8
@@ -220,7 +247,7 @@ def check(file, target):
     if sorted(listed) != [address for address, _ in descriptors]:
         wrong.append('the array of pointers is not the descriptors\'')
     for descriptor in descriptors:
-        reason = check_sequence(target, descriptor, (instructions, index, exits, word_at))
+        reason = check_sequence(target, descriptor, (instructions, index, exits, word_at), load, has_delays)
         if reason:
             start, end = descriptor[1][1], sum(descriptor[1][1:3])
             wrong.append(f'{descriptor[0]:#x}: {reason}')
@@ -229,51 +256,57 @@ def check(file, target):
     return wrong, [d[1][1] for d in descriptors]
 
 
-def build(compiler, flags, include, folder):
+def check_built(compiler, flags, target, include, folder):
+    """Builds sequences.c. -> the image, and what check() answers."""
     image = folder / 'image'
     run([*compiler.split(), *FLAGS, *flags.split(), f'-I{include}', '-o', folder / 'object',
          HERE / 'sequences.c'])
     run([*LINK, '-o', image, folder / 'object'])
-    return image
+    return image, *check(image, target, 'cid' if CID in flags else 'load', DELAY in flags)
 
 
 def check_all(compiler, flags, target, include, folder):
-    """-> number of sequences; raises Failure. Each function of the source has one."""
-    image = build(compiler, flags, include, folder)
-    wrong, starts = check(image, target)
+    """-> number of sequences; raises Failure. Each function of the source has one, or calls one."""
+    image, wrong, starts = check_built(compiler, flags, target, include, folder)
     symbols = run(['llvm-nm-19', '--print-size', image])
     functions = re.findall(r'^(\w+) (\w+) T sequence_', symbols, re.MULTILINE)
-    for at, size in functions:
+    for at, size in functions if '-O0' not in flags else ():
         at, size = int(at, 16) & ~1, int(size, 16)
         if not any(at <= start < at + size for start in starts):
             wrong.append(f'the function at {at:#x} has no sequence')
             break
     if not functions:
         wrong.append('there are no functions')
+    if len(starts) < NOT_INLINE:
+        wrong.append(f'there are {len(starts)} sequences')
     if wrong:
         raise Failure('\n'.join(wrong))
     return len(starts)
 
 
-# What spoils sequences: title, file, expression, replacement.
+# What spoils sequences: title, file, expression, replacement, flags.
 PLATFORM, ARCH = 'platform/rseq.h', 'arch/{}_rseq.h'
 LENGTH = r'"\.Lpercpu_commit%= - \.Lpercpu_start%="'
+FEW = '-O2 -fPIE -DFEW'
 SPOILED = (
     ('no descriptor is stored', ARCH,
-     r'"(?:str|sd|st\.d|movq) [^"]*(?:8\(%\[rseq\]\)|%\[rseq\], #?8\]?)(?:\\n|\\t)+"', r'"\\n"'),
-    ('it ends before its store', PLATFORM, LENGTH, '".Lpercpu_commit%= - .Lpercpu_start%= - 4"'),
-    ('it ends after its store', PLATFORM, LENGTH, '".Lpercpu_commit%= - .Lpercpu_start%= + 4"'),
-    ('it starts after the load of the CPU', PLATFORM, r'"\.Lpercpu_start%="', '".Lpercpu_start%= + 4"'),
-    ('the abort handler is the beginning', PLATFORM, r'"\.Lpercpu_abort%="', '".Lpercpu_begin%="'),
+     r'"(?:str|sd|st\.d|movq) [^"]*(?:8\(%\[rseq\]\)|%\[rseq\], #?8\]?)(?:\\n|\\t)+"', r'"\\n"', FEW),
+    ('it ends before its store', PLATFORM, LENGTH, '".Lpercpu_commit%= - .Lpercpu_start%= - 4"', FEW),
+    ('it ends after its store', PLATFORM, LENGTH, '".Lpercpu_commit%= - .Lpercpu_start%= + 4"', FEW),
+    ('it starts after the load of the CPU', PLATFORM, r'"\.Lpercpu_start%="', '".Lpercpu_start%= + 4"', FEW),
+    ('the abort handler is the beginning', PLATFORM, r'"\.Lpercpu_abort%="', '".Lpercpu_begin%="', FEW),
     ('debuggers are not told where it is left', PLATFORM, r'PERCPU__RSEQ_WORD\(exit\)',
-     'PERCPU__RSEQ_WORD(".Lpercpu_begin%=")'),
-    ('debuggers are not told of the descriptor', PLATFORM, r'"\.Lpercpu_cs%="', '".Lpercpu_start%="'),
+     'PERCPU__RSEQ_WORD(".Lpercpu_begin%=")', FEW),
+    ('debuggers are not told of the descriptor', PLATFORM, r'"\.Lpercpu_cs%="', '".Lpercpu_start%="', FEW),
+    ('the sign of the CPU is not in mm_cid', ARCH, r'"(?:orr [^"]*asr #31|sarl [^"]*|srai[^"]*)\\n\\t"', '""',
+     f'{FEW} {CID}'),
 )
+MISSING_DELAY = ('a delay is missing', ARCH, r'\\n\\t" PERCPU__RSEQ_DELAY body', r'\\n\\t" body', f'{FEW} {DELAY}')
 
 
 def spoil(target, mistake, folder):
     """A copy of the headers with a mistake."""
-    _, file, expression, replacement = mistake
+    _, file, expression, replacement, _ = mistake
     run(['cp', '-r', ROOT / 'include', folder])
     header = folder / 'include/percpu/detail' / file.format('riscv' if target == 'riscv64' else target)
     text, count = re.subn(expression, replacement, header.read_text())
@@ -286,8 +319,7 @@ def spoil(target, mistake, folder):
 def is_found(target, mistake, folder):
     """Returns what was said; raises Failure when nothing was."""
     include = spoil(target, mistake, folder)
-    image = build(COMPILERS[target][-1], '-O2 -fPIE -DONE_SIZE=32', include, folder)
-    wrong, _ = check(image, target)
+    _, wrong, _ = check_built(COMPILERS[target][-1], mistake[-1], target, include, folder)
     if not wrong:
         raise Failure('it was not found')
     return wrong[0]
@@ -313,7 +345,10 @@ def main():
             for flags in OF_ARM_BY_CLANG if compiler.startswith(ARM_CLANG) else WAYS:
                 test(f'{target}: {" ".join(compiler.split()[:2])} {flags}', check_all, compiler, flags, target,
                      ROOT / 'include')
-        for mistake in SPOILED:
+        if target in DELAYED:
+            flags = f'-O2 -fPIE {CID} {DELAY}'
+            test(f'{target}: {flags}', check_all, compilers[-1], flags, target, ROOT / 'include')
+        for mistake in SPOILED + (MISSING_DELAY,) * (target in DELAYED):
             test(f'{target}: {mistake[0]}', is_found, target, mistake)
     print(f'1..{len(results)}')
     print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
