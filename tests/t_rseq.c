@@ -364,7 +364,10 @@ enum update {
     U_CMPXCHG,
     U_RESET,
 };
-enum { UPDATES = U_RESET + 1, MOVES = 8, OTHERS = 2 };
+#ifndef MOVES
+#define MOVES 8
+#endif
+enum { UPDATES = U_RESET + 1, OTHERS = 2 };
 static const char *const update_names[UPDATES] = {"write",   "add",          "and",       "or",
                                                   "xor",     "add_return",   "fetch_add", "xchg",
                                                   "cmpxchg", "reset_to_init"};
