@@ -400,7 +400,10 @@ TEST(list_fence_without_the_system_call)
 #ifndef HERD
 #define HERD (6 * test_cpus())
 #endif
-enum { MAX_HERD = 6 * TEST_MAX_CPUS, EACH = 2 };
+#ifndef EACH
+#define EACH 2u /* nodes of each thread */
+#endif
+enum { MAX_HERD = 6 * TEST_MAX_CPUS };
 
 static PERCPU_DEFINE(struct percpu_list, shared);
 static struct item flock[MAX_HERD][EACH];
