@@ -97,7 +97,7 @@ def boot(target, programs, folder):
     kernel = ROOT / '.cache' / f'vmlinuz-{arch}'
     if not kernel.exists():
         raise Failure(f'{kernel} is missing. tools/fetch-kernel {arch} fetches it, when apt can reach a mirror; '
-                      f'it may also be the /boot/vmlinuz-* of Debian\'s package {package}')
+                      f'it is the /boot/vmlinuz-* of the package that Debian\'s {package} depends on')
     built = {name: folder / name for name in ('init', *programs) if (folder / name).exists()}
     if 'init' not in built:
         raise Failure('init was not built')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every operation that is a restartable sequence, in both forms, of every size, with constants and
- * with others, each in a function of its own: for sequences.py, linked and not run.
+ * Every operation that is a restartable sequence, in both forms, of every size, on variables with
+ * constants, too, each in a function of its own: for sequences.py, linked and not run.
  */
 #define PERCPU__DEFINE_CONFIG 1
 #include <percpu/list.h>
@@ -28,19 +28,7 @@
     OPERATION(bits, fetch_add##kind, percpu_fetch_add(of_##bits, v))                               \
     OPERATION(bits, xchg##kind, percpu_xchg(of_##bits, v))                                         \
     OPERATION(bits, cmpxchg##kind, percpu_cmpxchg(of_##bits, e, v))                                \
-    OPERATION(bits, try_cmpxchg##kind, percpu_try_cmpxchg(of_##bits, &e, v))                       \
-    OPERATION(bits, write_at##kind, (percpu_write_at(at_##bits, v), 0))                            \
-    OPERATION(bits, add_at##kind, (percpu_add_at(at_##bits, v), 0))                                \
-    OPERATION(bits, sub_at##kind, (percpu_sub_at(at_##bits, v), 0))                                \
-    OPERATION(bits, and_at##kind, (percpu_and_at(at_##bits, v), 0))                                \
-    OPERATION(bits, or_at##kind, (percpu_or_at(at_##bits, v), 0))                                  \
-    OPERATION(bits, xor_at##kind, (percpu_xor_at(at_##bits, v), 0))                                \
-    OPERATION(bits, add_return_at##kind, percpu_add_return_at(at_##bits, v))                       \
-    OPERATION(bits, sub_return_at##kind, percpu_sub_return_at(at_##bits, v))                       \
-    OPERATION(bits, fetch_add_at##kind, percpu_fetch_add_at(at_##bits, v))                         \
-    OPERATION(bits, xchg_at##kind, percpu_xchg_at(at_##bits, v))                                   \
-    OPERATION(bits, cmpxchg_at##kind, percpu_cmpxchg_at(at_##bits, e, v))                          \
-    OPERATION(bits, try_cmpxchg_at##kind, percpu_try_cmpxchg_at(at_##bits, &e, v))
+    OPERATION(bits, try_cmpxchg##kind, percpu_try_cmpxchg(of_##bits, &e, v))
 
 #define OF_SIZE(bits) OF_SIZE_(bits)
 #define OF_SIZE_(bits)                                                                             \
@@ -54,6 +42,18 @@
     OPERATION(bits, dec_at, (percpu_dec_at(at_##bits), 0))                                         \
     OPERATION(bits, inc_return_at, percpu_inc_return_at(at_##bits))                                \
     OPERATION(bits, dec_return_at, percpu_dec_return_at(at_##bits))                                \
+    OPERATION(bits, write_at, (percpu_write_at(at_##bits, n), 0))                                  \
+    OPERATION(bits, add_at, (percpu_add_at(at_##bits, n), 0))                                      \
+    OPERATION(bits, sub_at, (percpu_sub_at(at_##bits, n), 0))                                      \
+    OPERATION(bits, and_at, (percpu_and_at(at_##bits, n), 0))                                      \
+    OPERATION(bits, or_at, (percpu_or_at(at_##bits, n), 0))                                        \
+    OPERATION(bits, xor_at, (percpu_xor_at(at_##bits, n), 0))                                      \
+    OPERATION(bits, add_return_at, percpu_add_return_at(at_##bits, n))                             \
+    OPERATION(bits, sub_return_at, percpu_sub_return_at(at_##bits, n))                             \
+    OPERATION(bits, fetch_add_at, percpu_fetch_add_at(at_##bits, n))                               \
+    OPERATION(bits, xchg_at, percpu_xchg_at(at_##bits, n))                                         \
+    OPERATION(bits, cmpxchg_at, percpu_cmpxchg_at(at_##bits, e, n))                                \
+    OPERATION(bits, try_cmpxchg_at, percpu_try_cmpxchg_at(at_##bits, &e, n))                       \
     WITH_VALUE(bits, , n)                                                                          \
     WITH_VALUE(bits, _small, (uint##bits##_t)7)                                                    \
     WITH_VALUE(bits, _high, (uint##bits##_t)((uint##bits##_t)1 << (bits - 1)))
