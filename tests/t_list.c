@@ -397,8 +397,13 @@ TEST(list_fence_without_the_system_call)
 #define POP() percpu_list_pop(shared)
 #define FENCE(cpu) percpu_fence_cpu(cpu)
 
+#ifndef HERD
 #define HERD (6 * test_cpus())
-enum { MAX_HERD = 6 * TEST_MAX_CPUS, EACH = 2 };
+#endif
+#ifndef EACH
+#define EACH 2u /* nodes of each thread */
+#endif
+enum { MAX_HERD = 6 * TEST_MAX_CPUS };
 
 static PERCPU_DEFINE(struct percpu_list, shared);
 static struct item flock[MAX_HERD][EACH];
@@ -498,11 +503,11 @@ static void drive(unsigned rounds, void (*fn)(void))
 {
     struct sigaction action = {.sa_flags = SA_RESTART}, before;
     unsigned found = 0, seed = 1;
-    const char *fewer = getenv("TEST_RSEQ_SIGNALS"); /* where everything is slow */
+    const char *number = getenv("TEST_RSEQ_SIGNALS"); /* where everything is slow: of 20,000 */
     cpu_set_t one;
 
-    if (fewer && strtoul(fewer, NULL, 10) < rounds)
-        rounds = (unsigned)strtoul(fewer, NULL, 10);
+    if (number)
+        rounds = (unsigned)(rounds * strtoul(number, NULL, 10) / 20000);
     action.sa_handler = exchange_in_handler;
     sigaction(SIGUSR2, &action, &before);
     twice = popped = in_handlers = drained = 0;
@@ -519,10 +524,10 @@ static void drive(unsigned rounds, void (*fn)(void))
 
         CPU_ZERO(&one);
         CPU_SET((unsigned)rand_r(&seed) % test_cpus(), &one);
-        if (one_of->tid != 0) {
-            sched_setaffinity(one_of->tid, sizeof one, &one);
-            pthread_kill(one_of->thread, SIGUSR2);
-        }
+        while (one_of->tid == 0) /* it has not started yet */
+            sched_yield();
+        sched_setaffinity(one_of->tid, sizeof one, &one);
+        pthread_kill(one_of->thread, SIGUSR2);
         if (fn)
             fn();
         if (n % 64 == 0)

@@ -17,7 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef HERD
 #define HERD (6 * test_cpus()) /* threads, none bound to a CPU */
+#endif
 enum { MAX_HERD = 6 * TEST_MAX_CPUS };
 
 static PERCPU_DEFINE(word, before_main) = 40;
@@ -301,10 +303,10 @@ static void drive(void *(*fn)(void *), void (*handler)(int))
 
         CPU_ZERO(&one);
         CPU_SET((unsigned)rand_r(&seed) % test_cpus(), &one);
-        if (one_of->tid != 0) {
-            sched_setaffinity(one_of->tid, sizeof one, &one);
-            pthread_kill(one_of->thread, SIGUSR2);
-        }
+        while (one_of->tid == 0) /* it has not started yet */
+            sched_yield();
+        sched_setaffinity(one_of->tid, sizeof one, &one);
+        pthread_kill(one_of->thread, SIGUSR2);
         if (n % 64 == 0)
             sched_yield();
     }

@@ -120,22 +120,28 @@ def build(compiler, linker, flags, link, script, work):
     return image
 
 
-def table(image):
-    """The entries as pairs of addresses, in their order, and whether they are aligned."""
+def sections(image):
+    """Name, type, address and content of each section."""
     data = image.read_bytes()
     wide = data[4] == 2
     shoff, = struct.unpack_from('<Q' if wide else '<I', data, 40 if wide else 32)
     size, count, names = struct.unpack_from('<HHH', data, 58 if wide else 46)
     headers = [struct.unpack_from('<IIQQQQ' if wide else '<6I', data, shoff + i * size)
                for i in range(count)]
-    entries, aligned = [], True
-    for name, _, _, address, offset, length in headers:
+    for name, kind, _, address, offset, length in headers:
         at = headers[names][4] + name
-        if data[at:data.index(b'\0', at)] != b'percpu_restart':
+        yield data[at:data.index(b'\0', at)].decode(), kind, address, data[offset:offset + length]
+
+
+def table(image):
+    """The entries as pairs of addresses, in their order, and whether they are aligned."""
+    entries, aligned = [], True
+    for name, _, address, content in sections(image):
+        if name != 'percpu_restart':
             continue
         aligned = address % 4 == 0
-        for i in range(0, length, 8):
-            begin, end = struct.unpack_from('<ii', data, offset + i)
+        for i in range(0, len(content), 8):
+            begin, end = struct.unpack_from('<ii', content, i)
             entries.append(((address + i + begin) & ~1, (address + i + 4 + end) & ~1))
     return entries, aligned
 
@@ -205,4 +211,5 @@ def main():
     return failed != 0
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())

@@ -40,7 +40,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
     {                                                                                              \
         uintptr_t c;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
-        __asm__ volatile goto(PERCPU__A64_RSEQ("ldr %[o], [%[c]]\n\t" body)                        \
+        __asm__ volatile goto(PERCPU__A64_RSEQ("ldr %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY body)     \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n)                                    \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \
                        [v] node_in(node)                                                           \
@@ -50,11 +50,16 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
     slow:                                                                                          \
         return false;                                                                              \
     }
-#define PERCPU__A64_RSEQ_OPEN "tst %[o], #1\n\tb.ne %l[slow]\n\t"
+#define PERCPU__A64_RSEQ_OPEN                                                                      \
+    "tst %[o], #1\n\t" PERCPU__RSEQ_DELAY "b.ne %l[slow]\n\t" PERCPU__RSEQ_DELAY
 
-PERCPU__A64_RSEQ_LIST(push, PERCPU__A64_RSEQ_OPEN "str %[o], [%[v]]\n\tstr %[v], [%[c]]", "r")
-PERCPU__A64_RSEQ_LIST(pop, "cbz %[o], .Lpercpu_commit%=\n\t" PERCPU__A64_RSEQ_OPEN
-                      "ldr %[n], [%[o]]\n\tstr %[n], [%[c]]", "rZ")
+PERCPU__A64_RSEQ_LIST(push, PERCPU__A64_RSEQ_OPEN
+                      "str %[o], [%[v]]\n\t" PERCPU__RSEQ_DELAY
+                      "str %[v], [%[c]]", "r")
+PERCPU__A64_RSEQ_LIST(pop, "cbz %[o], .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY
+                      PERCPU__A64_RSEQ_OPEN
+                      "ldr %[n], [%[o]]\n\t" PERCPU__RSEQ_DELAY
+                      "str %[n], [%[c]]", "rZ")
 PERCPU__A64_RSEQ_LIST(take_all, PERCPU__A64_RSEQ_OPEN "str %x[v], [%[c]]", "rZ")
 /* clang-format on */
 

@@ -28,9 +28,8 @@ PERCPU__INLINE void percpu__relax(void)
 /* The number of the current area, as percpu__rseq_index(). */
 #ifdef PERCPU_RSEQ_MM_CID
 #define PERCPU__A64_RSEQ_INDEX                                                                     \
-    "ldr %w[o], [%[rseq], #4]\n\t"                                                                 \
-    "ldr %w[c], [%[rseq], #24]\n\t"                                                                \
-    "orr %w[c], %w[c], %w[o], asr #31\n\t"
+    "ldr %w[o], [%[rseq], #4]\n\t" PERCPU__RSEQ_DELAY                                              \
+    "ldr %w[c], [%[rseq], #24]\n\t" PERCPU__RSEQ_DELAY "orr %w[c], %w[c], %w[o], asr #31\n\t"
 #else
 #define PERCPU__A64_RSEQ_INDEX "ldr %w[c], [%[rseq], #4]\n\t"
 #endif
@@ -46,11 +45,11 @@ PERCPU__INLINE void percpu__relax(void)
                                 "adrp %[c], .Lpercpu_cs%=\n\t"                                     \
                                 "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                          \
                                 "str %[c], [%[rseq], #8]\n"                                        \
-                                ".Lpercpu_start%=:\n\t" PERCPU__A64_RSEQ_INDEX                     \
-                                "cmp %w[c], %w[cpus]\n\t"                                          \
-                                "b.hs %l[slow]\n\t"                                                \
+                                ".Lpercpu_start%=:\n\t" PERCPU__A64_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
+                                "cmp %w[c], %w[cpus]\n\t" PERCPU__RSEQ_DELAY                       \
+                                "b.hs %l[slow]\n\t" PERCPU__RSEQ_DELAY                             \
                                 "add %[c], %[p], %[c], lsl #" PERCPU__STR(                         \
-                                    PERCPU__SLOT_SHIFT) "\n\t" body "\n"                           \
+                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
                                                         ".Lpercpu_commit%=:"                       \
                                                         "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
@@ -83,25 +82,26 @@ PERCPU__INLINE void percpu__relax(void)
  * Inputs (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for the
  * others; Z: zero.
  */
+#define PERCPU__A64_RSEQ_LOAD(w, suffix) "ldr" suffix " %" w "[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
 #define PERCPU__A64_RSEQ_UPDATES(bits, word, same, w, suffix, logical)                             \
     PERCPU__A64_RSEQ_OP(write, bits, word, same, "str" suffix " %" w "[v], [%[c]]", "rZ")          \
-    PERCPU__A64_RSEQ_OP(add, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
-                        "add %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+    PERCPU__A64_RSEQ_OP(add, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
+                        "add %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", "rIJ")                                  \
-    PERCPU__A64_RSEQ_OP(and, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
-                        "and %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+    PERCPU__A64_RSEQ_OP(and, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
+                        "and %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(or, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"                \
-                        "orr %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+    PERCPU__A64_RSEQ_OP(or, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                     \
+                        "orr %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(xor, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"               \
-                        "eor %" w "[n], %" w "[o], %" w "[v]\n\t"                                  \
+    PERCPU__A64_RSEQ_OP(xor, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
+                        "eor %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(xchg, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"              \
+    PERCPU__A64_RSEQ_OP(xchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                   \
                         "str" suffix " %" w "[v], [%[c]]", "rZ")                                   \
-    PERCPU__A64_RSEQ_OP(cmpxchg, bits, word, same, "ldr" suffix " %" w "[o], [%[c]]\n\t"           \
-                        "cmp %" w "[o], %" w "[e]\n\t"                                             \
-                        "b.ne .Lpercpu_commit%=\n\t"                                               \
+    PERCPU__A64_RSEQ_OP(cmpxchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
+                        "cmp %" w "[o], %" w "[e]\n\t" PERCPU__RSEQ_DELAY                          \
+                        "b.ne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY                            \
                         "str" suffix " %" w "[v], [%[c]]", "rZ")
 PERCPU__A64_RSEQ_UPDATES(8, int32_t, int8_t, "w", "b", "rK")
 PERCPU__A64_RSEQ_UPDATES(16, int32_t, int16_t, "w", "h", "rK")

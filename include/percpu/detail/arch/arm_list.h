@@ -42,7 +42,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
         uintptr_t c;                                                                               \
         struct percpu_list_node *o, *n;                                                            \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
-        __asm__ volatile goto(PERCPU__ARM_RSEQ("ldr %[o], [%[c]]\n\t" body, )                      \
+        __asm__ volatile goto(PERCPU__ARM_RSEQ("ldr %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY body, )   \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n), [p] "+Q"(*(percpu__u32 *)p)       \
                      : PERCPU__ARM_RSEQ_IN, [v] node_in(node)                                      \
                      : "cc", "memory" : slow);                                                     \
@@ -51,11 +51,16 @@ PERCPU__INLINE struct percpu_list_node *percpu__restart_list_pop(volatile void *
     slow:                                                                                          \
         return false;                                                                              \
     }
-#define PERCPU__ARM_RSEQ_OPEN "tst %[o], #1\n\tbne %l[slow]\n\t"
+#define PERCPU__ARM_RSEQ_OPEN                                                                      \
+    "tst %[o], #1\n\t" PERCPU__RSEQ_DELAY "bne %l[slow]\n\t" PERCPU__RSEQ_DELAY
 
-PERCPU__ARM_RSEQ_LIST(push, PERCPU__ARM_RSEQ_OPEN "str %[o], [%[v]]\n\tstr %[v], [%[c]]", "r")
-PERCPU__ARM_RSEQ_LIST(pop, "cmp %[o], #0\n\tbeq .Lpercpu_commit%=\n\t" PERCPU__ARM_RSEQ_OPEN
-                      "ldr %[n], [%[o]]\n\tstr %[n], [%[c]]", "rI")
+PERCPU__ARM_RSEQ_LIST(push, PERCPU__ARM_RSEQ_OPEN
+                      "str %[o], [%[v]]\n\t" PERCPU__RSEQ_DELAY
+                      "str %[v], [%[c]]", "r")
+PERCPU__ARM_RSEQ_LIST(pop, "cmp %[o], #0\n\t" PERCPU__RSEQ_DELAY
+                      "beq .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY PERCPU__ARM_RSEQ_OPEN
+                      "ldr %[n], [%[o]]\n\t" PERCPU__RSEQ_DELAY
+                      "str %[n], [%[c]]", "rI")
 PERCPU__ARM_RSEQ_LIST(take_all, PERCPU__ARM_RSEQ_OPEN "str %[v], [%[c]]", "r")
 /* clang-format on */
 

@@ -56,9 +56,8 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 /* The number of the current area, as percpu__rseq_index(). */
 #ifdef PERCPU_RSEQ_MM_CID
 #define PERCPU__ARM_RSEQ_INDEX                                                                     \
-    "ldr %[o], [%[rseq], #4]\n\t"                                                                  \
-    "ldr %[c], [%[rseq], #24]\n\t"                                                                 \
-    "orr %[c], %[c], %[o], asr #31\n\t"
+    "ldr %[o], [%[rseq], #4]\n\t" PERCPU__RSEQ_DELAY                                               \
+    "ldr %[c], [%[rseq], #24]\n\t" PERCPU__RSEQ_DELAY "orr %[c], %[c], %[o], asr #31\n\t"
 #else
 #define PERCPU__ARM_RSEQ_INDEX "ldr %[c], [%[rseq], #4]\n\t"
 #endif
@@ -75,11 +74,11 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
                                 "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                    \
                                 "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC \
                                 "str %[c], [%[rseq], #8]\n"                                        \
-                                ".Lpercpu_start%=:\n\t" PERCPU__ARM_RSEQ_INDEX                     \
-                                "cmp %[c], %[cpus]\n\t"                                            \
-                                "bhs %l[slow]\n\t"                                                 \
+                                ".Lpercpu_start%=:\n\t" PERCPU__ARM_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
+                                "cmp %[c], %[cpus]\n\t" PERCPU__RSEQ_DELAY                         \
+                                "bhs %l[slow]\n\t" PERCPU__RSEQ_DELAY                              \
                                 "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
-                                    PERCPU__SLOT_SHIFT) "\n\t" body "\n"                           \
+                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
                                                         ".Lpercpu_commit%=:\n\t" after             \
                                                         "\n" PERCPU__RSEQ_TABLES("%l[slow]")
 
@@ -115,19 +114,22 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
  * `value_in` (GCC manual, "Machine Constraints", ARM): I an immediate operand, L and K one after
  * negation and inversion, which assemblers do.
  */
+#define PERCPU__ARM_RSEQ_LOAD(suffix) "ldr" suffix " %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
 #define PERCPU__ARM_RSEQ_BY(name, bits, instruction, suffix, value_in)                             \
-    PERCPU__ARM_RSEQ_OP(name, bits, "ldr" suffix " %[o], [%[c]]\n\t"                               \
-                        instruction " %[n], %[o], %[v]\n\tstr" suffix " %[n], [%[c]]", value_in)
+    PERCPU__ARM_RSEQ_OP(name, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
+                        instruction " %[n], %[o], %[v]\n\t" PERCPU__RSEQ_DELAY                     \
+                        "str" suffix " %[n], [%[c]]", value_in)
 #define PERCPU__ARM_RSEQ_UPDATES(bits, suffix)                                                     \
     PERCPU__ARM_RSEQ_OP(write, bits, "str" suffix " %[v], [%[c]]", "r")                            \
     PERCPU__ARM_RSEQ_BY(add, bits, "add", suffix, "rIL")                                           \
     PERCPU__ARM_RSEQ_BY(and, bits, "and", suffix, "rIK")                                           \
     PERCPU__ARM_RSEQ_BY(or, bits, "orr", suffix, "rI")                                             \
     PERCPU__ARM_RSEQ_BY(xor, bits, "eor", suffix, "rI")                                            \
-    PERCPU__ARM_RSEQ_OP(xchg, bits, "ldr" suffix " %[o], [%[c]]\n\t"                               \
+    PERCPU__ARM_RSEQ_OP(xchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
                         "str" suffix " %[v], [%[c]]", "r")                                         \
-    PERCPU__ARM_RSEQ_OP(cmpxchg, bits, "ldr" suffix " %[o], [%[c]]\n\t"                            \
-                        "cmp %[o], %[e]\n\tbne .Lpercpu_commit%=\n\t"                              \
+    PERCPU__ARM_RSEQ_OP(cmpxchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                               \
+                        "cmp %[o], %[e]\n\t" PERCPU__RSEQ_DELAY                                    \
+                        "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY                             \
                         "str" suffix " %[v], [%[c]]", "r")
 PERCPU__ARM_RSEQ_UPDATES(8, "b")
 PERCPU__ARM_RSEQ_UPDATES(16, "h")
@@ -148,7 +150,7 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
         uint64_t o;                                                                                \
         (void)expected, (void)scratch;                                                             \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
-        __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" op                         \
+        __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op      \
                                       "strexd " failed ", " result ", [%[c]]",                     \
                                       "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend)       \
                      : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u64 *)p)            \
@@ -162,16 +164,18 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
 
 #define PERCPU__ARM_RSEQ_SCRATCH "%[s]", "", , [s] "=&r"(scratch) :
 #define PERCPU__ARM_RSEQ_BOTH(low, high)                                                           \
-    low " %Q[o], %Q[o], %Q[v]\n\t" high " %R[o], %R[o], %R[v]\n\t", "%Q[o], %R[o]",                \
-        PERCPU__ARM_RSEQ_SCRATCH
+    low " %Q[o], %Q[o], %Q[v]\n\t" PERCPU__RSEQ_DELAY                                              \
+    high " %R[o], %R[o], %R[v]\n\t" PERCPU__RSEQ_DELAY, "%Q[o], %R[o]", PERCPU__ARM_RSEQ_SCRATCH
 PERCPU__ARM_RSEQ_DOUBLEWORD(add, o - value, PERCPU__ARM_RSEQ_BOTH("adds", "adc"))
 PERCPU__ARM_RSEQ_DOUBLEWORD(and, 0, PERCPU__ARM_RSEQ_BOTH("and", "and"))
 PERCPU__ARM_RSEQ_DOUBLEWORD(or, 0, PERCPU__ARM_RSEQ_BOTH("orr", "orr"))
 PERCPU__ARM_RSEQ_DOUBLEWORD(xor, 0, PERCPU__ARM_RSEQ_BOTH("eor", "eor"))
 PERCPU__ARM_RSEQ_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
 PERCPU__ARM_RSEQ_DOUBLEWORD(xchg, o, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
-PERCPU__ARM_RSEQ_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\tbne .Lpercpu_different%=\n\t"
-                            "teq %R[o], %[eh]\n\tbne .Lpercpu_different%=\n\t", "%Q[v], %R[v]",
+PERCPU__ARM_RSEQ_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\t" PERCPU__RSEQ_DELAY
+                            "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY
+                            "teq %R[o], %[eh]\n\t" PERCPU__RSEQ_DELAY
+                            "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY, "%Q[v], %R[v]",
                             "%Q[o]", "mov %Q[o], %[el]\n.Lpercpu_different%=:",
                             : [el] "r"((uint32_t)expected),
                             [eh] "r"((uint32_t)(expected >> 32)), )

@@ -95,7 +95,8 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     }
 
 #ifdef __OPTIMIZE__
-#define PERCPU__LOONG_RSEQ_IS_SHORT(v) (__builtin_constant_p(v) && (v) >= -2048 && (v) <= 2047)
+#define PERCPU__LOONG_RSEQ_IS_SHORT(v)                                                             \
+    (__builtin_constant_p(v) && (intptr_t)(v) >= -2048 && (intptr_t)(v) <= 2047)
 #else
 #define PERCPU__LOONG_RSEQ_IS_SHORT(v) 0
 #endif

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The tests of rseq under a real kernel on another architecture, in QEMU. TAP.
+
+usage: linux.py aarch64|arm
+
+Builds static programs, boots Debian's kernel with them once, and looks at what each printed: tests by clang
+with delays in the sequences, by gcc without, and a mutant that stores no descriptor, in which each kind of
+test has to fail. tools/fetch-kernel fetches the kernel.
+"""
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+# Emulation is slow: fewer threads, CPUs (CPUS), signals (TEST_RSEQ_SIGNALS) and moves than elsewhere. So that
+# many signals find a running thread, there are not many more threads than CPUs.
+CPUS = '2'
+FLAGS = ('-std=gnu17 -O2 -Wall -Wextra -Werror -pthread -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ '
+         f'-DHERD=4 -DEACH=8u -DMOVES=2 -I{HERE}/harness').split()
+HARNESS = sorted(HERE.glob('harness/*.c'))
+LIBRARY = sorted([*ROOT.glob('src/*.c'), *ROOT.glob('src/platform/*.c')])
+COMMAND_LINE = 'console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init TEST_RSEQ_SIGNALS=600'
+# QEMU takes interrupts between translation blocks, and looks for the next one anew behind each ISB.
+DELAY = '-DPERCPU__RSEQ_DELAY="' + r'isb\n\t' * 6 + '"'
+
+# kernel, its package, gcc, clang; on arm T32 and A32.
+TARGETS = {
+    'aarch64': ('arm64', 'linux-image-cloud-arm64', 'aarch64-linux-gnu-gcc',
+                'clang-19 --target=aarch64-linux-gnu'),
+    'arm': ('armhf', 'linux-image-armmp-lpae', 'arm-linux-gnueabihf-gcc -mthumb',
+            'clang-19 --target=armv7a-linux-gnueabihf -marm'),
+}
+MUTATION = r'"str %\[c\], \[%\[rseq\], #8\]\\n"', r'"\\n"'
+# Of the mutant: one of each line fails.
+MUST_FAIL = (('rseq_no_update_is_lost',), ('rseq_no_update_from_elsewhere',),
+             ('list_threads_keep_every_node', 'list_drain_keeps_every_node'))
+
+
+class Failure(Exception):
+    pass
+
+
+def run(command, cwd=None):
+    try:
+        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as error:
+        raise Failure(f'cannot run {command[0]}: {error.strerror}; tools/setup test host installs it') from error
+    output = done.stdout.decode(errors='replace').replace('\r', '')
+    if done.returncode != 0:
+        raise Failure(f'{" ".join(map(str, command))}\n{output}')
+    return output
+
+
+def compiled(compiler, folder, sources, *flags, include=ROOT / 'include'):
+    """-> the objects."""
+    folder.mkdir()
+    run([*compiler.split(), *FLAGS, *flags, f'-I{include}', '-c', *sources], folder)
+    return sorted(folder.glob('*.o'))
+
+
+def linked(compiler, output, objects):
+    run([*compiler.split(), *FLAGS, f'-I{ROOT}/include', '-static', '-o', output, *objects, *HARNESS])
+
+
+def mutate(target, folder):
+    """A copy of the headers in which sequences do not say that they run."""
+    shutil.copytree(ROOT / 'include', folder / 'include')
+    header = folder / f'include/percpu/detail/arch/{target}_rseq.h'
+    text, count = re.subn(*MUTATION, header.read_text())
+    if count != 1:
+        raise Failure(f'the mutation fits {count} times, not once')
+    header.write_text(text)
+    return folder / 'include'
+
+
+def archive(files):
+    """An initramfs (Linux, Documentation/driver-api/early-userspace/buffer-format.rst, "newc")."""
+    data = b''
+    for inode, (name, mode, content) in enumerate([*files, ('TRAILER!!!', 0, b'')]):
+        name = name.encode() + b'\0'
+        numbers = (inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name), 0)
+        data += b'070701' + b''.join(b'%08x' % n for n in numbers) + name
+        data += b'\0' * (-len(data) % 4) + content
+        data += b'\0' * (-len(data) % 4)
+    return data
+
+
+def boot(target, programs, folder):
+    """Runs those programs, name: arguments, that were built. -> name: (status, output)."""
+    arch, package, _, _ = TARGETS[target]
+    kernel = ROOT / '.cache' / f'vmlinuz-{arch}'
+    if not kernel.exists():
+        raise Failure(f'{kernel} is missing. tools/fetch-kernel {arch} fetches it, when apt can reach a mirror; '
+                      f'it is the /boot/vmlinuz-* of the package that Debian\'s {package} depends on')
+    built = {name: folder / name for name in ('init', *programs) if (folder / name).exists()}
+    if 'init' not in built:
+        raise Failure('init was not built')
+    words = ''.join(f'/{name} {programs[name]}'.strip() + '\n' for name in built if name != 'init')
+    (folder / 'initramfs').write_bytes(archive([
+        *((name, 0o100755, file.read_bytes()) for name, file in built.items()), ('list', 0o100644, words.encode())]))
+    output = run([ROOT / 'tools/qemu-run', f'{target}-linux', '--cpus', CPUS, '--no-trailer', '--append', COMMAND_LINE,
+                  f'--qemu=-initrd {folder}/initramfs', kernel])
+    found = re.findall(r'^== /(\S+).*\n((?:.*\n)*?)== status (\d+)$', output, re.MULTILINE)
+    return {name: (int(status), text) for name, text, status in found}
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1] not in TARGETS:
+        sys.exit(__doc__)
+    target = sys.argv[1]
+    _, _, gcc, clang = TARGETS[target]
+    herds = [HERE / 't_rseq.c', HERE / 't_list.c']
+    others = [HERE / 't_areas.c', *LIBRARY]
+    programs = {'clang': '-rseq_debug', 'gcc': '-rseq_debug -from_elsewhere',
+                'mutant': ' '.join(name for line in MUST_FAIL for name in line)}
+    ran, results = {}, []
+
+    def check(title, function):
+        """One test: it fails when the function raises Failure."""
+        try:
+            note, wrong = function() or '', ''
+        except (Failure, OSError) as failure:
+            note, wrong = '', str(failure)
+        results.append(not wrong)
+        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}{note and ": " + note}')
+        lines = wrong.splitlines()
+        for line in lines if len(lines) < 60 else [*lines[:30], '...', *lines[-30:]]:
+            print(f'# {line}')
+        sys.stdout.flush()
+
+    def build_clang():
+        objects = compiled(clang, work / 'common', others)
+        linked(clang, work / 'clang', [
+            *objects, *compiled(clang, work / 'delayed', [*herds, HERE / 't_update.c'], DELAY)])
+
+    def build_gcc():
+        linked(gcc, work / 'gcc', compiled(gcc, work / 'plain', [HERE / 't_rseq.c', *others]))
+
+    def build_mutant():
+        mutants = compiled(clang, work / 'mutants', herds, DELAY, include=mutate(target, work))
+        linked(clang, work / 'mutant', [*mutants, *(work / 'common').glob('*.o')])
+
+    def passes(name):
+        status, text = ran.get(name, (None, 'it did not run to its end\n'))
+        counts = re.search(r'^# end: (\d+) passed, 0 failed$', text, re.MULTILINE)
+        if status != 0 or not counts or counts[1] == '0':
+            raise Failure(f'{text}status {status}')
+        if 'restartable sequences' not in text:
+            raise Failure(f'{text}there were no sequences')
+        return f'{counts[1]} passed'
+
+    def one_fails(names):
+        status, text = ran.get('mutant', (None, 'it did not run to its end\n'))
+        if not status or not re.search(f'^not ok .*({"|".join(names)})', text, re.MULTILINE):
+            raise Failure(f'{text}status {status}')
+
+    with tempfile.TemporaryDirectory() as work:
+        work = Path(work)
+        check('init is built', lambda: run([*gcc.split(), '-O2', '-static', '-o', work / 'init',
+                                            HERE / 'rseq/init.c']))
+        check(f'{clang}: tests with delays are built', build_clang)
+        check(f'{gcc}: tests are built', build_gcc)
+        check('a mutant is built: no descriptor is stored', build_mutant)
+        check('Linux boots and runs them', lambda: ran.update(boot(target, programs, work)))
+        check(f'{clang}: the tests pass', lambda: passes('clang'))
+        check(f'{gcc}: the tests pass', lambda: passes('gcc'))
+        for names in MUST_FAIL:
+            check(f'the mutant fails in {" or ".join(names)}', lambda: one_fails(names))
+    print(f'1..{len(results)}')
+    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
+    return not all(results)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

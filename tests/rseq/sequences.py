@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The restartable sequences of rseq in the disassembly, on every architecture. TAP.
+
+usage: sequences.py
+
+Links sequences.c with each compiler, without a libc: on riscv64 and loongarch64, for which there is no
+kernel to run them, this is how they are tested. Of each descriptor: the code stores its address for the
+kernel, and the sequence starts with the load of the CPU's number; there is one store to the copy, and it is
+the last instruction (a push writes to its node before); the abort handler has the signature in front of it
+and begins again; branches lead to the end, or to the exit that debuggers are told of. For the tests under
+kernels, linux.py: there is a delay between any two instructions. Then the headers are spoiled, one mistake at
+a time, which has to be found.
+"""
+import re
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / 'restart'))
+from table import Failure, code, run, sections  # noqa: E402
+
+ARM_GCC, ARM_CLANG = 'arm-linux-gnueabihf-gcc', 'clang-19 --target=armv7a-linux-gnueabihf'
+# There is no libc for loongarch64; another's headers have what is needed.
+LOONGARCH64 = 'clang-19 --target=loongarch64-linux-gnu -nostdlibinc -isystem /usr/aarch64-linux-gnu/include'
+COMPILERS = {
+    'x86_64': ('gcc', 'clang-19 --target=x86_64-linux-gnu'),
+    'aarch64': ('aarch64-linux-gnu-gcc', 'clang-19 --target=aarch64-linux-gnu'),
+    'arm': (f'{ARM_GCC} -marm', f'{ARM_GCC} -mthumb', f'{ARM_CLANG} -marm', f'{ARM_CLANG} -mthumb'),
+    'riscv64': ('riscv64-linux-gnu-gcc', 'clang-19 --target=riscv64-linux-gnu'),
+    'loongarch64': (LOONGARCH64,),
+}
+FLAGS = '-std=gnu17 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -Wall -Wextra -Werror -c'.split()
+CID = '-DPERCPU_RSEQ_MM_CID'
+WAYS = ('-O2 -fno-pie', '-O0 -fPIE -DONE_SIZE=64')
+OF_ARM_BY_CLANG = ('-O2 -fno-pie', '-Os -fPIE -DONE_SIZE=64')  # with -O0 it takes all memory
+# With -O0 operations are functions of their own: of one size write, add, and, or, xor, add_return,
+# fetch_add, xchg, cmpxchg; push, pop, take_all.
+NOT_INLINE = 12
+DELAYED = ('aarch64', 'arm')  # which linux.py runs
+DELAY = r'-DPERCPU__RSEQ_DELAY="yield\n\t"'
+ELSEWHERE = ('percpu__bias', 'percpu__rseq_offset', 'percpu__rseq_mask', 'percpu__rseq_cpus',
+             'percpu__slow', 'percpu__slow_slot', 'percpu__list_slow', 'memcpy')
+LINK = ['ld.lld-19', '-static', '-e', '0', '-Ttext=0x200000', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
+
+# Instructions in the words of llvm-objdump. N is a number. "load": of the CPU's number; "cid": of mm_cid and
+# the sign of that; "store": the value, or None, the address's registers, and the offset, or None; "branch":
+# where to.
+N = r'(-?0x[0-9a-f]+|-?\d+)'
+SYNTAX = {
+    'x86_64': {
+        'signature': 0x53053053,
+        'load': r'movl 0x4\((?P<base>%\w+)\), (?P<to>%\w+)$',
+        'cid': r'movl 0x4\((?P<base>%\w+)\), (?P<to>%\w+)\n'
+               r'sarl \$0x1f, (?P=to)\norl 0x18\((?P=base)\), (?P=to)$',
+        'store': rf'(?!cmp|test|lea|nop|push)\w+ (?:(?P<value>\S+), )?(?P<offset>{N})?\((?P<at>[^)]*)\)$',
+        'branch': rf'j\w+ {N}',
+        'never': 'call|syscall|ret',
+    },
+    'aarch64': {
+        'signature': 0xd428bc00,
+        'load': r'ldr (?P<to>w\d+), \[(?P<base>x\d+), #0x4\]$',
+        'cid': r'ldr (?P<sign>w\d+), \[(?P<base>x\d+), #0x4\]\n'
+               r'ldr (?P<to>w\d+), \[(?P=base), #0x18\]\norr (?P=to), (?P=to), (?P=sign), asr #31$',
+        'store': rf'st\w+ (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$',
+        'branch': rf'(?:b|b\.\w+|cbn?z \w+,) {N}',
+        'never': 'bl|svc|ret|brk',
+    },
+    'arm': {
+        'signature': 0xe7f5def3,
+        'load': r'ldr(?:\.w)? (?P<to>\w+), \[(?P<base>\w+), #(?:0x)?4\]$',
+        'cid': r'ldr(?:\.w)? (?P<sign>\w+), \[(?P<base>\w+), #(?:0x)?4\]\n'
+               r'ldr(?:\.w)? (?P<to>\w+), \[(?P=base), #(?:0x18|24)\]\n'
+               r'orr(?:\.w)? (?P=to), (?P=to), (?P=sign), asr #31$',
+        'store': rf'str[bh]?(?:\.w)? (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$'
+                 r'|strexd \w+, (?P<low>\w+), \w+, \[(?P<at2>\w+)\]$',
+        'branch': rf'b(?:eq|ne|hs|lo)?(?:\.[nw])? {N}',
+        'never': 'bl|bx|svc|push|pop',
+    },
+    'riscv64': {
+        'signature': 0xf1401073,
+        'load': r'lwu (?P<to>\w+), 0x4\((?P<base>\w+)\)$',
+        'cid': r'lw (?P<sign>\w+), 0x4\((?P<base>\w+)\)\nlwu (?P<to>\w+), 0x18\((?P=base)\)\n'
+               r'srai (?P=sign), (?P=sign), 0x1f\nor (?P=to), (?P=to), (?P=sign)$',
+        'store': rf's[bhwd] (?P<value>\w+), (?P<offset>{N})?\((?P<at>\w+)\)$',
+        'branch': rf'(?:j|b\w+ \w+,(?: \w+,)?) {N}',
+        'never': 'jal|call|ecall|ret',
+    },
+    'loongarch64': {
+        'signature': 0x002a0010,
+        'load': r'ld\.wu (?P<to>\$\w+), (?P<base>\$\w+), 4$',
+        'cid': r'ld\.w (?P<sign>\$\w+), (?P<base>\$\w+), 4\nld\.wu (?P<to>\$\w+), (?P=base), 24\n'
+               r'srai\.d (?P=sign), (?P=sign), 31\nor (?P=to), (?P=to), (?P=sign)$',
+        'store': rf'st\.\w+ (?P<value>\$\w+), (?P<at>\$\w+), (?P<offset>{N})$',
+        'branch': rf'b\w* (?:\$\w+, )*{N}',
+        'never': 'bl|jirl|syscall|ret',
+    },
+}
+
+
+def whole(register):
+    """The name of the whole of a register that has several: x86_64, aarch64."""
+    names = re.fullmatch(r'%(?:[re]?([abcd])[xl]|[re]?(si|di|bp|sp)l?|(r\d+)[dwb]?)', register)
+    if names:
+        return '%r' + (f'{names[1]}x' if names[1] else names[2] or names[3][1:])
+    return re.sub(r'^w(\d+)$', r'x\1', register)
+
+
+def follow(values, text, at, after):
+    """What an instruction that makes an address, or a part of one, puts where."""
+    def number(i):
+        return int(found[i], 0)
+
+    if found := re.match(rf'leaq {N}\(%rip\), (%\w+)', text):
+        values[found[2]] = after + number(1)
+    elif found := re.match(rf'adrp? (\w+), {N}|movw (\w+), #{N}', text):
+        values[found[1] or found[3]] = int(found[2] or found[4], 0)
+    elif found := re.match(rf'movt (\w+), #{N}', text):
+        values[found[1]] = values.get(found[1], 0) & 0xffff | number(2) << 16
+    elif found := re.match(r'add (\w+), (?:\1, pc|pc, \1|pc)$', text):
+        # In T32, where it has 2 bytes, the PC is 4 bytes on, not 8.
+        values[found[1]] = values.get(found[1], 0) + at + (4 if after - at == 2 else 8) & 0xffffffff
+    elif found := re.match(rf'auipc (\w+), {N}', text):
+        values[found[1]] = at + (number(2) << 12) & 0xffffffff
+    elif found := re.match(rf'pcalau12i (\$\w+), {N}', text):
+        values[found[1]] = (at & ~0xfff) + (number(2) << 12)
+    elif found := re.match(rf'addi?(?:\.d)? (\S+), (\S+), #?{N}', text):
+        values[found[1]] = values.get(found[2], 0) + number(3)
+
+
+def branch(target, at, text):
+    """Where to, or None."""
+    found = re.match(SYNTAX[target]['branch'], text)
+    return found and int(found[1], 0) + (at if target == 'loongarch64' else 0)
+
+
+def store(target, text):
+    """-> (value, registers of the address, offset), or None."""
+    found = re.match(SYNTAX[target]['store'], text)
+    if not found:
+        return None
+    parts = found.groupdict()
+    at = re.findall(r'[%$]?\w+', parts['at'] or parts.get('at2') or '')
+    return parts['value'] or parts.get('low') or '', [whole(r) for r in at], int(parts['offset'] or '0', 0)
+
+
+def check_sequence(target, descriptor, image, load, has_delays):
+    """What is wrong with it."""
+    address, (version_and_flags, start, length, abort) = descriptor
+    instructions, index, exits, word_at = image
+    syntax, commit = SYNTAX[target], start + length
+    if address % 32 or version_and_flags:
+        return 'the descriptor is not aligned, or not of version 0'
+    if start not in index or commit not in index or abort not in index:
+        return 'the descriptor leads between instructions'
+    if word_at(abort - 4) != syntax['signature']:
+        return 'the signature is missing'
+
+    # The abort handler: to `begin`, which comes before `start` or is it.
+    values, begin = {}, None
+    for i in range(index[abort], index[abort] + 2):
+        at, text = instructions[i]
+        follow(values, text, at, instructions[i + 1][0])
+        found = re.match(rf'(?:jr|jalr zero,) (?:{N}\((\w+)\)|(\w+))', text)
+        begin = values.get(found[2] or found[3], 0) + int(found[1] or '0', 0) if found else \
+            branch(target, at, text)
+        if begin is not None:
+            break
+    if begin not in index or not start - 32 <= begin <= start:
+        return f'the abort handler does not go to the beginning, but to {begin}'
+
+    first = index[begin]
+    body = instructions[first:index[commit]]
+    loaded = index[start] - first
+    texts = [text for _, text in body[loaded:]]
+    if has_delays:
+        if texts[1::2] != ['yield'] * (len(texts) // 2) or 'yield' in texts[::2]:
+            return 'there is not a delay between any two instructions'
+        texts = texts[::2]
+    found = re.match(syntax[load], '\n'.join(texts), re.MULTILINE)
+    if not found:
+        return f'{texts[0]}: not the load of the CPU\'s number'
+    cpu, area = whole(found['to']), whole(found['base'])
+    committed = (store(target, body[-1][1]) or ('',))[0]
+
+    values, told, stores, left = {}, False, 0, False
+    for i, (at, text) in enumerate(body):
+        follow(values, text, at, instructions[first + i + 1][0])
+        if re.match(syntax['never'] + r'\b', text):
+            return f'{text}: in a sequence'
+        stored, to = store(target, text), branch(target, at, text)
+        if stored and stored[1:] == ([area], 8):
+            value = stored[0]
+            value = int(value[1:], 0) if value[:1] == '$' and target == 'x86_64' else values.get(value)
+            if value != address or i > loaded:
+                return f'{text}: not this descriptor, or too late'
+            told = True
+        elif stored and stored[1:] == ([whole(committed)], 0):
+            continue  # a push: what becomes the first node gets its next
+        elif stored and (i != len(body) - 1 or cpu not in stored[1]):
+            return f'{text}: not the last instruction, or not to the CPU\'s copy'
+        stores += bool(stored) and stored[1:] != ([area], 8)
+        if to is not None and to == exits.get(start) and i > loaded:
+            left = True
+        elif to is not None and not at < to <= commit and not commit < to <= commit + 24:
+            return f'{text}: out of the sequence'
+    if not told:
+        return 'the kernel is not told of it'
+    if stores != 1:
+        return f'{stores} stores to the copy'
+    if not left:
+        return 'no way out for a thread without a CPU'
+    if body[-1][1].startswith('strexd'):
+        (_, test), (at, again) = instructions[index[commit]:index[commit] + 2]
+        if not test.startswith('teq') or branch(target, at, again) != begin:
+            return 'it does not begin again when nothing was stored'
+    return None
+
+
+def check(file, target, load='load', has_delays=False):
+    """-> what is wrong, lines; the addresses of the sequences."""
+    file = Path(file)
+    word = 4 if target == 'arm' else 8
+    tables = {name: content for name, _, _, content in sections(file)}
+    where = {name: address for name, _, address, _ in sections(file)}
+    loaded = [(address, content) for _, kind, address, content in sections(file) if kind == 1 and address]
+
+    def word_at(address):
+        for base, content in loaded:
+            if base <= address <= base + len(content) - 4:
+                return struct.unpack_from('<I', content, address - base)[0]
+        return None
+
+    descriptors = [(where['__rseq_cs'] + i, struct.unpack_from('<4Q', tables['__rseq_cs'], i))
+                   for i in range(0, len(tables['__rseq_cs']), 32)]
+    listed = [p for p, in struct.iter_unpack('<Q', tables['__rseq_cs_ptr_array'])]
+    exits = dict(struct.iter_unpack('<QQ', tables['__rseq_exit_point_array']))
+    instructions = [(at, re.sub(r'\s*(<[^>]*>|//.*|@.*|# .*)', '', text)) for at, text in code(file)]
+    instructions += [(instructions[-1][0] + 4, '')] * 2  # behind the last
+    index = {at: i for i, (at, text) in enumerate(instructions) if text}
+    wrong = []
+    if not descriptors:
+        wrong.append('there are no descriptors')
+    if sorted(listed) != [address for address, _ in descriptors]:
+        wrong.append('the array of pointers is not the descriptors\'')
+    for descriptor in descriptors:
+        reason = check_sequence(target, descriptor, (instructions, index, exits, word_at), load, has_delays)
+        if reason:
+            start, end = descriptor[1][1], sum(descriptor[1][1:3])
+            wrong.append(f'{descriptor[0]:#x}: {reason}')
+            wrong += [f'    {at:#x} {text}' for at, text in instructions if start - 16 <= at < end + 8]
+            break
+    return wrong, [d[1][1] for d in descriptors]
+
+
+def check_built(compiler, flags, target, include, folder):
+    """Builds sequences.c. -> the image, and what check() answers."""
+    image = folder / 'image'
+    run([*compiler.split(), *FLAGS, *flags.split(), f'-I{include}', '-o', folder / 'object',
+         HERE / 'sequences.c'])
+    run([*LINK, '-o', image, folder / 'object'])
+    return image, *check(image, target, 'cid' if CID in flags else 'load', DELAY in flags)
+
+
+def check_all(compiler, flags, target, include, folder):
+    """-> number of sequences; raises Failure. Each function of the source has one, or calls one."""
+    image, wrong, starts = check_built(compiler, flags, target, include, folder)
+    symbols = run(['llvm-nm-19', '--print-size', image])
+    functions = re.findall(r'^(\w+) (\w+) T sequence_', symbols, re.MULTILINE)
+    for at, size in functions if '-O0' not in flags else ():
+        at, size = int(at, 16) & ~1, int(size, 16)
+        if not any(at <= start < at + size for start in starts):
+            wrong.append(f'the function at {at:#x} has no sequence')
+            break
+    if not functions:
+        wrong.append('there are no functions')
+    if len(starts) < NOT_INLINE:
+        wrong.append(f'there are {len(starts)} sequences')
+    if wrong:
+        raise Failure('\n'.join(wrong))
+    return len(starts)
+
+
+# What spoils sequences: title, file, expression, replacement, flags.
+PLATFORM, ARCH = 'platform/rseq.h', 'arch/{}_rseq.h'
+LENGTH = r'"\.Lpercpu_commit%= - \.Lpercpu_start%="'
+FEW = '-O2 -fPIE -DFEW'
+SPOILED = (
+    ('no descriptor is stored', ARCH,
+     r'"(?:str|sd|st\.d|movq) [^"]*(?:8\(%\[rseq\]\)|%\[rseq\], #?8\]?)(?:\\n|\\t)+"', r'"\\n"', FEW),
+    ('it ends before its store', PLATFORM, LENGTH, '".Lpercpu_commit%= - .Lpercpu_start%= - 4"', FEW),
+    ('it ends after its store', PLATFORM, LENGTH, '".Lpercpu_commit%= - .Lpercpu_start%= + 4"', FEW),
+    ('it starts after the load of the CPU', PLATFORM, r'"\.Lpercpu_start%="', '".Lpercpu_start%= + 4"', FEW),
+    ('the abort handler is the beginning', PLATFORM, r'"\.Lpercpu_abort%="', '".Lpercpu_begin%="', FEW),
+    ('debuggers are not told where it is left', PLATFORM, r'PERCPU__RSEQ_WORD\(exit\)',
+     'PERCPU__RSEQ_WORD(".Lpercpu_begin%=")', FEW),
+    ('debuggers are not told of the descriptor', PLATFORM, r'"\.Lpercpu_cs%="', '".Lpercpu_start%="', FEW),
+    ('the sign of the CPU is not in mm_cid', ARCH, r'"(?:orr [^"]*asr #31|sarl [^"]*|srai[^"]*)\\n\\t"', '""',
+     f'{FEW} {CID}'),
+)
+MISSING_DELAY = ('a delay is missing', ARCH, r'\\n\\t" PERCPU__RSEQ_DELAY body', r'\\n\\t" body', f'{FEW} {DELAY}')
+
+
+def spoil(target, mistake, folder):
+    """A copy of the headers with a mistake."""
+    _, file, expression, replacement, _ = mistake
+    run(['cp', '-r', ROOT / 'include', folder])
+    header = folder / 'include/percpu/detail' / file.format('riscv' if target == 'riscv64' else target)
+    text, count = re.subn(expression, replacement, header.read_text())
+    if not count:
+        raise Failure(f'{header.name}: the mistake does not fit')
+    header.write_text(text)
+    return folder / 'include'
+
+
+def is_found(target, mistake, folder):
+    """Returns what was said; raises Failure when nothing was."""
+    include = spoil(target, mistake, folder)
+    _, wrong, _ = check_built(COMPILERS[target][-1], mistake[-1], target, include, folder)
+    if not wrong:
+        raise Failure('it was not found')
+    return wrong[0]
+
+
+def main():
+    results = []
+
+    def name(compiler):
+        return compiler.split(' -nostdlibinc')[0]
+
+    def test(title, function, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                note, wrong = function(*arguments, Path(folder)), ''
+            except Failure as failure:
+                note, wrong = '', str(failure)
+        results.append(not wrong)
+        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}{note and f": {note}"}')
+        for line in wrong.splitlines()[:40]:
+            print(f'# {line}')
+        sys.stdout.flush()
+
+    for target, compilers in COMPILERS.items():
+        for compiler in compilers:
+            for flags in OF_ARM_BY_CLANG if compiler.startswith(ARM_CLANG) else WAYS:
+                test(f'{target}: {name(compiler)} {flags}', check_all, compiler, flags, target,
+                     ROOT / 'include')
+        flags = f'-Os -fPIE {CID} {DELAY if target in DELAYED else ""}'
+        test(f'{target}: {name(compilers[-1])} {flags}', check_all, compilers[-1], flags, target,
+             ROOT / 'include')
+        for mistake in SPOILED + (MISSING_DELAY,) * (target in DELAYED):
+            test(f'{target}: {mistake[0]}', is_found, target, mistake)
+    print(f'1..{len(results)}')
+    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
+    return not all(results)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
