@@ -645,7 +645,7 @@ static bool start(void)
     heap.delta = memory.delta;
     heap.align = memory.align;
 #ifndef PERCPU_PLATFORM_RSEQ
-    __atomic_store_n(&percpu__alloc_hooks, &hooks, __ATOMIC_RELAXED);
+    percpu__alloc_tell(&hooks);
 #endif
     if (memory.size != 0 && add_block(memory.home, memory.size, memory.is_systems))
         heap.block[0].is_in_area = true;
@@ -879,7 +879,7 @@ static int try_add_block(uintptr_t base, size_t size)
     return error;
 }
 
-int percpu_alloc_add_block(void *base, size_t size)
+static int add_block_of_caller(void *base, size_t size)
 {
     int error;
 
@@ -941,8 +941,12 @@ static void fini(void)
 
 /* -- The calls of the process ------------------------------------------------------------------ */
 
+#ifdef PERCPU__HAS_MODULES
 #ifdef PERCPU_PLATFORM_RSEQ
-static const struct percpu__allocator own = {alloc, free_object, size_of, stats};
+#define add_block_of_caller NULL
+#endif
+static const struct percpu__allocator own = {alloc, free_object, size_of, stats,
+                                             add_block_of_caller};
 #define OF_THE_PROCESS(call, own_call) percpu__allocator(&own)->call
 #else
 #define OF_THE_PROCESS(call, own_call) own_call
@@ -967,5 +971,12 @@ struct percpu_alloc_usage percpu_alloc_stats(void)
 {
     return OF_THE_PROCESS(stats, stats)();
 }
+
+#ifndef PERCPU_PLATFORM_RSEQ
+int percpu_alloc_add_block(void *base, size_t size)
+{
+    return OF_THE_PROCESS(add_block, add_block_of_caller)(base, size);
+}
+#endif
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The areas: who has one, where, and how they come to be. Not on single, which has none. */
 #include "internal.h"
+#include "platform/modules.h"
 
 #if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
@@ -21,7 +22,25 @@ static size_t reserve;
 /* thread, in place: nobody asked for it; until it is used, it goes when a CPU comes without. */
 enum { ASKED_FOR, UNUSED, USED, GONE };
 static int reserve_is;
-const struct percpu__alloc_hooks *percpu__alloc_hooks;
+static const struct percpu__alloc_hooks *alloc_hooks;
+
+/* thread, in place: bytes before each area for variables of other modules. */
+static size_t before;
+
+#ifdef PERCPU_PLATFORM_THREAD
+/* Any module of a process may call: the owner's areas.c answers. */
+#define OF_THE_PROCESS(call) percpu__areas->call
+
+/* Multiples of this stay between two areas: what variables of other modules may be aligned to. */
+#define MODULE_ALIGN ((size_t)1 << (sizeof(uintptr_t) == 8 ? 21 : 16))
+
+static const struct percpu__module *modules; /* the others */
+static size_t modules_size;                  /* bytes that they take before each area */
+#else
+#define OF_THE_PROCESS(call) call
+#define MODULE_ALIGN ((size_t)1)
+static const void *const modules;
+#endif
 
 /* What the first percpu_init*() was called with, for the report of a second one. */
 static uintptr_t first_base;
@@ -99,22 +118,107 @@ static bool has_area(size_t cpu)
            __atomic_load_n(&percpu__delta[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
 
-struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t room)
+static struct percpu_layout layout(size_t cpu_count, size_t room)
 {
-    struct percpu_layout layout = {0, 0};
+    struct percpu_layout needed = {0, 0};
     size_t size, each = stride_with(room);
     if (cpu_count == 0 || each == 0 || __builtin_mul_overflow(each, cpu_count, &size) ||
         size > SIZE_MAX - align_with(room))
-        return layout;
-    layout.size = size;
-    layout.align = align_with(room);
-    return layout;
+        return needed;
+    needed.size = size;
+    needed.align = align_with(room);
+    return needed;
+}
+
+struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t room)
+{
+    return OF_THE_PROCESS(layout)(cpu_count, room);
 }
 
 struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
 {
     return percpu_area_layout_expected_with(cpu_count, 0);
 }
+
+/* -- Other modules ------------------------------------------------------------------------ */
+
+#ifdef PERCPU_PLATFORM_THREAD
+
+/*
+ * Their places are below our template, so that no per-CPU pointer depends on how much memory there
+ * is for objects. One of them must not be 0: where the template lies low they are below 0.
+ */
+static size_t modules_begin(void)
+{
+    uintptr_t start = percpu__template_start();
+    return start < percpu__slots_reserve() ? start + RESERVE_ALIGN : 0;
+}
+
+/* In place, bytes before each area: for modules that are there, and for later ones. */
+static size_t before_with(size_t room)
+{
+    size_t size = room != 0 ? modules_begin() + room / 4 : 0;
+
+    if (size < modules_size)
+        size = modules_size;
+    return (size + MODULE_ALIGN - 1) & ~(MODULE_ALIGN - 1);
+}
+
+static void make_variables(const struct percpu__module *m, size_t cpu)
+{
+    uintptr_t delta = percpu__delta[cpu];
+    struct percpu__head *head = (struct percpu__head *)(m->head - m->start + m->first + delta);
+
+    m->copy(m->first + delta);
+    head->delta = delta;
+    head->cpu = cpu;
+}
+
+/* Called by its constructor: what cannot be had ends the process. */
+static void add_module(struct percpu__module *m)
+{
+    size_t align = m->align > RESERVE_ALIGN ? m->align : RESERVE_ALIGN, size;
+    int was;
+
+    if (align > MODULE_ALIGN)
+        percpu__refuse(m->name, "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
+    was = lock();
+    size = (modules ? modules_size : modules_begin()) + m->size;
+    /* Addresses keep their distance to a boundary, and with it every alignment. */
+    size += (-m->start - size) & (align - 1);
+    if (was == READY && before == 0)
+        percpu__refuse(m->name, "it has per-CPU variables, for which there is no room: the areas "
+                                "are the program's memory; load it before percpu_init_in_place()");
+    if (was == READY && size > before)
+        percpu__refuse(m->name, "its per-CPU variables do not fit the areas");
+    m->first = percpu__template_start() - size;
+    m->end = m->first + m->size;
+    m->next = modules;
+    modules_size = size;
+    for (size_t cpu = 0; was == READY && cpu < percpu__limit; cpu++)
+        make_variables(m, cpu);
+    __atomic_store_n(&modules, m, __ATOMIC_RELEASE);
+    unlock(was);
+}
+
+static uintptr_t initial_of(uintptr_t p)
+{
+    if (p - percpu__template_start() < percpu__template_size())
+        return p;
+    for (const struct percpu__module *m = __atomic_load_n(&modules, __ATOMIC_ACQUIRE); m;
+         m = m->next)
+        if (p >= m->first && p < m->end)
+            return p - m->first + m->start;
+    return 0;
+}
+
+#else
+static size_t before_with(size_t room)
+{
+    (void)room;
+    return 0;
+}
+#endif
 
 /* -- Making areas ------------------------------------------------------------------------- */
 
@@ -126,19 +230,21 @@ static bool overlap(uintptr_t a, uintptr_t a_end, uintptr_t b, uintptr_t b_end)
 /* May `count` areas lie at base? 0 or a negative error. */
 static int check_memory(uintptr_t base, size_t count, size_t room)
 {
-    struct percpu_layout layout = percpu_area_layout_expected_with(count, room);
+    struct percpu_layout needed = layout(count, room);
     uintptr_t end, image, image_end;
 
     if (base == 0)
         return -PERCPU_ENULL;
     if (count == 0)
         return -PERCPU_ECOUNT;
-    if (layout.size == 0 || __builtin_add_overflow(base, layout.size, &end))
+    if (needed.size == 0 || __builtin_add_overflow(base, needed.size, &end))
         return -PERCPU_EOVERFLOW;
     if (count > PERCPU_MAX_CPUS)
         return -PERCPU_ECOUNT;
-    if (base & (layout.align - 1))
+    if (base & (needed.align - 1))
         return -PERCPU_EALIGN;
+    if (modules)
+        return -PERCPU_EMODULE;
     percpu__template_image(&image, &image_end);
     if (overlap(base, end, image, image_end))
         return -PERCPU_EOVERLAP;
@@ -167,12 +273,24 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
     __atomic_store_n(&percpu__delta[cpu], delta, __ATOMIC_RELEASE);
 }
 
-/* In place, with as much for objects as there is. 0 or a negative error. */
-static int take_slots(size_t count, size_t *room, uintptr_t *base)
+/* In place: bytes between two areas, with this much for objects and for other modules. */
+static size_t step_with(size_t room, size_t others)
+{
+    size_t align = others != 0 ? MODULE_ALIGN : 1;
+    return (stride_with(room) + others + align - 1) & ~(align - 1);
+}
+
+/* In place, with as much for objects and for other modules as there is. 0 or a negative error. */
+static int take_slots(size_t count, size_t *room, size_t *others, uintptr_t *base)
 {
     int error;
+
     for (*room = percpu__slots_reserve();; *room /= 2) {
-        error = percpu__slots_take(count, stride_with(*room), base);
+        *others = before_with(*room);
+        error = percpu__slots_take(count, step_with(*room, *others),
+                                   *others != 0 ? MODULE_ALIGN : align_with(*room), base);
+        if (!error)
+            *base += *others;
         if (error != -PERCPU_ENOMEM || *room == 0)
             return error;
     }
@@ -181,6 +299,7 @@ static int take_slots(size_t count, size_t *room, uintptr_t *base)
 /* Both ways to initialise all areas. In place base and count are 0. Returns as percpu_init(). */
 static int init(bool in_place, uintptr_t base, size_t count, size_t room)
 {
+    size_t others = 0, step;
     int error;
 
     if (lock() == READY) {
@@ -195,12 +314,13 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
     error = percpu__template_check();
     if (!error && in_place) {
         count = percpu__slots();
-        error = take_slots(count, &room, &base);
+        error = take_slots(count, &room, &others, &base);
     } else if (!error) {
         error = check_memory(base, count, room);
     }
+    step = step_with(room, others);
     if (!error) {
-        error = check_deltas(base, count, stride_with(room));
+        error = check_deltas(base, count, step);
         if (error && in_place)
             percpu__slots_give_back();
     }
@@ -210,9 +330,15 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
     }
 
     reserve = room;
+    before = others;
     reserve_is = in_place && PERCPU__SLOTS_FRESH ? UNUSED : ASKED_FOR;
     for (size_t cpu = 0; cpu < count; cpu++)
-        make_area(cpu, base + cpu * stride(), in_place && PERCPU__SLOTS_FRESH);
+        make_area(cpu, base + cpu * step, in_place && PERCPU__SLOTS_FRESH);
+#ifdef PERCPU_PLATFORM_THREAD
+    for (const struct percpu__module *m = modules; m; m = m->next)
+        for (size_t cpu = 0; cpu < count; cpu++)
+            make_variables(m, cpu);
+#endif
     first_base = in_place ? 0 : base;
     first_count = in_place ? 0 : count;
     area_count = count;
@@ -223,17 +349,17 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
 
 int percpu_init_in_place(void)
 {
-    return init(true, 0, 0, 0);
+    return OF_THE_PROCESS(init)(true, 0, 0, 0);
 }
 
 int percpu_init(void *base, size_t cpu_count)
 {
-    return init(false, (uintptr_t)base, cpu_count, 0);
+    return OF_THE_PROCESS(init)(false, (uintptr_t)base, cpu_count, 0);
 }
 
 int percpu_init_with(void *base, size_t cpu_count, size_t room)
 {
-    return init(false, (uintptr_t)base, cpu_count, room);
+    return OF_THE_PROCESS(init)(false, (uintptr_t)base, cpu_count, room);
 }
 
 static bool reserve_becomes(int next)
@@ -251,16 +377,17 @@ static int check_late(uintptr_t base, size_t room)
     uintptr_t end = base + stride_with(room);
 
     for (size_t other = 0; other < percpu__limit; other++)
-        if (has_area(other) && overlap(base, end, area_of(other), area_of(other) + stride()))
+        if (has_area(other) &&
+            overlap(base, end, area_of(other) - before, area_of(other) + stride()))
             return -PERCPU_EOVERLAP;
     if (room < reserve && !reserve_becomes(GONE))
         return -PERCPU_ERESERVE;
-    if (__atomic_load_n(&percpu__alloc_hooks, __ATOMIC_RELAXED))
-        return percpu__alloc_hooks->new_area(base - percpu__template_start(), base, end);
+    if (__atomic_load_n(&alloc_hooks, __ATOMIC_RELAXED))
+        return alloc_hooks->new_area(base - percpu__template_start(), base, end);
     return 0;
 }
 
-int percpu_init_cpu_with(size_t cpu, void *base, size_t room)
+static int init_cpu(size_t cpu, uintptr_t base, size_t room)
 {
     int error = 0;
     int was = lock();
@@ -274,11 +401,11 @@ int percpu_init_cpu_with(size_t cpu, void *base, size_t room)
     if (!error && was == IDLE)
         error = percpu__template_check();
     if (!error)
-        error = check_memory((uintptr_t)base, 1, room);
+        error = check_memory(base, 1, room);
     if (!error)
-        error = check_deltas((uintptr_t)base, 1, 0);
+        error = check_deltas(base, 1, 0);
     if (!error && was == READY)
-        error = check_late((uintptr_t)base, room);
+        error = check_late(base, room);
     if (error) {
         unlock(was);
         return error;
@@ -288,9 +415,10 @@ int percpu_init_cpu_with(size_t cpu, void *base, size_t room)
         reserve = room;
     else if (room < reserve)
         reserve = 0;
+    before = 0; /* this CPU has no room for other modules */
     for (size_t gap = percpu__limit; gap < cpu; gap++)
         percpu__delta[gap] = PERCPU__ABSENT;
-    make_area(cpu, (uintptr_t)base, false);
+    make_area(cpu, base, false);
     area_count++;
     if (cpu >= percpu__limit)
         __atomic_store_n(&percpu__limit, cpu + 1, __ATOMIC_RELEASE);
@@ -298,12 +426,17 @@ int percpu_init_cpu_with(size_t cpu, void *base, size_t room)
     return 1;
 }
 
+int percpu_init_cpu_with(size_t cpu, void *base, size_t room)
+{
+    return OF_THE_PROCESS(init_cpu)(cpu, (uintptr_t)base, room);
+}
+
 int percpu_init_cpu(size_t cpu, void *base)
 {
     return percpu_init_cpu_with(cpu, base, 0);
 }
 
-int percpu_fini(void)
+static int fini(void)
 {
     int was = lock();
     int error = was == READY ? percpu__reg_release_all() : -PERCPU_ENOTINIT;
@@ -312,20 +445,26 @@ int percpu_fini(void)
         unlock(was);
         return error;
     }
-    if (percpu__alloc_hooks)
-        percpu__alloc_hooks->fini();
-    percpu__alloc_hooks = NULL;
+    if (alloc_hooks)
+        alloc_hooks->fini();
+    alloc_hooks = NULL;
     __atomic_store_n(&percpu__limit, 0, __ATOMIC_RELEASE);
     area_count = 0;
     reserve = 0;
+    before = 0;
     percpu__slots_give_back();
     unlock(IDLE);
     return 0;
 }
 
+int percpu_fini(void)
+{
+    return OF_THE_PROCESS(fini)();
+}
+
 /* -- The register -------------------------------------------------------------------------- */
 
-int percpu_init_reg(size_t cpu)
+static int init_reg(size_t cpu)
 {
     if (__atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) == 0)
         return -PERCPU_ENOTINIT;
@@ -334,31 +473,51 @@ int percpu_init_reg(size_t cpu)
     return percpu__reg_claim(cpu, percpu__delta[cpu]);
 }
 
+int percpu_init_reg(size_t cpu)
+{
+    return OF_THE_PROCESS(init_reg)(cpu);
+}
+
 /* -- Questions ------------------------------------------------------------------------------ */
 
-size_t percpu_area_num(void)
+static size_t num(void)
 {
     return __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) != 0 ? area_count : percpu__slots();
 }
 
-size_t percpu_area_size(void)
-{
-    return percpu__template_size();
-}
-
-uintptr_t percpu_area_base(size_t cpu)
+static uintptr_t base_of(size_t cpu)
 {
     return has_area(cpu) ? area_of(cpu) : 0;
 }
 
+static uintptr_t offset_of(uintptr_t place)
+{
+    return place - percpu__template_start();
+}
+
+size_t percpu_area_num(void)
+{
+    return OF_THE_PROCESS(num)();
+}
+
+size_t percpu_area_size(void)
+{
+    return OF_THE_PROCESS(percpu__template_size)();
+}
+
+uintptr_t percpu_area_base(size_t cpu)
+{
+    return OF_THE_PROCESS(base_of)(cpu);
+}
+
 uintptr_t percpu__offset(uintptr_t vma)
 {
-    return vma - percpu__template_start();
+    return OF_THE_PROCESS(offset_of)((uintptr_t)PERCPU__VAR(*(const char *)vma));
 }
 
 /* -- For alloc.c --------------------------------------------------------------------------- */
 
-bool percpu__dynamic_memory(struct percpu__memory *memory)
+static bool dynamic_memory(struct percpu__memory *memory)
 {
     size_t home = percpu__next_cpu(0);
     uintptr_t distances = 0;
@@ -378,17 +537,17 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
     return true;
 }
 
-void percpu__areas_lock(void)
+static void take_lock(void)
 {
     (void)lock();
 }
 
-void percpu__areas_unlock(void)
+static void give_lock(void)
 {
     unlock(percpu__limit != 0 ? READY : IDLE);
 }
 
-bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
+static bool areas_overlap(uintptr_t base, uintptr_t end)
 {
     uintptr_t image, image_end;
 
@@ -396,19 +555,76 @@ bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
     if (overlap(base, end, image, image_end))
         return true;
     for (size_t cpu = 0; cpu < percpu__limit; cpu++)
-        if (has_area(cpu) && overlap(base, end, area_of(cpu), area_of(cpu) + stride()))
+        if (has_area(cpu) && overlap(base, end, area_of(cpu) - before, area_of(cpu) + stride()))
             return true;
     return false;
 }
 
+static void tell(const struct percpu__alloc_hooks *hooks)
+{
+    __atomic_store_n(&alloc_hooks, hooks, __ATOMIC_RELAXED);
+}
+
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    return OF_THE_PROCESS(dynamic_memory)(memory);
+}
+
+void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
+{
+    OF_THE_PROCESS(tell)(hooks);
+}
+
+void percpu__areas_lock(void)
+{
+    OF_THE_PROCESS(take_lock)();
+}
+
+void percpu__areas_unlock(void)
+{
+    OF_THE_PROCESS(give_lock)();
+}
+
+bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
+{
+    return OF_THE_PROCESS(areas_overlap)(base, end);
+}
+
 /* -- PERCPU_DEBUG ----------------------------------------------------------------------------- */
 
-void percpu__check_current(void)
+static void check_current(void)
 {
     if (__atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) == 0)
         percpu_panic("percpu: access before percpu_init() or percpu_init_in_place()");
     else if (!percpu__reg_valid())
         percpu_panic("percpu: access on a CPU (or thread) that has not called percpu_init_reg()");
 }
+
+void percpu__check_current(void)
+{
+    OF_THE_PROCESS(check_current)();
+}
+
+#ifdef PERCPU_PLATFORM_THREAD
+const struct percpu__areas percpu__own_areas = {
+    .layout = layout,
+    .init = init,
+    .init_cpu = init_cpu,
+    .fini = fini,
+    .init_reg = init_reg,
+    .num = num,
+    .percpu__template_size = percpu__template_size,
+    .base_of = base_of,
+    .offset_of = offset_of,
+    .check_current = check_current,
+    .dynamic_memory = dynamic_memory,
+    .tell = tell,
+    .take_lock = take_lock,
+    .give_lock = give_lock,
+    .areas_overlap = areas_overlap,
+    .add_module = add_module,
+    .initial_of = initial_of,
+};
+#endif
 
 #endif

@@ -15,9 +15,9 @@ PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &
 #ifndef PERCPU_PLATFORM_RSEQ
 size_t percpu__next_cpu(size_t cpu)
 {
-    size_t limit = __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE);
+    size_t limit = __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE);
     for (; cpu < limit; cpu++)
-        if (__atomic_load_n(&percpu__delta[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT)
+        if (__atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT)
             return cpu;
     /* Not the limit: by the time it is compared with it, it may be a CPU in a gap. */
     return PERCPU__NO_CPU;
@@ -52,7 +52,7 @@ void percpu__zero(uintptr_t at, size_t size)
 
 void percpu__reset_from(uintptr_t from, void *p, size_t size)
 {
-#if defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_THREAD)
+#ifdef PERCPU_PLATFORM_BARE
     if (percpu__offset((uintptr_t)p) >= percpu__template_size()) {
         percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
         return;

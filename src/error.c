@@ -29,6 +29,8 @@ static const char *const text[] = {
         "it out, or compile with PERCPU_RISCV_TP",
     [PERCPU_ERESERVE] = "the area has less memory for percpu_alloc() than the others: use "
                         "percpu_init_cpu_with()",
+    [PERCPU_EMODULE] = "shared libraries have per-CPU variables, for which the caller's memory has "
+                       "no room: use percpu_init_in_place()",
 };
 
 const char *percpu_strerror(int error)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Hosted programs: the template is two sections, which every linker brackets by itself. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "internal.h"
 
 #if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)
 
 #include <link.h>
-#include <sys/auxv.h>
 
 extern const char __start_percpu_vars[] PERCPU__HIDDEN, __stop_percpu_vars[] PERCPU__HIDDEN;
 extern const char __start_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
@@ -24,6 +26,27 @@ static uintptr_t first_section(void)
     return first;
 }
 
+/* The strictest alignment of the segments of the program or the shared library that this is in. */
+static int find_align(struct dl_phdr_info *info, size_t info_size, void *align)
+{
+    bool is_ours = false;
+
+    (void)info_size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t at = info->dlpi_addr + header->p_vaddr;
+
+        if (header->p_type != PT_LOAD)
+            continue;
+        is_ours |= (uintptr_t)__start_percpu_vars - at < header->p_memsz;
+        if (header->p_align > *(size_t *)align)
+            *(size_t *)align = (size_t)header->p_align;
+    }
+    if (!is_ours)
+        *(size_t *)align = PERCPU_CACHE_LINE;
+    return is_ours;
+}
+
 /*
  * No linker script, so no symbol that tells the strictest alignment. Each section's divides its
  * address, and the linker has given the segment at least as much (ELF gABI, p_align).
@@ -32,7 +55,6 @@ size_t percpu__template_align(void)
 {
     static size_t known;
     size_t align = __atomic_load_n(&known, __ATOMIC_RELAXED), limit = PERCPU_CACHE_LINE;
-    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
     uintptr_t vars = (uintptr_t)__start_percpu_vars, lone = (uintptr_t)__start_percpu_isolated;
 
     if (align)
@@ -40,9 +62,7 @@ size_t percpu__template_align(void)
     align = vars & -vars;
     if (isolated() && (lone & -lone) > align)
         align = lone & -lone;
-    for (unsigned long n = getauxval(AT_PHNUM); n > 0; n--, header++)
-        if (header->p_type == PT_LOAD && header->p_align > limit)
-            limit = (size_t)header->p_align;
+    dl_iterate_phdr(find_align, &limit);
     if (align > limit)
         align = limit;
     __atomic_store_n(&known, align, __ATOMIC_RELAXED);

@@ -26,7 +26,7 @@ void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 /*
  * The memory of percpu_init_in_place(). percpu__slots() says how many areas there will be, also
  * before initialisation; percpu__slots_reserve() how many bytes of each are for dynamic memory at
- * most; percpu__slots_take() answers a negative error or 0 and the base.
+ * most; percpu__slots_take() answers a negative error or 0 and the base, a multiple of align.
  */
 size_t percpu__slots(void) PERCPU__HIDDEN;
 size_t percpu__slots_reserve(void) PERCPU__HIDDEN;
@@ -35,7 +35,7 @@ size_t percpu__slots_reserve(void) PERCPU__HIDDEN;
 #else
 #define PERCPU__SLOTS_FRESH false
 #endif
-int percpu__slots_take(size_t count, size_t stride, uintptr_t *base) PERCPU__HIDDEN;
+int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *base) PERCPU__HIDDEN;
 void percpu__slots_give_back(void) PERCPU__HIDDEN;
 
 /* May the register hold this delta? */
@@ -75,7 +75,7 @@ bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 bool percpu__dynamic_grow(uintptr_t end) PERCPU__HIDDEN;
 
 /*
- * What alloc.c wants to hear of. A pointer, set when it is first used: a program that never
+ * What alloc.c wants to hear of, and says so when it is first used: a program that never
  * allocates is linked without it. percpu__alloc_new_area(): the CPU with this delta is to get an
  * area, at [base, end); 0 or a negative error. percpu__alloc_fini(): no object is used any more.
  */
@@ -83,7 +83,7 @@ struct percpu__alloc_hooks {
     int (*new_area)(uintptr_t delta, uintptr_t base, uintptr_t end);
     void (*fini)(void);
 };
-extern const struct percpu__alloc_hooks *percpu__alloc_hooks PERCPU__HIDDEN;
+void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks) PERCPU__HIDDEN;
 
 /* Keep percpu_init_cpu() out, so that areas stay as they are; not from interrupt handlers. */
 void percpu__areas_lock(void) PERCPU__HIDDEN;
@@ -92,17 +92,60 @@ void percpu__areas_unlock(void) PERCPU__HIDDEN;
 /* Does [base, end) overlap the template, or an area? */
 bool percpu__areas_overlap(uintptr_t base, uintptr_t end) PERCPU__HIDDEN;
 
+/* -- Modules: the program and shared libraries that each embed the library ---------------------- */
+
+#if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_PLATFORM_THREAD)
+#define PERCPU__HAS_MODULES 1
+#endif
+
 /*
- * rseq: any module may allocate, and any other free: one of them, the first to do either, does it
- * for all. Given one's own calls, returns those of the process.
+ * Any module may allocate, and any other free: one of them, the first to do either, does it for
+ * all. Given one's own calls, returns those of the process.
  */
 struct percpu__allocator {
     void PERCPU *(*alloc)(size_t size, size_t align);
     void (*free)(void PERCPU *p);
     size_t (*size)(const void PERCPU *p);
     struct percpu_alloc_usage (*stats)(void);
+    int (*add_block)(void *base, size_t size);
 };
 const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
+
+#ifdef PERCPU_PLATFORM_THREAD
+/* A module that does not own the areas, for the one that does; `first` and `end` are its answer. */
+struct percpu__module {
+    const char *name;
+    uintptr_t start, size; /* of its template */
+    size_t align;          /* of its segments */
+    uintptr_t head;        /* in its template */
+    void (*copy)(uintptr_t area);
+    uintptr_t first, end; /* per-CPU pointers of its variables */
+    const struct percpu__module *next;
+};
+
+/* areas.c of the module that owns the areas, for all. */
+struct percpu__areas {
+    struct percpu_layout (*layout)(size_t cpu_count, size_t room);
+    int (*init)(bool in_place, uintptr_t base, size_t count, size_t room);
+    int (*init_cpu)(size_t cpu, uintptr_t base, size_t room);
+    int (*fini)(void);
+    int (*init_reg)(size_t cpu);
+    size_t (*num)(void);
+    size_t (*percpu__template_size)(void);
+    uintptr_t (*base_of)(size_t cpu);
+    uintptr_t (*offset_of)(uintptr_t place);
+    void (*check_current)(void);
+    bool (*dynamic_memory)(struct percpu__memory *memory);
+    void (*tell)(const struct percpu__alloc_hooks *hooks);
+    void (*take_lock)(void);
+    void (*give_lock)(void);
+    bool (*areas_overlap)(uintptr_t base, uintptr_t end);
+    void (*add_module)(struct percpu__module *module);
+    uintptr_t (*initial_of)(uintptr_t p); /* address in a template, or 0 */
+};
+extern const struct percpu__areas percpu__own_areas PERCPU__HIDDEN;
+extern const struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* of the process */
+#endif
 
 #endif

@@ -108,6 +108,7 @@ enum percpu_error {
     PERCPU_ERESTART,    /* PERCPU_RESTART: the table of sequences is out of order */
     PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
     PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
+    PERCPU_EMODULE,  /* thread: shared libraries' variables have no room in the caller's memory */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */

@@ -98,9 +98,10 @@ size_t percpu__slots(void)
     return count;
 }
 
-int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
+int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *base)
 {
     (void)stride;
+    (void)align;
     if (count == 0)
         return -PERCPU_ENOMEM;
     if (count > PERCPU_MAX_CPUS)

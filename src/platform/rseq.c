@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "../internal.h"
+#include "modules.h"
 #include "nodes.h"
 
 #include <percpu/list.h>
@@ -91,7 +92,7 @@ enum { IDLE, BUSY, READY };
 
 /* Pinned with its module, and found by modules that are loaded later: the layout has a version. */
 struct process {
-    uint32_t version, size;
+    struct percpu__version head;
     int state;
     uintptr_t base; /* of slot 0 */
     size_t cpus;    /* slots of CPUs; one more belongs to no CPU */
@@ -132,147 +133,12 @@ static bool register_thread(void);
 #define VERSION 2
 #endif
 PERCPU__HIDDEN struct process percpu__process = {
-    .version = VERSION,
-    .size = sizeof(struct process),
+    .head = {VERSION, sizeof(struct process)},
     .thread = this_thread,
     .own_rseq = own_rseq,
     .register_thread = register_thread,
 };
 static struct process *process; /* the owner's */
-
-/* The note says where percpu__process is: type 1, a distance from the description itself. */
-__asm__(".pushsection .note.percpu,\"a\",%note\n\t"
-        ".balign 4\n\t"
-        ".long 7, 8, 1\n\t"
-        ".asciz \"percpu\"\n\t"
-        ".balign 4\n\t"
-#if UINTPTR_MAX > 0xffffffff
-        ".quad percpu__process - .\n\t"
-#else
-        ".long percpu__process - ., 0\n\t"
-#endif
-        ".popsection");
-
-/* Returns the struct process of a module, or NULL. */
-static struct process *find_in(const struct dl_phdr_info *info)
-{
-    for (size_t i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        uintptr_t at = info->dlpi_addr + header->p_vaddr, end = at + header->p_memsz;
-        size_t align = header->p_align == 8 ? 8 : 4;
-
-        while (header->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= end) {
-            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
-            uintptr_t text = at + sizeof(*note);
-            uintptr_t description = text + ((note->n_namesz + align - 1) & ~(align - 1));
-
-            if (note->n_namesz == 7 && note->n_type == 1 &&
-                memcmp((const char *)text, "percpu", 7) == 0)
-                return (struct process *)(description + *(const uintptr_t *)description);
-            at = description + ((note->n_descsz + align - 1) & ~(align - 1));
-        }
-    }
-    return NULL;
-}
-
-/* Not in static programs, where linkers warn of dlopen by name. */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
-static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up);
-
-struct search {
-    struct process *owner;
-    size_t align;     /* of this module's segments */
-    const char *name; /* of this module */
-    const char *replaced;
-    bool is_program;
-    size_t seen;
-};
-
-static int visit(struct dl_phdr_info *info, size_t size, void *data)
-{
-    struct search *search = data;
-    struct process *found = find_in(info);
-
-    (void)size;
-    if (found && !search->owner)
-        search->owner = found;
-    if (found == &percpu__process) {
-        search->name = info->dlpi_name;
-        search->replaced = &dlsym ? find_replaced(info, dlsym) : NULL;
-        search->is_program = search->seen == 0;
-        for (size_t i = 0; i < info->dlpi_phnum; i++)
-            if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_align > search->align)
-                search->align = info->dlpi_phdr[i].p_align;
-    }
-    search->seen++;
-    return 0;
-}
-
-/* -- Variables that other modules have taken over ---------------------------------------------- */
-
-/* What its dynamic section has under a tag; addresses are where they are loaded (glibc) or not. */
-static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
-{
-    for (size_t i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(info->dlpi_addr + header->p_vaddr);
-
-        if (header->p_type != PT_DYNAMIC)
-            continue;
-        for (; entry->d_tag != DT_NULL; entry++)
-            if (entry->d_tag == tag)
-                return entry->d_un.d_ptr < info->dlpi_addr ? info->dlpi_addr + entry->d_un.d_ptr
-                                                           : entry->d_un.d_ptr;
-    }
-    return 0;
-}
-
-/* The hash tables are what knows how many symbols there are; ELF gABI, and GNU's by its buckets. */
-static size_t count_symbols(const struct dl_phdr_info *info)
-{
-    const uint32_t *sysv = (const uint32_t *)dynamic(info, DT_HASH);
-    const uint32_t *gnu = (const uint32_t *)dynamic(info, DT_GNU_HASH);
-    const uint32_t *buckets, *chains;
-    size_t count = 0;
-
-    if (sysv)
-        return sysv[1];
-    if (!gnu)
-        return 0;
-    buckets = gnu + 4 + gnu[2] * (sizeof(uintptr_t) / sizeof(uint32_t));
-    chains = buckets + gnu[0];
-    for (uint32_t i = 0; i < gnu[0]; i++)
-        if (buckets[i] > count)
-            count = buckets[i];
-    if (count == 0)
-        return 0;
-    while ((chains[count - gnu[1]] & 1) == 0)
-        count++;
-    return count + 1;
-}
-
-/*
- * A variable without `static` that GCC compiled into a shared library is exported, and if a module
- * before it has one of its name, the dynamic linker gives it that one's address. Answers the name.
- */
-static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up)
-{
-    const ElfW(Sym) *symbols = (const ElfW(Sym) *)dynamic(info, DT_SYMTAB);
-    const char *names = (const char *)dynamic(info, DT_STRTAB);
-    static const char prefix[] = "__PERCPU_";
-
-    for (size_t i = 0, n = symbols && names ? count_symbols(info) : 0; i < n; i++) {
-        const char *name = names + symbols[i].st_name;
-        uintptr_t found;
-
-        if (symbols[i].st_shndx == SHN_UNDEF || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
-            continue;
-        found = (uintptr_t)look_up(RTLD_DEFAULT, name);
-        if (found != 0 && found != info->dlpi_addr + symbols[i].st_value)
-            return name;
-    }
-    return NULL;
-}
 
 /* -- Which way --------------------------------------------------------------------------------- */
 
@@ -468,12 +334,6 @@ static void copy_template(const uint16_t *cpus, size_t count, const void *data)
 
 static struct module this_module;
 
-static void refuse(const char *what)
-{
-    percpu_panic(what);
-    abort(); /* without areas no access can be right */
-}
-
 /* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
 static const char *place_template(struct process *p, size_t align)
 {
@@ -486,9 +346,9 @@ static const char *place_template(struct process *p, size_t align)
     if (at < p->used)
         at += page;
     if (at > MODULES_END || size > MODULES_END - at)
-        refuse("percpu: the per-CPU variables of all modules do not fit an area");
+        percpu__refuse(NULL, "the per-CPU variables of all modules do not fit an area");
     if (!make_accessible(p, p->used, at + size))
-        refuse("percpu: no memory for the per-CPU variables of a module (a limit?)");
+        percpu__refuse(NULL, "no memory for the per-CPU variables of a module (a limit?)");
     this_module.first = p->base + at;
     this_module.end = this_module.first + size;
     this_module.bias = this_module.first - start;
@@ -509,10 +369,10 @@ static void in_child(void);
 static void start_process(struct process *p, bool is_program)
 {
     if (!reserve(p))
-        refuse("percpu: no address space for one area (a limit such as ulimit -v?)");
+        percpu__refuse(NULL, "no address space for one area (a limit such as ulimit -v?)");
     have_key = pthread_key_create(&at_thread_exit, thread_exits) == 0;
     if (pthread_atfork(NULL, NULL, in_child) != 0)
-        refuse("percpu: pthread_atfork() failed");
+        percpu__refuse(NULL, "pthread_atfork() failed");
     choose_way(p, is_program);
 }
 
@@ -524,44 +384,15 @@ static void say(const char *placement)
                 placement ? "; " : "", placement ? placement : "");
 }
 
-/* The kernel looks at a thread's last sequence when the thread wakes: it must not be unmapped. */
-static void pin(const char *name)
-{
-    __typeof__(dlopen) *open = NULL;
-
-    if (&dlsym)
-        *(void **)&open = dlsym(RTLD_DEFAULT, "dlopen");
-    if (open && name && *name && !open(name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE))
-        refuse("percpu: a shared library with restartable sequences could not be pinned");
-}
-
-static void refuse_variable(const char *name, const char *module)
-{
-    static char message[512];
-
-    snprintf(message, sizeof(message),
-             "percpu: %s: %s is also a variable of another module, and the dynamic linker took "
-             "that one; define it static or declare it (PERCPU_DECLARE)",
-             module, name);
-    refuse(message);
-}
-
 /* Before other constructors and main(): 101 is the first priority that is not libc's. */
 __attribute__((constructor(101))) static void start(void)
 {
-    struct search search = {.owner = NULL};
+    struct percpu__joined joined = percpu__join(&percpu__process.head);
     const char *placement;
     bool is_first;
     int idle = IDLE;
 
-    dl_iterate_phdr(visit, &search);
-    if (!search.owner)
-        refuse("percpu: this module's note .note.percpu is missing: was it stripped?");
-    if (search.owner->version != VERSION || search.owner->size != sizeof(struct process))
-        refuse("percpu: two versions or configurations of the library in one process");
-    if (search.replaced)
-        refuse_variable(search.replaced, search.name);
-    process = search.owner;
+    process = joined.owner;
 
     while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
@@ -573,8 +404,8 @@ __attribute__((constructor(101))) static void start(void)
     }
     is_first = !process->base;
     if (is_first)
-        start_process(process, search.is_program);
-    placement = place_template(process, search.align);
+        start_process(process, joined.is_program);
+    placement = place_template(process, joined.align);
     if (is_first)
         say(placement);
     percpu__words.bias = this_module.bias;
@@ -583,8 +414,9 @@ __attribute__((constructor(101))) static void start(void)
     percpu__words.rseq_cpus = process->rseq_cpus;
     percpu__limit = process->cpus + 1;
     __atomic_store_n(&process->state, READY, __ATOMIC_RELEASE);
-    if (!search.is_program)
-        pin(search.name);
+    /* The kernel looks at a thread's last sequence when the thread wakes. */
+    if (!joined.is_program)
+        percpu__pin(joined.name);
 }
 
 const char *percpu_info(void)
@@ -1111,8 +943,6 @@ static void reset_from(uintptr_t from, void *p, size_t size)
 
 /* -- For alloc.c ------------------------------------------------------------------------------- */
 
-const struct percpu__alloc_hooks *percpu__alloc_hooks;
-
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
     const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
@@ -1140,18 +970,9 @@ bool percpu__dynamic_grow(uintptr_t end)
 
 const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *mine)
 {
-    const struct percpu__allocator *first = NULL;
-
     if (percpu__limit == 0) /* before the constructors have run */
         return mine;
-    first = __atomic_load_n(&process->allocator, __ATOMIC_ACQUIRE);
-    if (first)
-        return first;
-    /* Its module has sequences and is pinned. */
-    return __atomic_compare_exchange_n(&process->allocator, &first, mine, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_ACQUIRE)
-               ? mine
-               : first;
+    return percpu__first_allocator(&process->allocator, mine);
 }
 
 #ifdef PERCPU_DEBUG

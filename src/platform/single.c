@@ -11,6 +11,13 @@ __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, p
 uintptr_t percpu__delta[1];
 size_t percpu__limit = 1;
 
+static const struct percpu__alloc_hooks *alloc_hooks;
+
+void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
+{
+    alloc_hooks = hooks;
+}
+
 static bool initialised;
 static uintptr_t pristine; /* distance from a variable to its initial value; 0: no copy yet */
 
@@ -86,9 +93,9 @@ int percpu_fini(void)
 {
     if (!__atomic_exchange_n(&initialised, false, __ATOMIC_RELAXED))
         return -PERCPU_ENOTINIT;
-    if (percpu__alloc_hooks)
-        percpu__alloc_hooks->fini();
-    percpu__alloc_hooks = NULL;
+    if (alloc_hooks)
+        alloc_hooks->fini();
+    alloc_hooks = NULL;
     give_back();
     return 0;
 }
@@ -122,8 +129,6 @@ uintptr_t percpu_area_base(size_t cpu)
 void percpu__check_current(void)
 {
 }
-
-const struct percpu__alloc_hooks *percpu__alloc_hooks;
 
 void percpu__areas_lock(void)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* thread: areas from the system, CPUs claimed by threads. */
+/*
+ * thread: areas from the system, CPUs claimed by threads. The module that owns the areas keeps all
+ * of it; the others call that one.
+ */
 #include "../internal.h"
+#include "modules.h"
 
 #ifdef PERCPU_PLATFORM_THREAD
 
@@ -10,6 +14,32 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* -- This module's words ----------------------------------------------------------------------- */
+
+/*
+ * Defined where no compiler sees them: they are const for all but the constructor. Until that has
+ * run, an access faults: a shift that leads outside of the address space.
+ */
+__asm__(".pushsection .data.percpu_words,\"aw\",%progbits\n\t"
+        ".balign 64\n\t"
+        ".globl percpu__shift, percpu__deltas, percpu__limit_pointer, percpu__words\n\t"
+        ".hidden percpu__shift, percpu__deltas, percpu__limit_pointer, percpu__words\n"
+        "percpu__words:\n"
+#if UINTPTR_MAX > 0xffffffff
+        "percpu__shift: .quad 0x4000000000000000\n"
+        "percpu__deltas: .quad 0\n"
+        "percpu__limit_pointer: .quad 0\n\t"
+#else
+        "percpu__shift: .long 0\n"
+        "percpu__deltas: .long 0\n"
+        "percpu__limit_pointer: .long 0\n\t"
+#endif
+        ".popsection");
+extern PERCPU__HIDDEN struct {
+    uintptr_t shift, *deltas;
+    size_t *limit;
+} percpu__words;
 
 int percpu__template_check(void)
 {
@@ -38,9 +68,9 @@ size_t percpu__slots_reserve(void)
     return UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 24;
 }
 
-int percpu__slots_take(size_t count, size_t stride, uintptr_t *base)
+int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *base)
 {
-    size_t align = percpu_area_layout_expected_with(1, 1).align, size;
+    size_t size;
     void *memory = MAP_FAILED;
 
     if (!__builtin_mul_overflow(count, stride, &size) &&
@@ -110,6 +140,12 @@ static uintptr_t reg_read(void)
 #else
 
 __thread uintptr_t percpu__thread_delta;
+#define HAS_WORD 1
+
+static uintptr_t *thread_delta(void)
+{
+    return &percpu__thread_delta;
+}
 
 bool percpu__delta_fits(uintptr_t delta)
 {
@@ -205,29 +241,13 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
     return 0;
 }
 
-int percpu__reg_release_all(void)
-{
-    for (size_t cpu = 0; cpu < percpu__limit; cpu++) {
-        uintptr_t owner = __atomic_load_n(&claims[cpu], __ATOMIC_ACQUIRE);
-        if (owner != 0 && owner != me())
-            return -PERCPU_EBUSY;
-    }
-    percpu_write_reg(0);
-    return 0;
-}
-
-bool percpu__reg_valid(void)
-{
-    return own_base != 0 && reg_read() == own_base - percpu__template_start();
-}
-
-uintptr_t percpu_read_reg(void)
+static uintptr_t read_reg(void)
 {
     uintptr_t delta = reg_read();
     return delta ? percpu__template_start() + delta : 0;
 }
 
-void percpu_write_reg(uintptr_t area_base)
+static void write_reg(uintptr_t area_base)
 {
     if (reg_write(area_base ? area_base - percpu__template_start() : 0) != 0) {
         percpu_panic("percpu: percpu_write_reg(): arch_prctl(ARCH_SET_GS) failed");
@@ -238,9 +258,143 @@ void percpu_write_reg(uintptr_t area_base)
         release();
 }
 
+int percpu__reg_release_all(void)
+{
+    for (size_t cpu = 0; cpu < percpu__limit; cpu++) {
+        uintptr_t owner = __atomic_load_n(&claims[cpu], __ATOMIC_ACQUIRE);
+        if (owner != 0 && owner != me())
+            return -PERCPU_EBUSY;
+    }
+    write_reg(0);
+    return 0;
+}
+
+bool percpu__reg_valid(void)
+{
+    return own_base != 0 && reg_read() == own_base - percpu__template_start();
+}
+
 void percpu__wait(void)
 {
     sched_yield();
+}
+
+/* -- The process ------------------------------------------------------------------------------- */
+
+/* Found by modules that are loaded later: the layout has a version. */
+struct process {
+    struct percpu__version head;
+    void (*own)(void);
+    const struct percpu__areas *areas;
+    uintptr_t *deltas;
+    size_t *limit;
+    uintptr_t (*read_reg)(void);
+    void (*write_reg)(uintptr_t area_base);
+    uintptr_t *(*thread_delta)(void);
+    const struct percpu__allocator *allocator; /* of the first module that allocated */
+};
+
+static void own(void);
+
+/* No platform has another's. */
+#define VERSION 0x20001
+PERCPU__HIDDEN struct process percpu__process = {
+    .head = {VERSION, sizeof(struct process)},
+    .own = own,
+    .areas = &percpu__own_areas,
+    .deltas = percpu__delta,
+    .limit = &percpu__limit,
+    .read_reg = read_reg,
+    .write_reg = write_reg,
+#ifdef HAS_WORD
+    .thread_delta = thread_delta,
+#endif
+};
+static struct process *process; /* the owner's */
+const struct percpu__areas *percpu__areas;
+
+static void use(struct process *owner, uintptr_t shift)
+{
+    process = owner;
+    percpu__areas = owner->areas;
+    percpu__words.shift = shift;
+    percpu__words.deltas = owner->deltas;
+    percpu__words.limit = owner->limit;
+}
+
+/* The constructors of shared libraries run before the program's. */
+static void own(void)
+{
+    (void)percpu__template_align(); /* asks the dynamic linker: not later, with a lock held */
+    use(&percpu__process, 0);
+}
+
+/* Of object files that were compiled for programs (config.h). */
+extern const char __start_percpu_for_programs[] PERCPU__HIDDEN __attribute__((weak));
+extern const char __stop_percpu_for_programs[] PERCPU__HIDDEN __attribute__((weak));
+
+static struct percpu__module this_module;
+
+/* Before other constructors and main(): 101 is the first priority that is not libc's. */
+__attribute__((constructor(101))) static void start(void)
+{
+    struct percpu__joined joined = percpu__join(&percpu__process.head);
+    struct process *owner = joined.owner;
+
+    if (!joined.is_base)
+        percpu__refuse(joined.name,
+                       "there is one per-CPU register: not in a namespace of dlmopen()");
+    if (!joined.is_program &&
+        (uintptr_t)__start_percpu_for_programs != (uintptr_t)__stop_percpu_for_programs)
+        percpu__refuse(joined.name, "code in a shared library must be compiled with -fPIC");
+    owner->own();
+    if (owner != &percpu__process) {
+        this_module = (struct percpu__module){
+            .name = joined.name,
+            .start = percpu__template_start(),
+            .size = percpu__template_size(),
+            .align = joined.align,
+            .head = (uintptr_t)&__PERCPU_percpu__head,
+            .copy = percpu__template_copy,
+        };
+        owner->areas->add_module(&this_module);
+        use(owner, this_module.first - this_module.start);
+    }
+    /* Its copies of variables, and what it keeps for threads, last as long as the process. */
+    if (!joined.is_program)
+        percpu__pin(joined.name);
+}
+
+uintptr_t percpu_read_reg(void)
+{
+    return process->read_reg();
+}
+
+void percpu_write_reg(uintptr_t area_base)
+{
+    process->write_reg(area_base);
+}
+
+#ifdef HAS_WORD
+uintptr_t *percpu__thread_delta_of_process(void)
+{
+    return process->thread_delta();
+}
+#endif
+
+const struct percpu__allocator *percpu__allocator(const struct percpu__allocator *mine)
+{
+    return percpu__first_allocator(&process->allocator, mine);
+}
+
+void percpu__reset(void *p, size_t size)
+{
+    uintptr_t from = percpu__areas->initial_of((uintptr_t)p);
+
+    if (from == 0)
+        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+    else
+        percpu__reset_from(from, p, size);
 }
 
 #endif

@@ -72,9 +72,90 @@ static size_t areas(void)
     return percpu_area_num();
 }
 
+#ifdef PERCPU_PLATFORM_THREAD
+/* A template of several pages, which are not all zeros; its parts are aligned differently. */
+static __attribute__((aligned(ALIGN))) PERCPU_DEFINE(uint64_t[1000], strict) = { [999] = MODULE };
+static PERCPU_DEFINE_ISOLATED(uint64_t, alone) = MODULE;
+
+static int init(void)
+{
+    return percpu_init_in_place();
+}
+
+static int fini(void)
+{
+    return percpu_fini();
+}
+
+static int claim(size_t cpu)
+{
+    return percpu_init_reg(cpu);
+}
+
+static void release(void)
+{
+    percpu_write_reg(0);
+}
+
+static int is_on(size_t cpu, uint64_t PERCPU *anothers)
+{
+    return percpu_cpu_id() == cpu && percpu_read_reg() == percpu_area_base(cpu) &&
+           percpu_current_ptr_at(anothers) == percpu_remote_ptr_at(anothers, cpu) &&
+           percpu_current_ptr(hits) == percpu_remote_ptr(hits, cpu) &&
+           percpu_current_ptr_at(percpu_addr(hits)) == percpu_remote_ptr(hits, cpu) &&
+           percpu_remote_read_at(anothers, cpu) == percpu_read_at(anothers) &&
+           percpu_remote_ptr(hits, percpu_area_num()) == NULL &&
+           percpu_area_base(cpu) + percpu_offset(hits) ==
+               (uintptr_t)percpu_remote_ptr_raw(hits, cpu);
+}
+
+static int is_aligned(void)
+{
+    percpu_for_each(cpu) {
+        if ((uintptr_t)percpu_remote_ptr(strict, cpu) % ALIGN != 0 ||
+            (uintptr_t)percpu_remote_ptr(alone, cpu) % PERCPU_CACHE_LINE != 0 ||
+            percpu_remote_read(strict[999], cpu) != MODULE ||
+            percpu_remote_read(alone, cpu) != MODULE)
+            return 0;
+    }
+    return 1;
+}
+
+#ifdef EARLY
+/* Before the program's constructors. */
+__attribute__((constructor)) static void use_early(void)
+{
+    if (percpu_init_in_place() <= 0 || percpu_init_reg(0) != 0 || !is_on(0, percpu_addr(hits)))
+        __builtin_trap();
+    percpu_inc(hits);
+    percpu_reset_to_init(hits);
+    percpu_free(percpu_alloc_bytes(8, 8));
+    percpu_write_reg(0);
+}
+#endif
+#endif
+
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
 extern const struct module JOIN(module_, NAME);
 const struct module JOIN(module_, NAME) = {
-    address, work, sum, table_sum, reset, areas, percpu_info, alloc, free_object, objects,
+    .address = address,
+    .work = work,
+    .sum = sum,
+    .table_sum = table_sum,
+    .reset = reset,
+    .areas = areas,
+    .alloc = alloc,
+    .free = free_object,
+    .objects = objects,
+#ifdef PERCPU_PLATFORM_THREAD
+    .init = init,
+    .fini = fini,
+    .claim = claim,
+    .release = release,
+    .is_on = is_on,
+    .is_aligned = is_aligned,
+#else
+    .info = percpu_info,
+#endif
 };

@@ -20,6 +20,13 @@ struct module {
     uint64_t PERCPU *(*alloc)(void);
     void (*free)(uint64_t PERCPU *object);
     size_t (*objects)(void);
+    /* thread: */
+    int (*init)(void);
+    int (*fini)(void);
+    int (*claim)(size_t cpu);
+    void (*release)(void);
+    int (*is_on)(size_t cpu, uint64_t PERCPU *anothers); /* and finds the copy of that CPU */
+    int (*is_aligned)(void);
 };
 
 #endif

@@ -30,6 +30,15 @@ extern PERCPU__HIDDEN PERCPU__MODEL struct percpu__head __PERCPU_percpu__head;
 extern PERCPU__HIDDEN uintptr_t percpu__delta[PERCPU_MAX_CPUS];
 extern PERCPU__HIDDEN size_t percpu__limit;
 
+/* Of the process, and the per-CPU pointer to a variable, or a member of it. */
+#ifndef PERCPU__SHIFTED
+#define PERCPU__DELTAS percpu__delta
+#define PERCPU__LIMIT percpu__limit
+#ifndef PERCPU_PLATFORM_RSEQ
+#define PERCPU__VAR(x) (&(x))
+#endif
+#endif
+
 /* In the library. */
 PERCPU__HIDDEN void percpu__check_current(void);
 PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
@@ -119,11 +128,6 @@ PERCPU__INLINE uintptr_t percpu__anywhere(void)
 #endif
 
 /* -- What can be derived ------------------------------------------------------------------ */
-
-/* The per-CPU pointer to a variable, or a member of it. */
-#ifndef PERCPU__VAR
-#define PERCPU__VAR(x) (&(x))
-#endif
 
 #ifndef percpu__load_64
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
@@ -312,8 +316,8 @@ static inline size_t percpu_cpu_id(void)
     percpu__debug_current();
     const bool near = PERCPU__IS_NEAR(__PERCPU_percpu__head.cpu);
     if (sizeof(size_t) == 8)
-        return (size_t)percpu__read_64(&__PERCPU_percpu__head.cpu, near);
-    return (size_t)percpu__read_32(&__PERCPU_percpu__head.cpu, near);
+        return (size_t)percpu__read_64(PERCPU__VAR(__PERCPU_percpu__head.cpu), near);
+    return (size_t)percpu__read_32(PERCPU__VAR(__PERCPU_percpu__head.cpu), near);
 }
 #endif
 
@@ -461,7 +465,7 @@ PERCPU__INLINE uintptr_t percpu__hide(const volatile void *p)
 #ifndef percpu__delta_of
 PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 {
-    return percpu__delta[cpu];
+    return PERCPU__DELTAS[cpu];
 }
 #endif
 
@@ -472,7 +476,7 @@ PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, size_t cpu)
 
 PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, size_t cpu)
 {
-    size_t limit = __atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE);
+    size_t limit = __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE);
     if (cpu >= limit)
         return 0;
     /*
@@ -482,7 +486,7 @@ PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, size_t cpu)
     uintptr_t index = cpu;
     __asm__("" : "+r"(index));
     index &= ~(uintptr_t)((intptr_t)(index | (limit - 1 - index)) >> (sizeof(index) * 8 - 1));
-    uintptr_t delta = percpu__delta[index];
+    uintptr_t delta = PERCPU__DELTAS[index];
     return delta == PERCPU__ABSENT ? 0 : percpu__hide(p) + delta;
 }
 #endif

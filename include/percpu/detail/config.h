@@ -164,6 +164,11 @@
     "percpu: with -mcmodel=kernel the stack protector reads %gs:40, which belongs to no variable here; build with -fno-stack-protector, or with -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=__PERCPU_stack_guard -DPERCPU_STACK_GUARD and PERCPU_DEFINE(uintptr_t, stack_guard)"
 #endif
 
+/* thread: code for shared libraries, which say at run time where their variables' copies lie. */
+#if defined(PERCPU_PLATFORM_THREAD) && defined(__PIC__) && !defined(__PIE__)
+#define PERCPU__SHIFTED 1
+#endif
+
 #ifdef PERCPU_ZERO_VMA
 #if !defined(PERCPU_PLATFORM_BARE)
 #error "percpu: PERCPU_ZERO_VMA is for PERCPU_PLATFORM_BARE; other platforms link at a natural VMA"
@@ -257,7 +262,13 @@ __asm__(
     ".weak __percpu_zero_vma_limit\n\t.set __percpu_zero_vma_limit, " PERCPU__ARCH_ZERO_VMA_LIMIT);
 #endif
 #else
-__asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
+/* thread: a shared library with code that is only right in a program has this section. */
+#if defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU__SHIFTED)
+#define PERCPU__CFG_SECTION "percpu_for_programs"
+#else
+#define PERCPU__CFG_SECTION ".rodata.percpu_config"
+#endif
+__asm__(".pushsection " PERCPU__CFG_SECTION ",\"aR\",%progbits\n\t"
         ".hidden " PERCPU__CFG_SYMBOL "\n\t"
         ".long " PERCPU__CFG_SYMBOL " - .\n\t"
         ".popsection");

@@ -87,7 +87,10 @@ PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near __attribute__((unused)))
 {
     uintptr_t address = (uintptr_t)p;
-    __asm__ volatile("addq %%gs:%1, %0" : "+r"(address) : "m"(__PERCPU_percpu__head.delta) : "cc");
+    __asm__ volatile("addq %%gs:%1, %0"
+                     : "+r"(address)
+                     : "m"(*PERCPU__VAR(__PERCPU_percpu__head.delta))
+                     : "cc");
     return address;
 }
 #define percpu__current percpu__current

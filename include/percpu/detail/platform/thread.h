@@ -3,6 +3,10 @@
  * thread: a thread of a hosted program plays a CPU. Where user space has a register for it (GS
  * base on x86_64 Linux) accesses are a kernel's; elsewhere the delta is a thread-local word, and
  * no other thread can come between: each CPU is played by one thread at a time.
+ *
+ * A process has one set of areas, of the first module that embeds the library: the program, when it
+ * does. A per-CPU pointer is an address in that module's template, or beside it. The template of
+ * any other module has a place below; percpu__shift leads there. Code for programs needs none.
  */
 #ifndef PERCPU_DETAIL_PLATFORM_THREAD_H
 #define PERCPU_DETAIL_PLATFORM_THREAD_H
@@ -10,25 +14,41 @@
 /* There are none to turn off. */
 #define PERCPU__NO_INTERRUPTS 1
 
+/*
+ * Words of this module, set before its constructors run and constant from then on: declared so,
+ * they are loaded once per function and not once per access.
+ */
+#ifdef PERCPU__SHIFTED
+extern const PERCPU__HIDDEN uintptr_t percpu__shift;       /* per-CPU pointer minus symbol */
+extern PERCPU__HIDDEN uintptr_t *const percpu__deltas;     /* the areas' percpu__delta */
+extern PERCPU__HIDDEN size_t *const percpu__limit_pointer; /* and percpu__limit */
+#define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__shift))
+#define PERCPU__DELTAS percpu__deltas
+#define PERCPU__LIMIT (*percpu__limit_pointer)
+#endif
+
 #if defined(__linux__) && defined(PERCPU__ARCH_USER_REGISTER)
 #define PERCPU__USE_REGISTER 1
 #include PERCPU__ARCH_HEADER
 #else
+#ifdef PERCPU__SHIFTED
+PERCPU__HIDDEN uintptr_t *percpu__thread_delta_of_process(void);
+#define PERCPU__THREAD_DELTA (*percpu__thread_delta_of_process())
+#else
 extern PERCPU__HIDDEN __thread uintptr_t percpu__thread_delta;
+#define PERCPU__THREAD_DELTA percpu__thread_delta
+#endif
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
 {
     (void)near;
     uintptr_t address = (uintptr_t)p;
     __asm__("" : "+r"(address)); /* the copy is elsewhere: no bounds of the variable */
-    return address + percpu__thread_delta;
+    return address + PERCPU__THREAD_DELTA;
 }
 #endif
 
-/* The template stays where it is linked, and is never written. */
-PERCPU__INLINE void percpu__reset(void *p, size_t size)
-{
-    percpu__reset_from((uintptr_t)p, p, size);
-}
+/* Templates stay where they are linked, and are never written. `p` may be of any module. */
+PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 
 #endif
