@@ -144,14 +144,18 @@ struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
 
 #ifdef PERCPU_PLATFORM_THREAD
 
+/* Of linkers: where our module is loaded. */
+extern const char __ehdr_start[] PERCPU__HIDDEN __attribute__((weak));
+
 /*
  * Their places are below our template, so that no per-CPU pointer depends on how much memory there
- * is for objects. One of them must not be 0: where the template lies low they are below 0.
+ * is for objects; and below all of our module, so that an access by a register that was not set
+ * does not reach it. None may be 0: where the module lies low they are below 0.
  */
 static size_t modules_begin(void)
 {
-    uintptr_t start = percpu__template_start();
-    return start < percpu__slots_reserve() ? start + RESERVE_ALIGN : 0;
+    uintptr_t start = percpu__template_start(), low = (uintptr_t)__ehdr_start;
+    return low < percpu__slots_reserve() ? start + RESERVE_ALIGN : start - low;
 }
 
 /* In place, bytes before each area: for modules that are there, and for later ones. */

@@ -92,7 +92,7 @@ void percpu__areas_unlock(void) PERCPU__HIDDEN;
 /* Does [base, end) overlap the template, or an area? */
 bool percpu__areas_overlap(uintptr_t base, uintptr_t end) PERCPU__HIDDEN;
 
-/* -- Modules: the program and shared libraries that each embed the library ---------------------- */
+/* -- Modules: the program and shared libraries that each embed the library --------------------- */
 
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_PLATFORM_THREAD)
 #define PERCPU__HAS_MODULES 1

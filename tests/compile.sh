@@ -97,7 +97,7 @@ platforms=(
     "rseq, no PIC, debug|-fno-pie -DPERCPU_DEBUG"
     "thread|-D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD"
     "thread, TLS word|-U__linux__"
-    "thread, debug|-DPERCPU_PLATFORM_THREAD -DPERCPU_DEBUG"
+    "thread, shared library, debug|-fPIC -DPERCPU_PLATFORM_THREAD -DPERCPU_DEBUG"
     "single|-DPERCPU_PLATFORM_SINGLE"
     "bare|-ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -fno-stack-protector"
     "bare, VMA 0, hooks|-ffreestanding -fno-pic -fno-pie -fno-stack-protector -DPERCPU_ZERO_VMA -DPERCPU_PREEMPT -DPERCPU_DEBUG"

@@ -27,7 +27,8 @@
  * x86_64's and loongarch64's forms also hold with PERCPU_ZERO_VMA; docs/entry.md has the others'
  * forms for it. (loongarch64's la.pcrel does not, and linkers do not say so.) The
  * variable must not be static: PERCPU_DEFINE(uint64_t, irq_count) in C. Do not touch a per-CPU
- * variable before the register is known to be the kernel's: docs/entry.md.
+ * variable before the register is known to be the kernel's: docs/entry.md. On thread, x86_64's form
+ * is for programs: a shared library that contains it is refused when it is loaded.
  */
 #ifndef PERCPU_ASM_H
 #define PERCPU_ASM_H
@@ -42,5 +43,12 @@
 #define PERCPU_HEAD PERCPU_SYMBOL(percpu__head)
 #define PERCPU_HEAD_DELTA 0
 #define PERCPU_HEAD_CPU __SIZEOF_POINTER__
+
+/* The mark of code that is only right in a program, as in detail/config.h. */
+#if defined(__ASSEMBLER__) && defined(PERCPU_PLATFORM_THREAD)
+    .pushsection percpu_for_programs, "aR", %progbits
+    .long 0
+    .popsection
+#endif
 
 #endif

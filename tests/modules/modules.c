@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 
         /* One module comes before there are areas, and one after. */
         if (round == 0) {
-#ifdef EARLY
+#ifdef LINKED
             check_eq((uint64_t)all[0]->init(), 0, "areas are there already");
 #else
             check_eq((uint64_t)all[MODULES == 3 ? 2 : 0]->init(), THREADS, "areas");

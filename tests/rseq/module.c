@@ -73,8 +73,16 @@ static size_t areas(void)
 }
 
 #ifdef PERCPU_PLATFORM_THREAD
+#ifdef OF_BOTH
+PERCPU_DEFINE(uint64_t, of_both) = 1;
+#endif
+#ifndef WORDS
+#define WORDS 1000
+#endif
 /* A template of several pages, which are not all zeros; its parts are aligned differently. */
-static __attribute__((aligned(ALIGN))) PERCPU_DEFINE(uint64_t[1000], strict) = { [999] = MODULE };
+static __attribute__((aligned(ALIGN))) PERCPU_DEFINE(uint64_t[WORDS], strict) = {
+    [WORDS - 1] = MODULE
+};
 static PERCPU_DEFINE_ISOLATED(uint64_t, alone) = MODULE;
 
 static int init(void)
@@ -114,7 +122,7 @@ static int is_aligned(void)
     percpu_for_each(cpu) {
         if ((uintptr_t)percpu_remote_ptr(strict, cpu) % ALIGN != 0 ||
             (uintptr_t)percpu_remote_ptr(alone, cpu) % PERCPU_CACHE_LINE != 0 ||
-            percpu_remote_read(strict[999], cpu) != MODULE ||
+            percpu_remote_read(strict[WORDS - 1], cpu) != MODULE ||
             percpu_remote_read(alone, cpu) != MODULE)
             return 0;
     }

@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# usage: modules.sh
+# thread: several modules with per-CPU variables in one process, and what is refused. What makes it
+# work is taken out of a copy of the sources, too, and then the test must fail. TAP.
+# Environment: CC, CFLAGS; BRIEF=yes: only what works.
+# shellcheck disable=SC2086 # flags are lists of words
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+CC=${CC:-gcc}
+flags="-std=gnu17 -O2 -D_GNU_SOURCE -pthread ${CFLAGS:-}"
+libc=other
+echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
+. "$here/work.sh"
+
+# The library as it is installed: one archive, for programs and shared libraries.
+archive() { # folder, sources, files, flags...
+    local folder=$1 sources=$2 files=$3
+    shift 3
+    mkdir -p "$folder" &&
+        (cd "$folder" && $CC $flags -DPERCPU_PLATFORM_THREAD "$@" -I"$sources/include" -c $files &&
+            ar rc libpercpu.a ./*.o)
+}
+
+module() { # folder, output, flags...
+    local folder=$1 output=$2
+    shift 2
+    $CC $flags -DPERCPU_PLATFORM_THREAD -I"$root/include" "$@" "$folder/libpercpu.a" -ldl \
+        -o "$folder/$output"
+}
+
+library() { # folder, name, number, alignment, flags...
+    local folder=$1 name=$2 number=$3 align=$4
+    shift 4
+    module "$folder" "$name.so" -fPIC -shared -DNAME="${name%%-*}" -DMODULE="$number" \
+        -DALIGN="$align" "$@" "$here/rseq/module.c"
+}
+
+# musl's loader knows alignments up to a page.
+page=4096
+[ "$libc" = glibc ] && page=65536
+program='-rdynamic -DNAME=p -DMODULE=13 -DALIGN=128 -DPROGRAM_TOO'
+build() { # folder
+    library "$1" a 11 64 && library "$1" b 12 $page -Wl,-Bsymbolic &&
+        module "$1" with $program "$here/rseq/module.c" "$here/modules/modules.c" &&
+        $CC $flags -rdynamic "$here/modules/modules.c" -o "$1/without" -ldl
+}
+
+# A program that is linked with a library; its constructor is the first to use per-CPU data.
+linked() {
+    library "$1" a-early 11 64 -DEARLY &&
+        module "$1" linked $program -DLINKED "$here/rseq/module.c" "$here/modules/modules.c" \
+            -Wl,--no-as-needed "$1/a-early.so" &&
+        timeout 60 "$1/linked" "$1/a-early.so" "$1/b.so" 3
+}
+
+open_and_close() { # folder, program, rounds
+    timeout 60 "$1/$2" "$1/a.so" "$1/b.so" "$3"
+}
+
+# It says what is wrong, or dies where it went wrong; it does not hang.
+fails() { # folder
+    local program status
+    for program in with without; do
+        open_and_close "$1" $program 3
+        status=$?
+        echo "$program: status $status"
+        [ $status = 1 ] || [ $status -gt 128 ] || return 1
+    done
+}
+
+# mutant_fails NAME FILE SED-SCRIPT
+mutant_fails() {
+    mutant "$1" "$2" "$3" && mkdir -p "$work/$1/built" && cp "$built"/*.o "$work/$1/built" &&
+        archive "$work/$1/built" "$work/$1" "$work/$1/$2" -fPIC && build "$work/$1/built" &&
+        fails "$work/$1/built"
+}
+
+# refused HOW LIBRARY WORDS: the process ends with these words.
+refused() {
+    local said status
+    said=$("$built/refused" "$1" "$2" 2>&1)
+    status=$?
+    echo "$said, status $status"
+    [ $status = 134 ] && [[ $said == "percpu: "*"$3"* ]]
+}
+
+refuses() { # name, words, flags...
+    local name=$1 words=$2
+    shift 2
+    library "$built" "$name" 12 64 "$@" && refused in-place "$built/$name.so" "$words"
+}
+
+of_rseq() {
+    $CC $flags -O0 -DPERCPU_PLATFORM_RSEQ -fPIC -shared -I"$root/include" -DNAME=b "$here/rseq/module.c" \
+        "$root"/src/*.c "$root"/src/platform/*.c -o "$built/rseq.so" &&
+        refused in-place "$built/rseq.so" 'two versions or configurations'
+}
+
+of_another_version() {
+    mutant version src/platform/thread.c 's/(define VERSION) .*/\1 0x20000/' &&
+        mkdir -p "$work/version/built" && cp "$built"/*.o "$work/version/built" &&
+        archive "$work/version/built" "$work/version" "$work/version/src/platform/thread.c" -fPIC &&
+        library "$work/version/built" b 12 64 &&
+        refused in-place "$work/version/built/b.so" 'two versions or configurations'
+}
+
+# Where addresses are limited: what comes before the areas gets room, what comes later may not.
+large() {
+    library "$built" b-large 12 64 -DWORDS=1000000 && (
+        ulimit -v 300000
+        "$built/refused" before "$built/b-large.so" &&
+            refused in-place "$built/b-large.so" 'do not fit the areas'
+    )
+}
+
+built=$work/built
+check 'the library is built' archive "$built" "$root" "$root/src/*.c $root/src/platform/*.c" -fPIC
+check 'modules are built' build "$built"
+for name in with without; do
+    check "libraries opened and closed 200 times, the program $name percpu" \
+        open_and_close "$built" $name 200
+done
+check 'a library that is linked, and used before the program' linked "$built"
+
+if [ "${BRIEF:-no}" = no ]; then
+    check 'fails: no shift' mutant_fails shift src/platform/thread.c \
+        's/use\(owner, this_module\.first - this_module\.start\)/use(owner, 0)/'
+    check 'fails: each module has areas of its own' mutant_fails owner src/platform/thread.c \
+        's/= joined\.owner;/= \&percpu__process;/'
+    check 'fails: variables that come late have no initial values' mutant_fails late src/areas.c \
+        's/was == READY && cpu < percpu__limit/false/'
+    check 'fails: variables that come early have none' mutant_fails early src/areas.c \
+        's/^            make_variables\(m, cpu\);/            (void)cpu;/'
+    check 'fails: alignment' mutant_fails align src/areas.c \
+        's/\(-m->start - size\) & \(align - 1\)/0/'
+    check 'fails: initial values of the owner only' mutant_fails initial src/areas.c \
+        's/return p - m->first \+ m->start;/return p;/'
+    check 'fails: heaps of their own' mutant_fails heap src/platform/thread.c \
+        's/return percpu__first_allocator\(.*/return mine;/'
+    # musl's dlclose() unmaps nothing.
+    if [ "$libc" = glibc ]; then
+        check 'fails: libraries are not pinned' mutant_fails pin src/platform/thread.c \
+            's/percpu__pin\(joined\.name\);/(void)percpu__pin;/'
+    fi
+
+    check 'a program is built for what is refused' \
+        module "$built" refused -rdynamic "$here/modules/refused.c"
+    check 'PERCPU_EMODULE: caller'\''s memory and a library before' \
+        "$built/refused" before "$built/b.so"
+    check 'refused: a library after percpu_init()' refused callers-memory "$built/b.so" 'no room'
+    check 'refused: a library after percpu_init_cpu()' refused late-cpu "$built/b.so" 'no room'
+    check 'variables of 8 MB, 300 MB of addresses' large
+    check 'refused: segments aligned to 4 MiB' \
+        refuses b-huge 'larger alignment than 2 MiB' -Wl,-z,max-page-size=0x400000
+    check 'refused: code for programs in a shared library' refuses b-pie '-fPIC' -fPIE
+    check 'refused: assembly for programs' refuses b-asm '-fPIC' "$here/modules/code.S"
+    # clang hides definitions.
+    if ! $CC --version | grep -q clang; then
+        check 'refused: a variable that another module has' refuses b-both __PERCPU_of_both -DOF_BOTH
+    fi
+    check 'refused: a library on rseq' of_rseq
+    check 'refused: another version' of_another_version
+    if [ "$libc" = glibc ]; then
+        check 'refused: dlmopen()' refused namespace "$built/b.so" dlmopen
+    fi
+fi
+
+echo "1..$n"
+echo "# end: $((n - failed)) passed, $failed failed"
+[ "$failed" = 0 ]
