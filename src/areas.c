@@ -190,11 +190,11 @@ static void add_module(struct percpu__module *m)
     size = (modules ? modules_size : modules_begin()) + m->size;
     /* Addresses keep their distance to a boundary, and with it every alignment. */
     size += (-m->start - size) & (align - 1);
-    if (was == READY && before == 0)
-        percpu__refuse(m->name, "it has per-CPU variables, for which there is no room: the areas "
-                                "are the program's memory; load it before percpu_init_in_place()");
     if (was == READY && size > before)
-        percpu__refuse(m->name, "its per-CPU variables do not fit the areas");
+        percpu__refuse(
+            m->name,
+            "no room for its per-CPU variables: only percpu_init_in_place() leaves some for "
+            "modules that come later; those that came before get what they need");
     m->first = percpu__template_start() - size;
     m->end = m->first + m->size;
     m->next = modules;

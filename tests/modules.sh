@@ -93,7 +93,7 @@ refuses() { # name, words, flags...
 }
 
 of_rseq() {
-    $CC $flags -O0 -DPERCPU_PLATFORM_RSEQ -fPIC -shared -I"$root/include" -DNAME=b "$here/rseq/module.c" \
+    $CC $flags -DPERCPU_PLATFORM_RSEQ -fPIC -shared -I"$root/include" -DNAME=b -DMODULE=12 "$here/rseq/module.c" \
         "$root"/src/*.c "$root"/src/platform/*.c -o "$built/rseq.so" &&
         refused in-place "$built/rseq.so" 'two versions or configurations'
 }
@@ -111,7 +111,7 @@ large() {
     library "$built" b-large 12 64 -DWORDS=1000000 && (
         ulimit -v 300000
         "$built/refused" before "$built/b-large.so" &&
-            refused in-place "$built/b-large.so" 'do not fit the areas'
+            refused in-place "$built/b-large.so" 'no room for its'
     )
 }
 
@@ -125,6 +125,7 @@ done
 check 'a library that is linked, and used before the program' linked "$built"
 
 if [ "${BRIEF:-no}" = no ]; then
+    flags="$flags -O0" # compiled sooner
     check 'fails: no shift' mutant_fails shift src/platform/thread.c \
         's/use\(owner, this_module\.first - this_module\.start\)/use(owner, 0)/'
     check 'fails: each module has areas of its own' mutant_fails owner src/platform/thread.c \
@@ -149,8 +150,8 @@ if [ "${BRIEF:-no}" = no ]; then
         module "$built" refused -rdynamic "$here/modules/refused.c"
     check 'PERCPU_EMODULE: caller'\''s memory and a library before' \
         "$built/refused" before "$built/b.so"
-    check 'refused: a library after percpu_init()' refused callers-memory "$built/b.so" 'no room'
-    check 'refused: a library after percpu_init_cpu()' refused late-cpu "$built/b.so" 'no room'
+    check 'refused: a library after percpu_init()' refused callers-memory "$built/b.so" 'no room for its'
+    check 'refused: a library after percpu_init_cpu()' refused late-cpu "$built/b.so" 'no room for its'
     check 'variables of 8 MB, 300 MB of addresses' large
     check 'refused: segments aligned to 4 MiB' \
         refuses b-huge 'larger alignment than 2 MiB' -Wl,-z,max-page-size=0x400000
