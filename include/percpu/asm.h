@@ -46,7 +46,11 @@
 
 /* The mark of code that is only right in a program, as in detail/config.h. */
 #if defined(__ASSEMBLER__) && defined(PERCPU_PLATFORM_THREAD)
-.pushsection percpu_for_programs, "aR", % progbits.long 0 .popsection
+/* clang-format off */
+.pushsection percpu_for_programs, "aR", %progbits
+.long 0
+.popsection
+/* clang-format on */
 #endif
 
 #endif
