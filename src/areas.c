@@ -158,14 +158,12 @@ static size_t modules_begin(void)
     return low < percpu__slots_reserve() ? start + RESERVE_ALIGN : start - low;
 }
 
-/* In place, bytes before each area: for modules that are there, and for later ones. */
+/* In place, bytes needed before each area: for modules that are there, and for later ones. */
 static size_t before_with(size_t room)
 {
     size_t size = room != 0 ? modules_begin() + room / 4 : 0;
 
-    if (size < modules_size)
-        size = modules_size;
-    return (size + MODULE_ALIGN - 1) & ~(MODULE_ALIGN - 1);
+    return size < modules_size ? modules_size : size;
 }
 
 static void make_variables(const struct percpu__module *m, size_t cpu)
@@ -182,6 +180,7 @@ static void make_variables(const struct percpu__module *m, size_t cpu)
 static void add_module(struct percpu__module *m)
 {
     size_t align = m->align > RESERVE_ALIGN ? m->align : RESERVE_ALIGN, size;
+    uintptr_t start = percpu__template_start();
     int was;
 
     if (align > MODULE_ALIGN)
@@ -190,13 +189,12 @@ static void add_module(struct percpu__module *m)
     size = (modules ? modules_size : modules_begin()) + m->size;
     /* Addresses keep their distance to a boundary, and with it every alignment. */
     size += (-m->start - size) & (align - 1);
-    if (was == READY && size > before)
+    if ((was == READY && size > before) || (size >= start && size - m->size < start))
         percpu__refuse(
             m->name,
             "no room for its per-CPU variables: only percpu_init_in_place() leaves some for "
             "modules that come later; those that came before get what they need");
-    m->first = percpu__template_start() - size;
-    m->end = m->first + m->size;
+    m->first = start - size;
     m->next = modules;
     modules_size = size;
     for (size_t cpu = 0; was == READY && cpu < percpu__limit; cpu++)
@@ -211,7 +209,7 @@ static uintptr_t initial_of(uintptr_t p)
         return p;
     for (const struct percpu__module *m = __atomic_load_n(&modules, __ATOMIC_ACQUIRE); m;
          m = m->next)
-        if (p >= m->first && p < m->end)
+        if (p - m->first < m->size)
             return p - m->first + m->start;
     return 0;
 }
@@ -277,25 +275,33 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
     __atomic_store_n(&percpu__delta[cpu], delta, __ATOMIC_RELEASE);
 }
 
-/* In place: bytes between two areas, with this much for objects and for other modules. */
-static size_t step_with(size_t room, size_t others)
+/* In place: what one CPU gets. */
+struct slot {
+    size_t room, before, align, step;
+};
+
+static struct slot slot_with(size_t room)
 {
-    size_t align = others != 0 ? MODULE_ALIGN : 1;
-    return (stride_with(room) + others + align - 1) & ~(align - 1);
+    struct slot slot = {room, before_with(room), align_with(room), 0};
+
+    if (slot.before != 0 && slot.align < MODULE_ALIGN)
+        slot.align = MODULE_ALIGN;
+    slot.before = (slot.before + slot.align - 1) & ~(slot.align - 1);
+    slot.step = (slot.before + stride_with(room) + slot.align - 1) & ~(slot.align - 1);
+    return slot;
 }
 
 /* In place, with as much for objects and for other modules as there is. 0 or a negative error. */
-static int take_slots(size_t count, size_t *room, size_t *others, uintptr_t *base)
+static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
 {
     int error;
 
-    for (*room = percpu__slots_reserve();; *room /= 2) {
-        *others = before_with(*room);
-        error = percpu__slots_take(count, step_with(*room, *others),
-                                   *others != 0 ? MODULE_ALIGN : align_with(*room), base);
+    for (size_t room = percpu__slots_reserve();; room /= 2) {
+        *slot = slot_with(room);
+        error = percpu__slots_take(count, slot->step, slot->align, base);
         if (!error)
-            *base += *others;
-        if (error != -PERCPU_ENOMEM || *room == 0)
+            *base += slot->before;
+        if (error != -PERCPU_ENOMEM || room == 0)
             return error;
     }
 }
@@ -303,7 +309,7 @@ static int take_slots(size_t count, size_t *room, size_t *others, uintptr_t *bas
 /* Both ways to initialise all areas. In place base and count are 0. Returns as percpu_init(). */
 static int init(bool in_place, uintptr_t base, size_t count, size_t room)
 {
-    size_t others = 0, step;
+    struct slot slot = {room, 0, 0, stride_with(room)};
     int error;
 
     if (lock() == READY) {
@@ -318,13 +324,12 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
     error = percpu__template_check();
     if (!error && in_place) {
         count = percpu__slots();
-        error = take_slots(count, &room, &others, &base);
+        error = take_slots(count, &slot, &base);
     } else if (!error) {
         error = check_memory(base, count, room);
     }
-    step = step_with(room, others);
     if (!error) {
-        error = check_deltas(base, count, step);
+        error = check_deltas(base, count, slot.step);
         if (error && in_place)
             percpu__slots_give_back();
     }
@@ -333,11 +338,11 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
         return error;
     }
 
-    reserve = room;
-    before = others;
+    reserve = slot.room;
+    before = slot.before;
     reserve_is = in_place && PERCPU__SLOTS_FRESH ? UNUSED : ASKED_FOR;
     for (size_t cpu = 0; cpu < count; cpu++)
-        make_area(cpu, base + cpu * step, in_place && PERCPU__SLOTS_FRESH);
+        make_area(cpu, base + cpu * slot.step, in_place && PERCPU__SLOTS_FRESH);
 #ifdef PERCPU_PLATFORM_THREAD
     for (const struct percpu__module *m = modules; m; m = m->next)
         for (size_t cpu = 0; cpu < count; cpu++)

@@ -113,14 +113,14 @@ const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
 
 #ifdef PERCPU_PLATFORM_THREAD
-/* A module that does not own the areas, for the one that does; `first` and `end` are its answer. */
+/* A module that does not own the areas, for the one that does; `first` is its answer. */
 struct percpu__module {
     const char *name;
     uintptr_t start, size; /* of its template */
     size_t align;          /* of its segments */
     uintptr_t head;        /* in its template */
     void (*copy)(uintptr_t area);
-    uintptr_t first, end; /* per-CPU pointers of its variables */
+    uintptr_t first; /* per-CPU pointer of the template */
     const struct percpu__module *next;
 };
 

@@ -47,10 +47,11 @@ build() { # folder
         $CC $flags -rdynamic "$here/modules/modules.c" -o "$1/without" -ldl
 }
 
-# A program that is linked with a library; its constructor is the first to use per-CPU data.
+# A program at low addresses, linked with a library whose constructor is the first to use per-CPU
+# data.
 linked() {
     library "$1" a-early 11 64 -DEARLY &&
-        module "$1" linked $program -DLINKED "$here/rseq/module.c" "$here/modules/modules.c" \
+        module "$1" linked -fno-pie -no-pie $program -DLINKED "$here/rseq/module.c" "$here/modules/modules.c" \
             -Wl,--no-as-needed "$1/a-early.so" &&
         timeout 60 "$1/linked" "$1/a-early.so" "$1/b.so" 3
 }
