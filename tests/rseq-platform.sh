@@ -251,7 +251,7 @@ check 'the process ends, and says why' says \
 check 'the same name in two modules, with the old hash table only' \
     same_name "$work/sysv" "$root" "$CC" -Wl,--hash-style=sysv
 check 'the process ends' says '__PERCPU_of_each is also' run_same_name "$work/sysv"
-check 'a mutant: nobody looks' mutant blind src/platform/rseq.c 's/if \(search.replaced\)/if (false)/'
+check 'a mutant: nobody looks' mutant blind src/platform/modules.c 's/if \(search.replaced\)/if (false)/'
 check 'it is built' same_name "$work/blind/modules" "$work/blind" "$CC"
 check 'the library has the wrong variable' fails says '^right' run_same_name "$work/blind/modules"
 
