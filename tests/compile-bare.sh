@@ -34,14 +34,12 @@ compile() { # source, flags, compiler...
     fi
 }
 
-# Each pair of settings once.
+# Each two settings in each of their four combinations.
 configurations='
--DPERCPU_PREEMPT -DPERCPU_DEBUG
--DPERCPU_RESTART -DPERCPU_DEBUG
--DPERCPU_RESTART -DPERCPU_PREEMPT
--DPERCPU_ZERO_VMA -DPERCPU_DEBUG
--DPERCPU_ZERO_VMA -DPERCPU_PREEMPT
--DPERCPU_ZERO_VMA -DPERCPU_RESTART'
+-DPERCPU_PREEMPT -DPERCPU_RESTART -DPERCPU_DEBUG
+-DPERCPU_ZERO_VMA -DPERCPU_RESTART -DPERCPU_DEBUG
+-DPERCPU_ZERO_VMA -DPERCPU_PREEMPT -DPERCPU_DEBUG
+-DPERCPU_ZERO_VMA -DPERCPU_PREEMPT -DPERCPU_RESTART'
 while IFS= read -r register; do
     while IFS= read -r configuration; do
         flags="-O1${register:+ $register}${configuration:+ $configuration}"

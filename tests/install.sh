@@ -74,7 +74,7 @@ side_by_side() {
             [ -f "$tmp/prefix/$file" ] || { echo "no $file" && return 1; }
         done
     done
-    for file in include/percpu/percpu.h share/percpu/ld/percpu.ld; do
+    for file in include/percpu/percpu.h share/percpu/ld/percpu.ld share/percpu/percpu-gdb.py; do
         [ -f "$tmp/prefix/$file" ] || { echo "no $file" && return 1; }
     done
 }

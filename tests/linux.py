@@ -29,7 +29,10 @@ COMMAND_LINE = 'console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init'
 # QEMU takes interrupts between translation blocks, and looks for the next one anew behind each ISB.
 DELAY = '-DPERCPU__RSEQ_DELAY="' + r'isb\n\t' * 6 + '"'
 
-# kernel, its package, gcc, clang; on arm T32 and A32.
+# A node for each CPU.
+NODES = ' '.join(f'-object memory-backend-ram,id=m{n},size=128M -numa node,cpus={n},memdev=m{n}' for n in (0, 1))
+
+# kernel, its package, gcc, clang; on arm T32 and A32. Several nodes are aarch64's.
 TARGETS = {
     'aarch64': ('arm64', 'linux-image-cloud-arm64', 'aarch64-linux-gnu-gcc',
                 'clang-19 --target=aarch64-linux-gnu'),
@@ -64,8 +67,8 @@ def compiled(compiler, folder, sources, *flags, include=ROOT / 'include'):
     return sorted(folder.glob('*.o'))
 
 
-def linked(compiler, output, objects):
-    run([*compiler.split(), *FLAGS, f'-I{ROOT}/include', '-static', '-o', output, *objects, *HARNESS])
+def linked(compiler, output, parts):
+    run([*compiler.split(), *FLAGS, f'-I{ROOT}/include', '-static', '-o', output, *parts])
 
 
 def mutate(target, folder):
@@ -106,7 +109,7 @@ def boot(target, programs, folder):
     (folder / 'initramfs').write_bytes(archive([
         *((name, 0o100755, file.read_bytes()) for name, file in built.items()), ('list', 0o100644, words.encode())]))
     output = run([ROOT / 'tools/qemu-run', f'{target}-linux', '--cpus', CPUS, '--no-trailer', '--append', COMMAND_LINE,
-                  f'--qemu=-initrd {folder}/initramfs', kernel])
+                  f'--qemu=-initrd {folder}/initramfs' + (f' {NODES}' if 'numa' in programs else ''), kernel])
     found = re.findall(r'^== \S+ /(\S+).*\n((?:.*\n)*?)== status (\d+)$', output, re.MULTILINE)
     return {name: (int(status), text) for name, text, status in found}
 
@@ -121,6 +124,8 @@ def main():
     # A signal that is pending is not sent again: of the mutant's hundreds have to arrive.
     programs = {'clang': (400, '-rseq_debug'), 'gcc': (400, '-rseq_debug -from_elsewhere'),
                 'mutant': (1500, ' '.join(name for line in MUST_FAIL for name in line))}
+    if target == 'aarch64':
+        programs |= {'numa': (400, ''), 'no-numa': (400, '')}
     ran, results = {}, []
 
     def check(title, function):
@@ -139,14 +144,29 @@ def main():
     def build_clang():
         objects = compiled(clang, work / 'common', others)
         linked(clang, work / 'clang', [
-            *objects, *compiled(clang, work / 'delayed', [*herds, HERE / 't_update.c'], DELAY)])
+            *objects, *compiled(clang, work / 'delayed', [*herds, HERE / 't_update.c'], DELAY), *HARNESS])
 
     def build_gcc():
-        linked(gcc, work / 'gcc', compiled(gcc, work / 'plain', [HERE / 't_rseq.c', *others]))
+        linked(gcc, work / 'gcc', compiled(gcc, work / 'plain', [HERE / 't_rseq.c', *others]) + HARNESS)
 
     def build_mutant():
         mutants = compiled(clang, work / 'mutants', herds, DELAY, include=mutate(target, work))
-        linked(clang, work / 'mutant', [*mutants, *(work / 'common').glob('*.o')])
+        linked(clang, work / 'mutant', [*mutants, *(work / 'common').glob('*.o'), *HARNESS])
+
+    def build_numa():
+        """And without the tree that says which CPU is on which node."""
+        linked(clang, work / 'numa', [HERE / 'rseq/numa.c', *LIBRARY])
+        linked(clang, work / 'no-numa', ['-DPERCPU__NODES="/nowhere"', HERE / 'rseq/numa.c', *LIBRARY])
+
+    def is_on_nodes():
+        status, text = ran.get('numa', (None, 'it did not run to its end\n'))
+        if status != 0:
+            raise Failure(f'{text}status {status}')
+
+    def is_on_one_node():
+        status, text = ran.get('no-numa', (None, 'it did not run to its end\n'))
+        if not status or not re.search('^not ok .*numa_initial_values', text, re.MULTILINE):
+            raise Failure(f'{text}status {status}')
 
     def passes(name):
         status, text = ran.get(name, (None, 'it did not run to its end\n'))
@@ -169,9 +189,14 @@ def main():
         check(f'{clang}: tests with delays are built', build_clang)
         check(f'{gcc}: tests are built', build_gcc)
         check('a mutant is built: no descriptor is stored', build_mutant)
+        if 'numa' in programs:
+            check('a program for several nodes is built, and one that knows of none', build_numa)
         check('Linux boots and runs them', lambda: ran.update(boot(target, programs, work)))
         check(f'{clang}: the tests pass', lambda: passes('clang'))
         check(f'{gcc}: the tests pass', lambda: passes('gcc'))
+        if 'numa' in programs:
+            check("each area is on its CPU's node", is_on_nodes)
+            check('the areas are on one node when nobody asks', is_on_one_node)
         for names in MUST_FAIL:
             check(f'the mutant fails in {" or ".join(names)}', lambda: one_fails(names))
     print(f'1..{len(results)}')

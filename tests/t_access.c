@@ -61,7 +61,14 @@ static const char text[2];
     static PERCPU_DEFINE(type, plain_##id) = first;
 SCALARS(DEFINE)
 
-static void check_bytes(const uint8_t *bytes, int value)
+/* Out of line: compilers take long enough. */
+static __attribute__((noinline)) void fill_bytes(uint8_t *before, uint8_t *after, int value)
+{
+    memset(before, value, 16);
+    memset(after, value, 16);
+}
+
+static __attribute__((noinline)) void check_bytes(const uint8_t *bytes, int value)
 {
     for (int i = 0; i < 16; i++)
         check_eq(bytes[i], value);
@@ -100,8 +107,7 @@ static void check_bytes(const uint8_t *bytes, int value)
         check(percpu_read(plain_##id) == b);                                                       \
                                                                                                    \
         for (int fill = 0; fill <= 0xff; fill += 0xff) {                                           \
-            memset(p->before, fill, 16);                                                           \
-            memset(p->after, fill, 16);                                                            \
+            fill_bytes(p->before, p->after, fill);                                                 \
             percpu_write(around_##id.value, a);                                                    \
             check(p->value == a && percpu_read(around_##id.value) == a);                           \
             percpu_write_raw(around_##id.value, b);                                                \

@@ -437,28 +437,30 @@ TEST(alloc_commits_what_is_written)
 {
     enum { N = 50, SLACK = 32 * 1024 };
     unsigned char PERCPU *p[N], PERCPU *big;
-    size_t before;
+    size_t before = 0;
 
 #ifndef PERCPU_PLATFORM_RSEQ
     check(percpu_init_in_place() > 0);
 #endif
     (void)written_memory();
-    before = written_memory();
-    for (int round = 0; round < 2; round++) {
+    /* Round 0 is an emulator's: it translates what runs for the first time, into memory. */
+    for (int round = 0; round < 3; round++) {
+        if (round < 2)
+            before = written_memory();
         for (int i = 0; i < N; i++) {
             p[i] = percpu_alloc_bytes(PAGE, 8);
             check(p[i] != NULL);
             memset(copy(p[i], 0), 1, PAGE);
         }
-        check(written_memory() <= before + (size_t)N * PAGE + SLACK);
+        check(round == 0 || written_memory() <= before + (size_t)N * PAGE + SLACK);
         for (int i = 0; i < N; i++)
             percpu_free(p[i]);
+        big = percpu_alloc_bytes(4u << 20, 8);
+        memset(copy(big, 0), 1, 4u << 20);
+        check(written_memory() + (size_t)2 * SLACK >= before + (4u << 20));
+        percpu_free(big);
+        check(round == 0 || written_memory() <= before + (size_t)2 * SLACK);
     }
-    big = percpu_alloc_bytes(4u << 20, 8);
-    memset(copy(big, 0), 1, 4u << 20);
-    check(written_memory() - before >= 4u << 20);
-    percpu_free(big);
-    check(written_memory() <= before + (size_t)2 * SLACK);
     finish();
 }
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -129,7 +130,7 @@ static void race_for_one(size_t cpu, void *data)
         race->busy++;
     race->done++;
     while (race->done < test_cpus()) /* nobody releases before all have tried */
-        ;
+        sched_yield();
     percpu_write_reg(0);
 }
 

@@ -17,14 +17,13 @@ static const uint64_t values[] = {
 
 #define PATTERN ((uint64_t)0xc3c3c3c3c3c3c3c3)
 
-/* One round of one operation: set, do, compare result, value and neighbours. */
-#define ROUND(T, p, old, want, operation)                                                          \
+/* One round of one operation: set, do, compare result, value and neighbours. Out of line what need
+ * not be inline: compilers take long enough. */
+#define ROUND(name, p, old, want, operation)                                                       \
     do {                                                                                           \
-        percpu_write_at(&(p)->v, (T)(old));                                                        \
+        put_##name(p, old);                                                                        \
         operation;                                                                                 \
-        bad += percpu_read_at(&(p)->v) != (T)(want);                                               \
-        bad += percpu_read_at(&(p)->before) != (T)PATTERN;                                         \
-        bad += percpu_read_at(&(p)->after) != (T)PATTERN;                                          \
+        bad += strange_##name(p, want);                                                            \
         rounds++;                                                                                  \
     } while (0)
 
@@ -36,6 +35,16 @@ static const uint64_t values[] = {
         T before, v, after;                                                                        \
     };                                                                                             \
     static PERCPU_DEFINE(struct box_##name, name);                                                 \
+    static __attribute__((noinline)) void put_##name(struct box_##name PERCPU *p, uint64_t value)  \
+    {                                                                                              \
+        percpu_write_at(&p->v, (T)value);                                                          \
+    }                                                                                              \
+    static __attribute__((noinline)) bool strange_##name(const struct box_##name PERCPU *p,        \
+                                                         uint64_t value)                           \
+    {                                                                                              \
+        return percpu_read_at(&p->v) != (T)value || percpu_read_at(&p->before) != (T)PATTERN ||    \
+               percpu_read_at(&p->after) != (T)PATTERN;                                            \
+    }                                                                                              \
     static void all_##name(size_t bound)                                                           \
     {                                                                                              \
         struct box_##name PERCPU *p = percpu_addr(name);                                           \
@@ -48,40 +57,40 @@ static const uint64_t values[] = {
                 const uint64_t a = (uint64_t)(T)values[i], b = (uint64_t)(T)values[j];             \
                 const T n = (T)values[j];                                                          \
                 T seen;                                                                            \
-                ROUND(T, p, a, a + b, percpu_add(name.v, n));                                      \
-                ROUND(T, p, a, a + b, percpu_add_at(&p->v, n));                                    \
-                ROUND(T, p, a, a - b, percpu_sub(name.v, n));                                      \
-                ROUND(T, p, a, a - b, percpu_sub_at(&p->v, n));                                    \
-                ROUND(T, p, a, a + 1, percpu_inc(name.v));                                         \
-                ROUND(T, p, a, a + 1, percpu_inc_at(&p->v));                                       \
-                ROUND(T, p, a, a - 1, percpu_dec(name.v));                                         \
-                ROUND(T, p, a, a - 1, percpu_dec_at(&p->v));                                       \
-                ROUND(T, p, a, a &b, percpu_and(name.v, n));                                       \
-                ROUND(T, p, a, a &b, percpu_and_at(&p->v, n));                                     \
-                ROUND(T, p, a, a | b, percpu_or(name.v, n));                                       \
-                ROUND(T, p, a, a | b, percpu_or_at(&p->v, n));                                     \
-                ROUND(T, p, a, a ^ b, percpu_xor(name.v, n));                                      \
-                ROUND(T, p, a, a ^ b, percpu_xor_at(&p->v, n));                                    \
-                ROUND(T, p, a, a + b, RESULT(T, a + b, percpu_add_return(name.v, n)));             \
-                ROUND(T, p, a, a + b, RESULT(T, a + b, percpu_add_return_at(&p->v, n)));           \
-                ROUND(T, p, a, a - b, RESULT(T, a - b, percpu_sub_return(name.v, n)));             \
-                ROUND(T, p, a, a - b, RESULT(T, a - b, percpu_sub_return_at(&p->v, n)));           \
-                ROUND(T, p, a, a + 1, RESULT(T, a + 1, percpu_inc_return(name.v)));                \
-                ROUND(T, p, a, a + 1, RESULT(T, a + 1, percpu_inc_return_at(&p->v)));              \
-                ROUND(T, p, a, a - 1, RESULT(T, a - 1, percpu_dec_return(name.v)));                \
-                ROUND(T, p, a, a - 1, RESULT(T, a - 1, percpu_dec_return_at(&p->v)));              \
-                ROUND(T, p, a, a + b, RESULT(T, a, percpu_fetch_add(name.v, n)));                  \
-                ROUND(T, p, a, a + b, RESULT(T, a, percpu_fetch_add_at(&p->v, n)));                \
-                ROUND(T, p, a, b, RESULT(T, a, percpu_xchg(name.v, n)));                           \
-                ROUND(T, p, a, b, RESULT(T, a, percpu_xchg_at(&p->v, n)));                         \
-                ROUND(T, p, a, b, RESULT(T, a, percpu_cmpxchg(name.v, (T)a, n)));                  \
-                ROUND(T, p, a, b, RESULT(T, a, percpu_cmpxchg_at(&p->v, (T)a, n)));                \
-                ROUND(T, p, a, a, RESULT(T, a, percpu_cmpxchg(name.v, (T)(a + 1), n)));            \
+                ROUND(name, p, a, a + b, percpu_add(name.v, n));                                   \
+                ROUND(name, p, a, a + b, percpu_add_at(&p->v, n));                                 \
+                ROUND(name, p, a, a - b, percpu_sub(name.v, n));                                   \
+                ROUND(name, p, a, a - b, percpu_sub_at(&p->v, n));                                 \
+                ROUND(name, p, a, a + 1, percpu_inc(name.v));                                      \
+                ROUND(name, p, a, a + 1, percpu_inc_at(&p->v));                                    \
+                ROUND(name, p, a, a - 1, percpu_dec(name.v));                                      \
+                ROUND(name, p, a, a - 1, percpu_dec_at(&p->v));                                    \
+                ROUND(name, p, a, a &b, percpu_and(name.v, n));                                    \
+                ROUND(name, p, a, a &b, percpu_and_at(&p->v, n));                                  \
+                ROUND(name, p, a, a | b, percpu_or(name.v, n));                                    \
+                ROUND(name, p, a, a | b, percpu_or_at(&p->v, n));                                  \
+                ROUND(name, p, a, a ^ b, percpu_xor(name.v, n));                                   \
+                ROUND(name, p, a, a ^ b, percpu_xor_at(&p->v, n));                                 \
+                ROUND(name, p, a, a + b, RESULT(T, a + b, percpu_add_return(name.v, n)));          \
+                ROUND(name, p, a, a + b, RESULT(T, a + b, percpu_add_return_at(&p->v, n)));        \
+                ROUND(name, p, a, a - b, RESULT(T, a - b, percpu_sub_return(name.v, n)));          \
+                ROUND(name, p, a, a - b, RESULT(T, a - b, percpu_sub_return_at(&p->v, n)));        \
+                ROUND(name, p, a, a + 1, RESULT(T, a + 1, percpu_inc_return(name.v)));             \
+                ROUND(name, p, a, a + 1, RESULT(T, a + 1, percpu_inc_return_at(&p->v)));           \
+                ROUND(name, p, a, a - 1, RESULT(T, a - 1, percpu_dec_return(name.v)));             \
+                ROUND(name, p, a, a - 1, RESULT(T, a - 1, percpu_dec_return_at(&p->v)));           \
+                ROUND(name, p, a, a + b, RESULT(T, a, percpu_fetch_add(name.v, n)));               \
+                ROUND(name, p, a, a + b, RESULT(T, a, percpu_fetch_add_at(&p->v, n)));             \
+                ROUND(name, p, a, b, RESULT(T, a, percpu_xchg(name.v, n)));                        \
+                ROUND(name, p, a, b, RESULT(T, a, percpu_xchg_at(&p->v, n)));                      \
+                ROUND(name, p, a, b, RESULT(T, a, percpu_cmpxchg(name.v, (T)a, n)));               \
+                ROUND(name, p, a, b, RESULT(T, a, percpu_cmpxchg_at(&p->v, (T)a, n)));             \
+                ROUND(name, p, a, a, RESULT(T, a, percpu_cmpxchg(name.v, (T)(a + 1), n)));         \
                 seen = (T)a;                                                                       \
-                ROUND(T, p, a, b, bad += !percpu_try_cmpxchg(name.v, &seen, n));                   \
+                ROUND(name, p, a, b, bad += !percpu_try_cmpxchg(name.v, &seen, n));                \
                 bad += seen != (T)a;                                                               \
                 seen = (T)(a ^ 1);                                                                 \
-                ROUND(T, p, a, a, bad += percpu_try_cmpxchg_at(&p->v, &seen, n));                  \
+                ROUND(name, p, a, a, bad += percpu_try_cmpxchg_at(&p->v, &seen, n));               \
                 bad += seen != (T)a;                                                               \
             }                                                                                      \
         check_eq(bad, 0);                                                                          \

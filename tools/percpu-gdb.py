@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""For gdb: source tools/percpu-gdb.py, then percpu-next instead of next.
+"""For gdb: source percpu-gdb.py, then percpu-next instead of next.
 
 Stepping through a restartable sequence never ends: each single step is an interruption, from which
 the sequence begins again. percpu-next goes on at full speed to where it can be left, which the

@@ -735,13 +735,16 @@ static void wait_for(size_t cpu, uint32_t seen)
     __atomic_fetch_sub(&slot->waiters, 1, __ATOMIC_RELAXED);
 }
 
-/* Wakes all: the first may run on another CPU by now, and then take that one's area. */
+/*
+ * Wakes all: the first may run on another CPU by now, and then take that one's area. The four
+ * accesses here and in wait_for() are in the one order of SEQ_CST: either this sees the waiter, or
+ * the waiter sees that nobody, or a later owner, has the area.
+ */
 static void give_back(size_t cpu)
 {
     struct slot *slot = slot_of(cpu);
 
     __atomic_store_n(&slot->owner, 0, __ATOMIC_SEQ_CST);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&slot->waiters, __ATOMIC_SEQ_CST) != 0)
         futex(&slot->owner, FUTEX_WAKE, INT_MAX);
 }
