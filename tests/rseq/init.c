@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The first process of the Linux that linux.py boots: runs each line of /list, a program and its
- * arguments, and switches the machine off. Prints "== LINE" before and "== status N" after each.
+ * The first process of the Linux that linux.py boots: runs each line of /list, an environment
+ * variable with its value, a program and its arguments, and switches the machine off. Prints
+ * "== LINE" before and "== status N" after each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ static void run(char *line)
     pid_t child = fork();
 
     if (child == 0) {
-        for (char *word = strtok(line, " "); word && count < 15; word = strtok(NULL, " "))
+        putenv(strtok(line, " "));
+        for (char *word = strtok(NULL, " "); word && count < 15; word = strtok(NULL, " "))
             words[count++] = word;
         words[count] = NULL;
         execv(words[0], words);
