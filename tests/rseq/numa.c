@@ -3,6 +3,9 @@
  * Under a kernel with several NUMA nodes (linux.py): each CPU's area is on its node, the page that
  * has initial values and the page that the CPU was the first to write. TAP.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <percpu/percpu.h>
 
 #include <sched.h>
