@@ -139,32 +139,45 @@ check 'a mutant: sequences on every CPU' mutant every-cpu include/percpu/detail/
 check 'it is built' build "$work/every-cpu/few" "$work/every-cpu" memory.c -DPERCPU_MAX_CPUS=$few
 check 'the guard stops it' stopped_by_guard "$work/every-cpu/few"
 
-# -- Nodes ---------------------------------------------------------------------------------------
+# -- Initial values ------------------------------------------------------------------------------
 
-nodes() { # output, sources, number of nodes
-    mkdir -p "$1.tree/node0" "$1.tree/node2" && echo 0,2 >"$1.tree/online" &&
-        echo 0-1,4 >"$1.tree/node0/cpulist" && echo 2-3,5 >"$1.tree/node2/cpulist" &&
-        echo 0-7 >"$1.possible" &&
-        build "$1" "$2" nodes.c "-DPERCPU__NODES=\"$1.tree\"" \
-            "-DPERCPU__POSSIBLE=\"$1.possible\"" -Wl,--wrap=syscall,--wrap=mmap
+values() { # output, sources, last CPU
+    echo "0-$3" >"$1.possible" && build "$1" "$2" values.c "-DPERCPU__POSSIBLE=\"$1.possible\""
 }
 
 verbose() {
     PERCPU_VERBOSE=1 "$@"
 }
 
-check 'a program with two nodes is built' nodes "$work/nodes" "$root"
-check "each CPU's area is on its node" says '^0 0 2 2 0 2 - - - right' "$work/nodes"
-check 'it says so' says "each area is on its CPU's node" verbose "$work/nodes"
-check 'not against the policy of the process' says '^- - - - - - - - - right' \
-    "$work/nodes" has-policy
-check 'it says so' says 'the process has a memory policy' verbose "$work/nodes" has-policy
-check 'it works where the system refuses' says '^- - - - - - - - - right' "$work/nodes" fails
-check 'it says so' says 'set_mempolicy(2) failed' verbose "$work/nodes" fails
-check 'a mutant: no preferred node' mutant no-node src/platform/nodes.c \
-    's/!prefer\(online.nodes\[i\]\)/(false \&\& !prefer(0))/'
-check 'it is built' nodes "$work/no-node/nodes" "$work/no-node"
-check 'areas are anywhere' says '^- - - - - - - - - right' "$work/no-node/nodes"
+# Of two pages in 1,025 areas only those that were written take memory.
+takes_little() {
+    local kib right mappings
+    IFS=' ,' read -r kib _ right mappings _ <<<"$("$1")"
+    echo "$kib KiB, $right, $mappings mappings"
+    [ "$right" = right ] && [ "$kib" -gt 0 ] && [ "$kib" -lt 4096 ]
+}
+
+check 'initial values for 1,024 CPUs are built' values "$work/values" "$root" 1023
+check 'areas take no memory for them' takes_little "$work/values"
+check 'and nothing is said' fails says 'copied' verbose "$work/values"
+check 'a mutant: no file' mutant no-file src/platform/rseq.c \
+    's/no_file = p->in_parts;/no_file = true;/'
+check 'it is built' values "$work/no-file/values" "$work/no-file" 1023
+check 'it has the values, too' says ' right' "$work/no-file/values"
+check 'areas take memory for them' fails takes_little "$work/no-file/values"
+check 'it says so' says 'initial values are copied for each' verbose "$work/no-file/values"
+check 'they are there where writable memory is limited' \
+    says ' right' limited -d 65536 "$work/values"
+check 'it says so' says 'initial values are copied for each' \
+    verbose limited -d 65536 "$work/values"
+check 'initial values for 8,191 CPUs are built' values "$work/many" "$root" 8190
+check 'one of the pages is copied, for mappings are limited' \
+    says 'right, 16[0-9]\{3\} mappings' "$work/many"
+check 'it says so' says 'initial values are copied for each' verbose "$work/many"
+check 'a mutant: views are shared' mutant shared src/platform/rseq.c \
+    's/MAP_PRIVATE \| MAP_FIXED/MAP_SHARED | MAP_FIXED/'
+check 'it is built' values "$work/shared/values" "$work/shared" 1023
+check "one CPU's update is everybody's" fails says ' right' "$work/shared/values"
 
 # -- Set-user-ID programs ------------------------------------------------------------------------
 

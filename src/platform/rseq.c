@@ -9,7 +9,6 @@
 #endif
 #include "../internal.h"
 #include "modules.h"
-#include "nodes.h"
 
 #include <percpu/list.h>
 
@@ -94,10 +93,11 @@ enum { IDLE, BUSY, READY };
 struct process {
     struct percpu__version head;
     int state;
-    uintptr_t base; /* of slot 0 */
-    size_t cpus;    /* slots of CPUs; one more belongs to no CPU */
-    size_t used;    /* bytes of a slot that modules take */
-    bool in_parts;  /* of a slot only what is used is accessible: modules, and up to */
+    uintptr_t base;  /* of slot 0 */
+    size_t cpus;     /* slots of CPUs; one more belongs to no CPU */
+    size_t used;     /* bytes of a slot that modules take */
+    size_t mappings; /* of views of initial values, at most */
+    bool in_parts;   /* of a slot only what is used is accessible: modules, and up to */
     uintptr_t dynamic_end;
     size_t slots_cpus;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
@@ -240,20 +240,31 @@ static void choose_way(struct process *p, bool is_program)
 #define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
 #endif
 
-static void take_highest(size_t cpu, void *count)
+/* One past the highest number of a list such as "0-3,7"; 0: there is no such file. */
+static size_t end_of_list(const char *path)
 {
-    if (cpu + 1 > *(size_t *)count)
-        *(size_t *)count = cpu + 1;
+    FILE *file = fopen(path, "re");
+    size_t number, end = 0;
+
+    while (file && fscanf(file, "%zu", &number) == 1) {
+        if (number < SIZE_MAX && number + 1 > end)
+            end = number + 1;
+        fgetc(file); /* "-" or "," */
+    }
+    if (file)
+        fclose(file);
+    return end;
 }
 
 /* One past the highest CPU number that this kernel may ever report. */
 static size_t possible_cpus(void)
 {
     long configured = sysconf(_SC_NPROCESSORS_CONF);
-    size_t count = configured < 1 ? 1 : (size_t)configured;
+    size_t count = configured < 1 ? 1 : (size_t)configured, end = end_of_list(PERCPU__POSSIBLE);
     cpu_set_t set;
 
-    percpu__read_list(PERCPU__POSSIBLE, take_highest, &count);
+    if (end > count)
+        count = end;
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         for (size_t cpu = count; cpu < CPU_SETSIZE; cpu++)
             if (CPU_ISSET(cpu, &set))
@@ -310,23 +321,85 @@ static struct slot *slot_of(size_t cpu)
     return (struct slot *)(process->base + (cpu << PERCPU__SLOT_SHIFT));
 }
 
-/* The pages of zeros are there already. */
-static void copy_template(const uint16_t *cpus, size_t count, const void *data)
-{
-    const struct module *module = data;
-    enum { PAGE = 4096 };
-    static const char zeros[PAGE];
+/* -- Initial values ---------------------------------------------------------------------------- */
 
-    for (uintptr_t p = module->first, next; p < module->end; p = next) {
-        const char *from = (const char *)(p - module->bias);
-        next = (p + PAGE) & ~(uintptr_t)(PAGE - 1);
-        if (next > module->end)
-            next = module->end;
-        if (count == 0 || memcmp(from, zeros, next - p) == 0)
-            continue;
-        for (size_t i = 0; i < count; i++)
-            memcpy((void *)(p + ((size_t)cpus[i] << PERCPU__SLOT_SHIFT)), from, next - p);
+/* linux/memfd.h; the second one, Linux 6.3, is all that vm.memfd_noexec=2 allows. */
+enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC_SEAL = 8 };
+
+/* For the program: vm.max_map_count is 65,530 unless it was changed. */
+enum { MAX_MAPPINGS = 16384 };
+
+/* A file in memory with a module's template, `offset` bytes from its start; -1: there is none. */
+static int template_file(const struct module *module, size_t offset)
+{
+    const size_t size = module->end - module->first;
+    int file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
+
+    if (file < 0 && errno == EINVAL)
+        file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC);
+    if (file >= 0 && (ftruncate(file, (off_t)(offset + size)) != 0 ||
+                      pwrite(file, (const void *)(module->first - module->bias), size,
+                             (off_t)offset) != (ssize_t)size)) {
+        close(file);
+        file = -1;
     }
+    return file;
+}
+
+/* Are there values other than 0 in this page of slot 0? */
+static bool has_values(const struct module *module, uintptr_t at, size_t page)
+{
+    uintptr_t from = at > module->first ? at : module->first;
+    uintptr_t end = at + page < module->end ? at + page : module->end;
+    const char *values = (const char *)(from - module->bias);
+
+    return values[0] != 0 || memcmp(values, values + 1, end - from - 1) != 0;
+}
+
+/*
+ * Pages with values are each slot's own view of a file: such a page becomes memory when somebody
+ * writes to it, of that CPU's node. Values are copied where pages before free_from have other
+ * things already, and where a file or mappings cannot be had. Answers whether all are views.
+ */
+static bool fill_slots(struct process *p, const struct module *module, uintptr_t free_from)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), mappings = 2 * (p->cpus + 1);
+    const uintptr_t start = module->first & ~(page - 1);
+    int file = -1;
+    bool all_views = true, no_file = p->in_parts; /* views would count, written or not */
+
+    for (uintptr_t at = start, next; at < module->end; at = next) {
+        uintptr_t from = at > module->first ? at : module->first, end;
+        bool view = at >= free_from && p->mappings + mappings <= MAX_MAPPINGS;
+
+        for (next = at; next < module->end && has_values(module, next, page); next += page)
+            if (next != at && at < free_from)
+                break;
+        if (next == at) {
+            next += page;
+            continue;
+        }
+        end = next < module->end ? next : module->end;
+        if (view && file < 0 && !no_file) {
+            file = template_file(module, module->first - start);
+            no_file = file < 0;
+        }
+        view = view && file >= 0;
+        p->mappings += view ? mappings : 0;
+        for (size_t cpu = 0; cpu <= p->cpus; cpu++) {
+            const uintptr_t slot = (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
+
+            if (view && mmap((void *)(at + slot), next - at, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file,
+                             (off_t)(at - start)) != MAP_FAILED)
+                continue;
+            memcpy((void *)(from + slot), (const void *)(from - module->bias), end - from);
+            all_views = false;
+        }
+    }
+    if (file >= 0)
+        close(file);
+    return all_views;
 }
 
 /* Modules have the first quarter of a slot, dynamic memory the rest: neither moves. */
@@ -335,9 +408,10 @@ static void copy_template(const uint16_t *cpus, size_t count, const void *data)
 static struct module this_module;
 
 /* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
-static const char *place_template(struct process *p, size_t align)
+static bool place_template(struct process *p, size_t align, bool is_first)
 {
-    const char *placement;
+    const uintptr_t free_from = is_first ? p->base : p->base + p->used;
+    bool all_views;
     uintptr_t start = percpu__template_start(), size = percpu__template_size();
     uintptr_t page = align > 4096 ? align : 4096;
     uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1);
@@ -352,13 +426,11 @@ static const char *place_template(struct process *p, size_t align)
     this_module.first = p->base + at;
     this_module.end = this_module.first + size;
     this_module.bias = this_module.first - start;
-    /* The area of no CPU is of no node. */
-    placement = percpu__fill_by_node(p->cpus, copy_template, &this_module);
-    copy_template((const uint16_t[]){(uint16_t)p->cpus}, 1, &this_module);
+    all_views = fill_slots(p, &this_module, free_from);
     this_module.next = p->modules;
     __atomic_store_n(&p->modules, &this_module, __ATOMIC_RELEASE);
     p->used = at + size;
-    return placement;
+    return all_views;
 }
 
 /* -- Start ------------------------------------------------------------------------------------- */
@@ -376,20 +448,19 @@ static void start_process(struct process *p, bool is_program)
     choose_way(p, is_program);
 }
 
-static void say(const char *placement)
+static void say(bool all_views)
 {
     const char *verbose = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_VERBOSE");
     if (verbose && strcmp(verbose, "1") == 0)
-        fprintf(stderr, "percpu: %s; %zu CPUs%s%s\n", process->way, process->cpus,
-                placement ? "; " : "", placement ? placement : "");
+        fprintf(stderr, "percpu: %s; %zu CPUs%s\n", process->way, process->cpus,
+                all_views ? "" : "; initial values are copied for each");
 }
 
 /* Before other constructors and main(): 101 is the first priority that is not libc's. */
 __attribute__((constructor(101))) static void start(void)
 {
     struct percpu__joined joined = percpu__join(&percpu__process.head);
-    const char *placement;
-    bool is_first;
+    bool is_first, all_views;
     int idle = IDLE;
 
     process = joined.owner;
@@ -405,9 +476,9 @@ __attribute__((constructor(101))) static void start(void)
     is_first = !process->base;
     if (is_first)
         start_process(process, joined.is_program);
-    placement = place_template(process, joined.align);
+    all_views = place_template(process, joined.align, is_first);
     if (is_first)
-        say(placement);
+        say(all_views);
     percpu__words.bias = this_module.bias;
     percpu__words.rseq_offset = process->rseq_offset;
     percpu__words.rseq_mask = process->rseq_mask;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Under a kernel with several NUMA nodes (linux.py): each CPU's area is on its node, the page that
- * has initial values and the page that the CPU was the first to write. TAP.
+ * Under a kernel with several NUMA nodes (linux.py): each CPU's area is on its node: a page that
+ * has initial values, and one that has none. TAP.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -45,6 +45,7 @@ int main(void)
             syscall(SYS_getcpu, NULL, &node, NULL) != 0 || node >= 64)
             return 1;
         nodes |= 1UL << node;
+        percpu_inc(initialised.word);
         percpu_inc(zeroed.word);
         printf("# CPU %zu, node %u: areas on %d, %d\n", cpu, node,
                node_of(percpu_remote_ptr(initialised, cpu)),
