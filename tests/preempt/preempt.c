@@ -17,7 +17,7 @@
 #include <percpu/list.h>
 
 #ifndef SWITCHES
-#define SWITCHES 400 /* of tasks, on all CPUs together, in one test, and half as many migrations */
+#define SWITCHES 250 /* of tasks, on all CPUs together, in one test, and half as many migrations */
 #endif
 #define HZ 4000   /* when handlers take no time: each tick starts the timer anew when it is done */
 #define PATIENT 8 /* one in so many handlers goes on until it is interrupted */

@@ -11,7 +11,7 @@
 #include <percpu/percpu.h>
 
 #ifndef TICKS
-#define TICKS 250 /* per operation and CPU */
+#define TICKS 150 /* per operation and CPU */
 #endif
 #define HZ 4000
 
