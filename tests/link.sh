@@ -458,7 +458,6 @@ if wanted variants; then
     done <<END
 bare, debug and hooks, each instruction interruptible|$GCC|$BFD|0||-DPERCPU_PLATFORM_BARE -DPERCPU_DEBUG -DPERCPU_PREEMPT|--singlestep
 bare, debug and hooks, VMA 0, high half|$CLANG|$LLD|0xffffffff80000000|-DPERCPU_ZERO_VMA|-DPERCPU_PLATFORM_BARE -DPERCPU_DEBUG -DPERCPU_PREEMPT|
-bare, hooks|$CLANG|$BFD|0||-DPERCPU_PLATFORM_BARE -DPERCPU_PREEMPT|
 single, freestanding|$GCC|$BFD|0||-DPERCPU_PLATFORM_SINGLE|--singlestep
 single, freestanding, debug|$CLANG|$LLD|0xffffffff80000000||-DPERCPU_PLATFORM_SINGLE -DPERCPU_DEBUG|
 END

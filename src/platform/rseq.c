@@ -284,14 +284,19 @@ static bool reserve(struct process *p)
     const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
-        void *memory = MAP_FAILED;
-        if (p->cpus + 2 <= SIZE_MAX / slot)
-            memory = mmap(NULL, (p->cpus + 2) * slot, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const size_t size = p->cpus + 2 <= SIZE_MAX / slot ? (p->cpus + 2) * slot : 0;
+        const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        /* Accessible from the start: valgrind takes seconds to make it so. */
+        char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+        p->in_parts = memory == MAP_FAILED;
+        if (p->in_parts)
+            memory = mmap(NULL, size, PROT_NONE, flags, -1, 0);
         if (memory != MAP_FAILED) {
             /* A huge page would commit the memory of 512 for one variable. */
-            madvise(memory, (p->cpus + 2) * slot, MADV_NOHUGEPAGE);
-            p->in_parts = mprotect(memory, (p->cpus + 1) * slot, PROT_READ | PROT_WRITE) != 0;
+            madvise(memory, size, MADV_NOHUGEPAGE);
+            if (mprotect(memory + size - slot, slot, PROT_NONE) != 0)
+                percpu__refuse(NULL, "mprotect() failed");
             p->base = (uintptr_t)memory;
             p->used = SLOT_HEAD;
             return true;
