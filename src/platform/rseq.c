@@ -245,11 +245,12 @@ static size_t end_of_list(const char *path)
 {
     FILE *file = fopen(path, "re");
     size_t number, end = 0;
+    int between = ',';
 
-    while (file && fscanf(file, "%zu", &number) == 1) {
+    while (file && (between == ',' || between == '-') && fscanf(file, "%zu", &number) == 1) {
         if (number < SIZE_MAX && number + 1 > end)
             end = number + 1;
-        fgetc(file); /* "-" or "," */
+        between = fgetc(file);
     }
     if (file)
         fclose(file);
@@ -284,11 +285,14 @@ static bool reserve(struct process *p)
     const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
-        const size_t size = p->cpus + 2 <= SIZE_MAX / slot ? (p->cpus + 2) * slot : 0;
+        const size_t size = (p->cpus + 2) * slot;
         const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-        /* Accessible from the start: valgrind takes seconds to make it so. */
-        char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+        char *memory;
 
+        if (p->cpus + 2 > SIZE_MAX / slot)
+            continue;
+        /* Accessible from the start: valgrind takes seconds to make it so. */
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
         p->in_parts = memory == MAP_FAILED;
         if (p->in_parts)
             memory = mmap(NULL, size, PROT_NONE, flags, -1, 0);
