@@ -99,7 +99,6 @@ struct process {
     size_t mappings; /* of views of initial values, at most */
     bool in_parts;   /* of a slot only what is used is accessible: modules, and up to */
     uintptr_t dynamic_end;
-    size_t slots_cpus;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
     const char *way;
