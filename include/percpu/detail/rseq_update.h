@@ -6,7 +6,8 @@
  *     bool percpu__rseq_NAME_BITS(volatile void *p, uintBITS_t expected, uintBITS_t value,
  *                                 uintBITS_t *old, uintBITS_t *now, uintptr_t *copy);
  *
- * one sequence. It says whether there was one: not for a thread that has none.
+ * one sequence. It says whether there was one: not for a thread that has none. PERCPU__RSEQ_ADDED:
+ * what adds with a result, where that is another sequence than add.
  */
 #ifndef PERCPU_DETAIL_RSEQ_UPDATE_H
 #define PERCPU_DETAIL_RSEQ_UPDATE_H
@@ -22,7 +23,11 @@
             percpu__slow(slow_name, p, bits / 8, value, 0);                                        \
     }
 
-#define PERCPU__RSEQ_RESULT(bits, name, function, slow_name, result, slow_result)                  \
+#ifndef PERCPU__RSEQ_ADDED
+#define PERCPU__RSEQ_ADDED add
+#endif
+#define PERCPU__RSEQ_RESULT(...) PERCPU__RSEQ_RESULT_(__VA_ARGS__)
+#define PERCPU__RSEQ_RESULT_(bits, name, function, slow_name, result, slow_result)                 \
     PERCPU__CALLED uint##bits##_t percpu__##name##_##bits(volatile void *p, uint##bits##_t value,  \
                                                           bool near)                               \
     {                                                                                              \
@@ -41,8 +46,8 @@
     PERCPU__RSEQ_VOID(bits, and, PERCPU__SLOW_AND)                                                 \
     PERCPU__RSEQ_VOID(bits, or, PERCPU__SLOW_OR)                                                   \
     PERCPU__RSEQ_VOID(bits, xor, PERCPU__SLOW_XOR)                                                 \
-    PERCPU__RSEQ_RESULT(bits, add_return, add, PERCPU__SLOW_ADD, now, old + value)                 \
-    PERCPU__RSEQ_RESULT(bits, fetch_add, add, PERCPU__SLOW_ADD, old, old)                          \
+    PERCPU__RSEQ_RESULT(bits, add_return, PERCPU__RSEQ_ADDED, PERCPU__SLOW_ADD, now, old + value)  \
+    PERCPU__RSEQ_RESULT(bits, fetch_add, PERCPU__RSEQ_ADDED, PERCPU__SLOW_ADD, old, old)           \
     PERCPU__RSEQ_RESULT(bits, xchg, xchg, PERCPU__SLOW_XCHG, old, old)                             \
     PERCPU__CALLED uint##bits##_t percpu__cmpxchg_slot_##bits(                                     \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, uintptr_t *slot)          \

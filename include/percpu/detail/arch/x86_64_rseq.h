@@ -70,88 +70,61 @@ PERCPU__INLINE void percpu__relax(void)
 #define PERCPU__X86_RSEQ_IN(p)                                                                     \
     [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
 
-#define PERCPU__X86_RSEQ_OP(name, slow_name, bits, suffix, in, immediate)                          \
-    PERCPU__CALLED void percpu__##name##_##bits(volatile void *p, uint##bits##_t value, bool near) \
+/* No register for a result that nobody asks for. */
+#define PERCPU__X86_RSEQ_OP(name, instruction, bits, suffix, in, immediate)                        \
+    PERCPU__INLINE bool percpu__rseq_##name##_##bits(                                              \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, uint##bits##_t *old,      \
+        uint##bits##_t *now, uintptr_t *copy)                                                      \
     {                                                                                              \
         uintptr_t t;                                                                               \
-        (void)near;                                                                                \
-        __asm__ goto(PERCPU__X86_RSEQ(#name suffix " %[v], (%[p],%[t])")                           \
+        (void)expected, (void)old, (void)now, (void)copy;                                          \
+        __asm__ goto(PERCPU__X86_RSEQ(instruction suffix " %[v], (%[p],%[t])")                     \
                      : [t] "=&r"(t), "+m"(*(volatile percpu__u##bits *)p)                          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value)                             \
                      : "cc" : slow);                                                               \
-        return;                                                                                    \
+        return true;                                                                               \
     slow:                                                                                          \
-        percpu__slow(slow_name, p, bits / 8, value, 0);                                            \
+        return false;                                                                              \
     }
 
-/* The old value in o, the new one is `make` of it; `leave` may end the sequence before. */
-#define PERCPU__X86_RSEQ_RESULT(name, slow_name, bits, suffix, in, immediate, make, store, result) \
-    PERCPU__CALLED uint##bits##_t percpu__##name##_##bits(volatile void *p, uint##bits##_t value,  \
-                                                          bool near)                               \
+/* The old value in o; `make` may leave the sequence, or make it the new one: `before` undoes it. */
+#define PERCPU__X86_RSEQ_RESULT(name, bits, suffix, in, immediate, make, store, before)            \
+    PERCPU__INLINE bool percpu__rseq_##name##_##bits(                                              \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, uint##bits##_t *old,      \
+        uint##bits##_t *now, uintptr_t *copy)                                                      \
     {                                                                                              \
         uintptr_t t;                                                                               \
         uint##bits##_t o;                                                                          \
-        (void)near;                                                                                \
         __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY make\
                                       "mov" suffix " " store ", (%[p],%[t])")                      \
                      : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
-                     : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value)                             \
-                     : "cc" : slow);                                                               \
-        return (uint##bits##_t)(o result);                                                         \
-    slow:                                                                                          \
-        o = (uint##bits##_t)percpu__slow(slow_name, p, bits / 8, value, 0);                        \
-        return (uint##bits##_t)(PERCPU__X86_RSEQ_SLOW_##name);                                     \
-    }
-#define PERCPU__X86_RSEQ_SLOW_add_return o + value
-#define PERCPU__X86_RSEQ_SLOW_fetch_add o
-#define PERCPU__X86_RSEQ_SLOW_xchg o
-
-#define PERCPU__X86_RSEQ_UPDATES(bits, suffix, in, immediate)                                      \
-    PERCPU__X86_RSEQ_OP(mov, PERCPU__SLOW_WRITE, bits, suffix, in, immediate)                      \
-    PERCPU__CALLED void percpu__write_##bits(volatile void *p, uint##bits##_t value, bool near)    \
-    {                                                                                              \
-        percpu__mov_##bits(p, value, near);                                                        \
-    }                                                                                              \
-    PERCPU__X86_RSEQ_OP(add, PERCPU__SLOW_ADD, bits, suffix, in, immediate)                        \
-    PERCPU__X86_RSEQ_OP(and, PERCPU__SLOW_AND, bits, suffix, in, immediate)                        \
-    PERCPU__X86_RSEQ_OP(or, PERCPU__SLOW_OR, bits, suffix, in, immediate)                          \
-    PERCPU__X86_RSEQ_OP(xor, PERCPU__SLOW_XOR, bits, suffix, in, immediate)                        \
-    PERCPU__X86_RSEQ_RESULT(add_return, PERCPU__SLOW_ADD, bits, suffix, in, immediate,             \
-                            "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", )           \
-    PERCPU__X86_RSEQ_RESULT(fetch_add, PERCPU__SLOW_ADD, bits, suffix, in, immediate,              \
-                            "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", - value)    \
-    PERCPU__X86_RSEQ_RESULT(xchg, PERCPU__SLOW_XCHG, bits, suffix, in, immediate, "", "%[v]", )    \
-    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_slot_##bits(                                     \
-        volatile void *p, uint##bits##_t expected, uint##bits##_t value, uintptr_t *slot)          \
-    {                                                                                              \
-        uintptr_t t;                                                                               \
-        uint##bits##_t o;                                                                          \
-        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY     \
-                                      "cmp" suffix " %[e], %[o]\n\t" PERCPU__RSEQ_DELAY            \
-                                      "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
-                                      "mov" suffix " %[v], (%[p],%[t])")                           \
-                     : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value), [e] in immediate(expected) \
                      : "cc" : slow);                                                               \
-        *slot = t;                                                                                 \
-        return o;                                                                                  \
+        *now = o, *old = (uint##bits##_t)(before), *copy = (uintptr_t)p + t;                       \
+        return true;                                                                               \
     slow:                                                                                          \
-        *slot = PERCPU__NO_SLOT;                                                                   \
-        return (uint##bits##_t)percpu__slow(PERCPU__SLOW_CMPXCHG, p, bits / 8, value, expected);   \
-    }                                                                                              \
-    PERCPU__CALLED uint##bits##_t percpu__cmpxchg_##bits(                                          \
-        volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
-    {                                                                                              \
-        uintptr_t slot;                                                                            \
-        (void)near;                                                                                \
-        return percpu__cmpxchg_slot_##bits(p, expected, value, &slot);                             \
+        return false;                                                                              \
     }
+
+#define PERCPU__X86_RSEQ_UPDATES(bits, suffix, in, immediate)                                      \
+    PERCPU__X86_RSEQ_OP(write, "mov", bits, suffix, in, immediate)                                 \
+    PERCPU__X86_RSEQ_OP(add, "add", bits, suffix, in, immediate)                                   \
+    PERCPU__X86_RSEQ_OP(and, "and", bits, suffix, in, immediate)                                   \
+    PERCPU__X86_RSEQ_OP(or, "or", bits, suffix, in, immediate)                                     \
+    PERCPU__X86_RSEQ_OP(xor, "xor", bits, suffix, in, immediate)                                   \
+    PERCPU__X86_RSEQ_RESULT(added, bits, suffix, in, immediate,                                    \
+                            "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", o - value)  \
+    PERCPU__X86_RSEQ_RESULT(xchg, bits, suffix, in, immediate, "", "%[v]", o)                      \
+    PERCPU__X86_RSEQ_RESULT(cmpxchg, bits, suffix, in, immediate,                                  \
+                            "cmp" suffix " %[e], %[o]\n\t" PERCPU__RSEQ_DELAY                      \
+                            "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY, "%[v]", o)
 PERCPU__X86_RSEQ_UPDATES(8, "b", "q", "i")
 PERCPU__X86_RSEQ_UPDATES(16, "w", "r", "i")
 PERCPU__X86_RSEQ_UPDATES(32, "l", "r", "i")
 PERCPU__X86_RSEQ_UPDATES(64, "q", "r", "e")
 /* clang-format on */
-#define percpu__write_8 percpu__write_8
-#define PERCPU__UPDATES (8 | 16 | 32 | 64)
+
+#define PERCPU__RSEQ_ADDED added
+#include <percpu/detail/rseq_update.h>
 
 #endif
