@@ -13,6 +13,9 @@
 /* tests/bare/<a>/user.S */
 void sequence_loop(void *counts);
 
+/* From the linker: distances to the begin and the end of each sequence. */
+extern volatile int32_t __start_percpu_restart[];
+
 static volatile uint32_t counts[2]; /* in the sequence, and restarted */
 static uint32_t last;
 static unsigned grown; /* ticks since which the sequence went on */
@@ -72,4 +75,15 @@ TEST(a_sequence_in_user_mode_is_left_alone)
     run(machine_user_frame);
     check_eq(grown, TICKS);
     check_eq(counts[1], 0);
+}
+
+TEST(a_table_with_an_end_before_its_begin_is_refused)
+{
+    int32_t end = __start_percpu_restart[1];
+
+    __start_percpu_restart[1] = __start_percpu_restart[0] - 8;
+    check_eq(percpu_init_in_place(), -PERCPU_ERESTART);
+    __start_percpu_restart[1] = end;
+    check_eq(percpu_init_in_place(), (int)percpu_area_num());
+    check_eq(percpu_fini(), 0);
 }
