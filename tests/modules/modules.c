@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     for (int by = 0; by < MODULES; by++)
         for (int of = 0; of < MODULES; of++) {
             uint64_t sum = all[of]->sum(all[of]->address());
-            uint64_t each = 2 * MODULES * (uint64_t)rounds * UPDATES;
+            uint64_t each = (uint64_t)2 * MODULES * rounds * UPDATES;
             all[by]->reset(all[of]->address());
             check_eq(all[by]->sum(all[of]->address()), sum - (by == 0 ? each : 0), "reset");
         }
