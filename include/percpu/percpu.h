@@ -25,6 +25,10 @@
  *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
  *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
+ *   PERCPU_ARM_TPIDRPRW      bare, arm: the register is TPIDRPRW, which user mode cannot read
+ *   PERCPU_RISCV_TP          bare, riscv: the register is tp, not gp
+ *   PERCPU_RISCV_M_MODE      freestanding riscv: M mode, where mstatus masks interrupts
+ *   PERCPU_STACK_GUARD       bare, x86_64: the stack protector's guard is a variable: docs/entry.md
  *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)
  *   PERCPU_DEBUG             check bounds, initialisation and guards; failures call percpu_panic()
  *
@@ -55,6 +59,7 @@ extern "C" {
  * PERCPU_DEFINE(type, name) defines a per-CPU variable; `static` may stand before it and an
  * initialiser after it. The type is any object type but const and _Atomic ones; arrays are
  * written PERCPU_DEFINE(int[4], hist). The initial value is copied to every CPU's area.
+ * (C++, clang: a structure needs an initialiser, PERCPU_DEFINE(struct runq, runq) = {}.)
  * PERCPU_DECLARE(type, name) declares it, in a header. The storage symbol is
  * __PERCPU_<name>: a use of the bare name does not compile.
  */

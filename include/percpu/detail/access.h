@@ -661,8 +661,8 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     __extension__({                                                                                \
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__CHECK_INTEGER(*(p));                                                               \
-        PERCPU__CHECK_OPERAND(n);                                                                  \
-        PERCPU__VALUE_TYPE(*(p)) percpu__n##id = (PERCPU__VALUE_TYPE(*(p)))(n);                    \
+        PERCPU__VALUE_TYPE(*(p))                                                                   \
+        percpu__n##id = PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n);                       \
         op((volatile void *)(uintptr_t)PERCPU__OPERAND(p), (uint64_t)percpu__n##id,                \
            sizeof(percpu__n##id), PERCPU__IS_NEAR(*(p)));                                          \
     })

@@ -73,6 +73,8 @@
 #define PERCPU__VARIABLE(sect, type)                                                               \
     __attribute__((section(sect))) PERCPU__DEFINED_HIDDEN PERCPU__MODEL PERCPU__CHECKED(type)
 
+#define PERCPU__NO_INTEGER "percpu: the operand of an update is no integer"
+
 #ifdef __cplusplus
 
 #ifdef __clang__
@@ -125,6 +127,13 @@ template <class T> struct pointee {
 template <class T> struct pointee<const volatile T> {
     typedef typename plain<T>::type type;
 };
+/* A function, since neither an operation nor a lambda may occur in a template's argument. */
+template <class T, class N> inline __attribute__((always_inline)) T operand(N n)
+{
+    static_assert(__builtin_classify_type(*(N *)0) >= 1 && __builtin_classify_type(*(N *)0) <= 4,
+                  PERCPU__NO_INTEGER);
+    return (T)n;
+}
 } // namespace percpu__types
 
 /* An initialiser that is no constant expression would run in the template only. */
@@ -211,9 +220,15 @@ template <class T> struct pointee<const volatile T> {
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
 
-/* What is added or combined. */
-#define PERCPU__CHECK_OPERAND(n)                                                                   \
-    PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4,                                 \
-                   "percpu: the operand of an update is no integer")
+/* What is added or combined: an integer, as a T. */
+#ifdef __cplusplus
+#define PERCPU__UPDATE_OPERAND(T, n) percpu__types::operand<T>(n)
+#else
+#define PERCPU__UPDATE_OPERAND(T, n)                                                               \
+    __extension__({                                                                                \
+        PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4, PERCPU__NO_INTEGER);        \
+        (T)(n);                                                                                    \
+    })
+#endif
 
 #endif
