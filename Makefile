@@ -28,7 +28,11 @@ endif
 # build/host, build/host-single, build/x86_64. Tests are built in folders of their own.
 B := build/$(TARGET)$(if $(PLATFORM),-$(PLATFORM))
 cross_file := $(firstword $(wildcard cross/$(TARGET)-gcc.ini cross/$(TARGET)-clang.ini))
-configure = test -f $1/build.ninja || meson setup $1 -Dtests=false $2 >$1.log 2>&1 || { cat $1.log; exit 1; }
+# Meson reads these once, and writes down where the folder is: it has to begin again with others.
+seen = "$$PWD" "$$CC" "$$CFLAGS" "$$LDFLAGS"
+configure = test -f $1/build.ninja && printf '%s\n' $(seen) | cmp -s - $1.seen || \
+    { meson setup $$(test -f $1/build.ninja && echo --wipe) $1 -Dtests=false $2 >$1.log 2>&1 && \
+    printf '%s\n' $(seen) >$1.seen; } || { cat $1.log; exit 1; }
 setup_args = $(if $(PLATFORM),-Dplatform=$(PLATFORM)) $(if $(cross_file),--cross-file $(cross_file))
 
 .PHONY: lib demo test bench install lint format clean help
@@ -58,8 +62,11 @@ test:
 	@tools/check $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS) $(if $(filter file,$(origin TARGET)),,$(TARGET))
 
 bench:
+ifneq ($(TARGET),host)
+	$(error make bench is for TARGET=host: it measures Linux programs)
+endif
 	@test -f bench/meson.build || { echo "make bench: there is no bench/meson.build"; exit 1; }
-	@tools/setup bench $(TARGET)
+	@tools/setup bench
 	@mkdir -p build
 	@$(call configure,$B,$(setup_args))
 	@meson test -C $B --benchmark --verbose --num-processes 1 $(ARGS)

@@ -68,9 +68,9 @@ side_by_side() {
     sums >"$tmp/second"
     LC_ALL=C comm -23 "$tmp/first" "$tmp/second" | grep . && return 1
     for p in thread single rseq; do
-        name=percpu-$p
-        [ $p = rseq ] && name=percpu
-        for file in "lib/lib$name.a" "lib/pkgconfig/$name.pc" "lib/cmake/percpu/percpu-$p.cmake"; do
+        library=percpu-$p
+        [ $p = rseq ] && library=percpu
+        for file in "lib/lib$library.a" "lib/pkgconfig/$library.pc" "lib/cmake/percpu/percpu-$p.cmake"; do
             [ -f "$tmp/prefix/$file" ] || { echo "no $file" && return 1; }
         done
     done
@@ -138,11 +138,31 @@ bad_name() {
     grep "there is no $1; use one of: .*$2" "$tmp/out"
 }
 
-echo 1..17
+# A folder that was set up elsewhere, or with another compiler, is not used as it is.
+set_up_again() {
+    printf '#!/bin/sh\nexec %s "$@"\n' "$CC" >"$tmp/other-cc"
+    chmod +x "$tmp/other-cc"
+    make -C "$tmp/percpu" lib PLATFORM=single && mv "$tmp/percpu" "$tmp/moved" || return 1
+    make -C "$tmp/moved" install PLATFORM=single PREFIX="$tmp/again" &&
+        make -C "$tmp/moved" lib PLATFORM=single CC="$tmp/other-cc" &&
+        grep -q other-cc "$tmp/moved/build/host-single/build.ninja"
+    status=$?
+    rm -r "$tmp/moved/build"
+    mv "$tmp/moved" "$tmp/percpu"
+    return $status
+}
+
+no_bench() {
+    fails make -C "$tmp/percpu" bench TARGET=arm
+}
+
+echo 1..19
 check 'the sources can be copied' copy_sources
 check 'make lib: a program links with cc -Iinclude prog.c libpercpu.a' make_lib
 check 'make lib TARGET=vax names the targets' bad_name TARGET=vax host
 check 'make lib PLATFORM=none names the platforms' bad_name PLATFORM=none 'rseq, thread, single'
+check 'make bench TARGET=arm is refused' no_bench
+check 'a build folder is set up again after a move, and for another compiler' set_up_again
 check 'make install PLATFORM=thread' install_one thread
 check 'rseq and single are installed beside thread and change nothing' side_by_side
 check 'make install DESTDIR= installs the same files' staged
