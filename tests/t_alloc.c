@@ -591,14 +591,14 @@ TEST(alloc_leak)
 /* There is no initial value to go back to. */
 static void reset(void)
 {
-#ifndef PERCPU_PLATFORM_SINGLE
     word PERCPU *p = percpu_alloc(word);
 
+    percpu_remote_write_at(p, 0, 7);
     panics_begin();
     percpu_reset_to_init_at(p);
     check_eq(panics_end("designates no variable"), 1);
+    check_eq(percpu_remote_read_at(p, 0), 7);
     percpu_free(p);
-#endif
 }
 
 TEST(alloc_reset_to_init)

@@ -19,7 +19,8 @@ void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
 }
 
 static bool initialised;
-static uintptr_t pristine; /* distance from a variable to its initial value; 0: no copy yet */
+static uintptr_t pristine;    /* distance from a variable to its initial value; 0: no copy yet */
+static uintptr_t first, size; /* of the variables, with pristine */
 
 #if __STDC_HOSTED__
 /*
@@ -151,11 +152,16 @@ uintptr_t percpu__offset(uintptr_t vma)
     return vma;
 }
 
-uintptr_t percpu__pristine(void)
+/* If percpu_panic() returns, 0: the variable's value is its own. */
+uintptr_t percpu__pristine(const void *p)
 {
-    if (!pristine)
+    if (!pristine) {
         percpu_panic("percpu: percpu_reset_to_init() before percpu_init(), or no memory was left "
                      "to keep the initial values in");
+    } else if ((uintptr_t)p - first >= size) {
+        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+        return 0;
+    }
     return pristine;
 }
 
@@ -197,13 +203,14 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
 static void keep_initial_values(void)
 {
     void *memory = MAP_FAILED;
+    first = percpu__template_start();
+    size = percpu__template_size();
     if (!pristine)
-        memory = mmap(NULL, percpu__template_size(), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return;
     percpu__template_copy((uintptr_t)memory);
-    pristine = (uintptr_t)memory - percpu__template_start();
+    pristine = (uintptr_t)memory - first;
 }
 
 /* Of the calling thread: only its signals are blocked. */
@@ -248,12 +255,13 @@ extern const char _percpu_load_end[] __attribute__((weak));
 
 static void keep_initial_values(void)
 {
-    uintptr_t size = (uintptr_t)_percpu_load_end - (uintptr_t)_percpu_load_start;
+    first = (uintptr_t)_percpu_load_start;
+    size = (uintptr_t)_percpu_load_end - first;
     if (pristine || !(uintptr_t)_percpu_template ||
         (uintptr_t)_percpu_end - (uintptr_t)_percpu_start < size)
         return;
     __builtin_memcpy(_percpu_start, _percpu_template, size);
-    pristine = (uintptr_t)_percpu_start - (uintptr_t)_percpu_load_start;
+    pristine = (uintptr_t)_percpu_start - first;
 }
 
 #endif

@@ -42,7 +42,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
  * Distance from a variable to its initial value: the copy that was made before main (hosted) or
  * by percpu_init*() (freestanding, in the slot that the linker script keeps: hence the symbol).
  */
-PERCPU__HIDDEN uintptr_t percpu__pristine(void);
+PERCPU__HIDDEN uintptr_t percpu__pristine(const void *p);
 
 PERCPU__INLINE void percpu__reset(void *p, size_t size)
 {
@@ -50,7 +50,7 @@ PERCPU__INLINE void percpu__reset(void *p, size_t size)
     extern const char _percpu_template[];
     __asm__ volatile("" : : "r"(_percpu_template));
 #endif
-    percpu__reset_from((uintptr_t)p + percpu__pristine(), p, size);
+    percpu__reset_from((uintptr_t)p + percpu__pristine(p), p, size);
 }
 
 #endif
