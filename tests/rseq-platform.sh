@@ -238,6 +238,16 @@ check 'modules are built' build_modules
 check 'two configurations in one process end it' \
     says 'two versions or configurations' "$work/dlopen" "$work/a.so" "$work/b.so" 1
 
+opens_namespace() {
+    echo '#include <dlfcn.h>
+        int main(int n, char **path) { return dlmopen(LM_ID_NEWLM, path[n - 1], RTLD_NOW) != 0; }' |
+        $CC $flags -x c - -o "$work/namespace" -ldl
+}
+
+check 'a program that opens a namespace is built' opens_namespace
+check 'a library in it ends the process' \
+    says 'a.so: not in a namespace of dlmopen()' "$work/namespace" "$work/a.so"
+
 # The variable of_each, exported where the compiler lets it be, in a program and a library.
 same_name() { # folder, sources, compiler, flags...
     local folder=$1 from=$2 CC=$3

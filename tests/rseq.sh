@@ -98,6 +98,17 @@ dies() {
     [ $status -gt 128 ]
 }
 
+# A program with a library that starts first.
+linked() { # folder, sources
+    mkdir -p "$1" && library "$1/a.so" "$2" a 11 &&
+        embed "$1/linked" "$2" "$here/rseq/linked.c" -DNAME=p -DMODULE=13 -Wl,--no-as-needed "$1/a.so" &&
+        "$1/linked" | tee /dev/stderr | tr '\n' ' ' | grep -q '^restartable sequences.* right'
+}
+
+linked_fails() {
+    ! linked "$@" && [ -x "$1/linked" ]
+}
+
 anothers_variable() {
     ! library "$work/c.so" "$root" c 14 -DNAMES_ANOTHERS && grep -q __PERCPU_of_another "$log"
 }
@@ -210,9 +221,13 @@ for program in with without; do
     check "libraries opened and closed 1,000 times, the program $program percpu" \
         open_and_close "$work/modules" $program 1000
 done
+check 'a library that is linked starts before the program' linked "$work/modules" "$root"
 check "another module's variable is a link error" anothers_variable
 # musl's dlclose() unmaps nothing.
 if [ "$libc" = glibc ]; then
+    check 'a mutant: the first to start tells of threads and forks' mutant first src/platform/rseq.c \
+        's/process->begin\(/begin(/; s/p = process = \&percpu__process/p = process/'
+    check 'it does not know the program'\''s threads' linked_fails "$work/first/modules" "$work/first"
     check 'a mutant: libraries are not pinned' mutant no-pin src/platform/rseq.c \
         's/^( *)percpu__pin\(joined\.name\);/\1(void)percpu__pin;/'
     check 'its modules are built' build_modules "$work/no-pin/modules" "$work/no-pin"

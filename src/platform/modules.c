@@ -122,6 +122,7 @@ struct search {
     const struct percpu__version *mine;
     struct percpu__joined joined;
     const char *replaced;
+    bool is_elsewhere; /* in a namespace of dlmopen(3), which musl does not have */
     size_t seen;
 };
 
@@ -132,10 +133,14 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
     struct percpu__version *found = find_in(info);
 
     (void)size;
+#ifdef LM_ID_NEWLM
     if (search->seen == 0)
-        joined->is_base = (uintptr_t)info->dlpi_phdr == getauxval(AT_PHDR);
-    if (found && !joined->owner)
+        search->is_elsewhere = (uintptr_t)info->dlpi_phdr != getauxval(AT_PHDR);
+#endif
+    if (found && !joined->owner) {
         joined->owner = found;
+        joined->owner_is_program = search->seen == 0;
+    }
     if (found == search->mine) {
         joined->name = info->dlpi_name;
         search->replaced = &dlsym ? find_replaced(info, dlsym) : NULL;
@@ -177,6 +182,9 @@ struct percpu__joined percpu__join(const struct percpu__version *mine)
     owner = search.joined.owner;
     if (!owner)
         percpu__refuse(NULL, "this module's note .note.percpu is missing: was it stripped?");
+    /* Threads have one register; fork() and ends of threads are not told to its C library. */
+    if (search.is_elsewhere)
+        percpu__refuse(search.joined.name, "not in a namespace of dlmopen()");
     if (owner->version != mine->version || owner->size != mine->size)
         percpu__refuse(NULL, "two versions or configurations of the library in one process");
     if (search.replaced)

@@ -101,8 +101,11 @@ struct process {
     uintptr_t dynamic_end;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
+    bool has_key;   /* by which threads tell that they end */
+    pthread_key_t at_thread_exit;
     const char *way;
     struct module *modules;
+    void (*begin)(bool is_program);
     struct thread *(*thread)(void);
     struct percpu__rseq *(*own_rseq)(void);
     bool (*register_thread)(void);
@@ -121,18 +124,20 @@ struct slot {
 };
 #define SLOT_HEAD 64
 
+static void begin(bool is_program);
 static struct thread *this_thread(void);
 static struct percpu__rseq *own_rseq(void);
 static bool register_thread(void);
 
 /* Modules with different settings of these would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10002
+#define VERSION 0x10003
 #else
-#define VERSION 2
+#define VERSION 3
 #endif
 PERCPU__HIDDEN struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
+    .begin = begin,
     .thread = this_thread,
     .own_rseq = own_rseq,
     .register_thread = register_thread,
@@ -165,14 +170,12 @@ static struct percpu__rseq *own_rseq(void)
 /* For a process without sequences: a struct rseq that says that no thread is known. */
 static struct percpu__rseq nobody __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
 
-static pthread_key_t at_thread_exit;
-static bool have_key;
-
 static bool register_thread(void)
 {
     struct thread *thread = this_thread();
 
-    if (thread->is_leaving || !have_key || pthread_setspecific(at_thread_exit, thread) != 0)
+    if (thread->is_leaving || !process->has_key ||
+        pthread_setspecific(process->at_thread_exit, thread) != 0)
         return false;
     return syscall(SYS_rseq, &own, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0;
 }
@@ -446,11 +449,14 @@ static bool place_template(struct process *p, size_t align, bool is_first)
 static void thread_exits(void *value);
 static void in_child(void);
 
-static void start_process(struct process *p, bool is_program)
+/* The owner's, called by the first module that starts: a library's constructor is before it. */
+static void begin(bool is_program)
 {
+    struct process *p = process = &percpu__process;
+
     if (!reserve(p))
         percpu__refuse(NULL, "no address space for one area (a limit such as ulimit -v?)");
-    have_key = pthread_key_create(&at_thread_exit, thread_exits) == 0;
+    p->has_key = pthread_key_create(&p->at_thread_exit, thread_exits) == 0;
     if (pthread_atfork(NULL, NULL, in_child) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
     choose_way(p, is_program);
@@ -483,7 +489,7 @@ __attribute__((constructor(101))) static void start(void)
     }
     is_first = !process->base;
     if (is_first)
-        start_process(process, joined.is_program);
+        process->begin(joined.owner_is_program);
     all_views = place_template(process, joined.align, is_first);
     if (is_first)
         say(all_views);
@@ -694,8 +700,8 @@ size_t percpu__own(void)
     if (thread->tid == 0) {
         thread->tid = (int)syscall(SYS_gettid);
         /* The area is given back when the thread ends in a block (a cancelled one, in C). */
-        if (have_key)
-            pthread_setspecific(at_thread_exit, thread);
+        if (process->has_key)
+            pthread_setspecific(process->at_thread_exit, thread);
     }
     if (thread->taking > 0) {
         cpu = find_own((uint32_t)thread->tid);
@@ -748,7 +754,7 @@ static void thread_exits(void *value)
     struct thread *thread = value;
 
     if (++thread->exit_rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS &&
-        pthread_setspecific(at_thread_exit, value) == 0)
+        pthread_setspecific(process->at_thread_exit, value) == 0)
         return;
     if (thread->depth > 0) {
         thread->depth = thread->taken = 0;

@@ -341,9 +341,6 @@ __attribute__((constructor(101))) static void start(void)
     struct percpu__joined joined = percpu__join(&percpu__process.head);
     struct process *owner = joined.owner;
 
-    if (!joined.is_base)
-        percpu__refuse(joined.name,
-                       "there is one per-CPU register: not in a namespace of dlmopen()");
     if (!joined.is_program &&
         (uintptr_t)__start_percpu_for_programs != (uintptr_t)__stop_percpu_for_programs)
         percpu__refuse(joined.name, "code in a shared library must be compiled with -fPIC");
