@@ -102,7 +102,7 @@ check 'a program that updates on each CPU is built' build "$work/memory" "$root"
 check 'each CPU has an area, and behind the last one is none' \
     says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults" "$work/memory"
 check 'a mutant: no guard behind the last area' mutant no-guard src/platform/rseq.c \
-    's/mprotect\(memory \+ size.*\) != 0/false/'
+    's/mprotect\(end, .*\) != 0/false/'
 check 'it is built' build "$work/no-guard/memory" "$work/no-guard" memory.c
 check 'something else may be there' fails says 'beyond ---p faults' "$work/no-guard/memory"
 
@@ -138,6 +138,16 @@ check 'a mutant: sequences on every CPU' mutant every-cpu include/percpu/detail/
     's/^( *)"jae %l\[slow\]\\n\\t" /\1/'
 check 'it is built' build "$work/every-cpu/few" "$work/every-cpu" memory.c -DPERCPU_MAX_CPUS=$few
 check 'the guard stops it' stopped_by_guard "$work/every-cpu/few"
+
+check 'a variable aligned to 64 KiB is built' build "$work/aligned" "$root" aligned.c -Wl,--wrap=mmap
+check 'its copies are aligned' says '^aligned' "$work/aligned"
+check 'a mutant: slots begin where mmap() says' mutant unaligned src/platform/rseq.c \
+    's/^#define STRICTEST .*/#define STRICTEST ((uintptr_t)4096)/; s/if \(page > STRICTEST\)/if (false)/'
+check 'it is built' build "$work/unaligned/aligned" "$work/unaligned" aligned.c -Wl,--wrap=mmap
+check 'they are not' says '^not all' "$work/unaligned/aligned"
+check 'segments aligned to 4 MiB are built' build "$work/huge" "$root" aligned.c -Wl,--wrap=mmap \
+    -Wl,-z,max-page-size=0x400000
+check 'the process ends' says 'its segments have a larger alignment than 2 MiB' "$work/huge"
 
 # -- Initial values ------------------------------------------------------------------------------
 

@@ -275,6 +275,9 @@ static size_t possible_cpus(void)
     return count < PERCPU_MAX_CPUS ? count : PERCPU_MAX_CPUS - 1;
 }
 
+/* Slots begin at multiples of it, and so do modules' segments at their own alignment. */
+#define STRICTEST ((uintptr_t)1 << (PERCPU__SLOT_SHIFT > 24 ? 21 : 16))
+
 /*
  * A slot per CPU, one more, and one for the address that a CPU too many would have: it is not
  * accessible. What is not touched costs nothing but addresses: where those are limited (ulimit -v),
@@ -287,11 +290,11 @@ static bool reserve(struct process *p)
     const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
-        const size_t size = (p->cpus + 2) * slot;
+        const size_t size = (p->cpus + 2) * slot + STRICTEST;
         const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-        char *memory;
+        char *memory, *end;
 
-        if (p->cpus + 2 > SIZE_MAX / slot)
+        if (p->cpus + 2 >= SIZE_MAX / slot)
             continue;
         /* Accessible from the start: valgrind takes seconds to make it so. */
         memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -301,9 +304,10 @@ static bool reserve(struct process *p)
         if (memory != MAP_FAILED) {
             /* A huge page would commit the memory of 512 for one variable. */
             madvise(memory, size, MADV_NOHUGEPAGE);
-            if (mprotect(memory + size - slot, slot, PROT_NONE) != 0)
+            p->base = ((uintptr_t)memory + STRICTEST - 1) & ~(STRICTEST - 1);
+            end = (char *)p->base + (p->cpus + 1) * slot;
+            if (mprotect(end, (size_t)(memory + size - end), PROT_NONE) != 0)
                 percpu__refuse(NULL, "mprotect() failed");
-            p->base = (uintptr_t)memory;
             p->used = SLOT_HEAD;
             return true;
         }
@@ -419,14 +423,17 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
 static struct module this_module;
 
 /* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
-static bool place_template(struct process *p, size_t align, bool is_first)
+static bool place_template(struct process *p, const struct percpu__joined *joined, bool is_first)
 {
     const uintptr_t free_from = is_first ? p->base : p->base + p->used;
     bool all_views;
     uintptr_t start = percpu__template_start(), size = percpu__template_size();
-    uintptr_t page = align > 4096 ? align : 4096;
+    uintptr_t page = joined->align > 4096 ? joined->align : 4096;
     uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1);
 
+    if (page > STRICTEST)
+        percpu__refuse(joined->name,
+                       "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
     at += start & (page - 1);
     if (at < p->used)
         at += page;
@@ -490,7 +497,7 @@ __attribute__((constructor(101))) static void start(void)
     is_first = !process->base;
     if (is_first)
         process->begin(joined.owner_is_program);
-    all_views = place_template(process, joined.align, is_first);
+    all_views = place_template(process, &joined, is_first);
     if (is_first)
         say(all_views);
     percpu__words.bias = this_module.bias;
