@@ -180,6 +180,8 @@ check 'they are there where writable memory is limited' \
     says ' right' limited -d 65536 "$work/values"
 check 'it says so' says 'initial values are copied for each' \
     verbose limited -d 65536 "$work/values"
+check 'and where files may not be large' \
+    says 'initial values are copied for each' verbose limited -f 0 "$work/values"
 check 'initial values for 8,191 CPUs are built' values "$work/many" "$root" 8190
 check 'one of the pages is copied, for mappings are limited' \
     says 'right, 16[0-9]\{3\} mappings' "$work/many"

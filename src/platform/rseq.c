@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -348,8 +349,13 @@ enum { MAX_MAPPINGS = 16384 };
 static int template_file(const struct module *module, size_t offset)
 {
     const size_t size = module->end - module->first;
-    int file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
+    struct rlimit limit;
+    int file;
 
+    /* A file that is too large is not only refused: SIGXFSZ. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < offset + size)
+        return -1;
+    file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
     if (file < 0 && errno == EINVAL)
         file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC);
     if (file >= 0 && (ftruncate(file, (off_t)(offset + size)) != 0 ||
