@@ -125,12 +125,13 @@ build_footprint() {
 
 # One counter costs less than 1 MiB and at most 4 mappings.
 small() {
-    local kib mappings kib_plain mappings_plain areas sum
-    read -r kib_plain mappings_plain _ <<<"$("$work/plain-footprint")"
-    read -r kib mappings areas sum <<<"$("$work/footprint")"
-    echo "plain: $kib_plain KiB, $mappings_plain mappings"
-    echo "percpu: $kib KiB, $mappings mappings, $areas areas, count $sum"
+    local kib tables mappings kib_plain tables_plain mappings_plain areas sum
+    read -r kib_plain tables_plain mappings_plain _ <<<"$("$work/plain-footprint")"
+    read -r kib tables mappings areas sum <<<"$("$work/footprint")"
+    echo "plain: $kib_plain KiB, in a child $tables_plain KiB of page tables, $mappings_plain mappings"
+    echo "percpu: $kib KiB, $tables KiB, $mappings mappings, $areas areas, count $sum"
     [ "$areas" = 1025 ] && [ "$sum" = 1 ] && [ "$kib_plain" -gt 0 ] &&
+        [ "$tables" -gt 0 ] && [ $((tables - tables_plain)) -lt 1024 ] &&
         [ $((kib - kib_plain)) -lt 1024 ] && [ $((mappings - mappings_plain)) -le 4 ]
 }
 

@@ -98,6 +98,7 @@ struct process {
     size_t cpus;     /* slots of CPUs; one more belongs to no CPU */
     size_t used;     /* bytes of a slot that modules take */
     size_t mappings; /* of views of initial values, at most */
+    bool has_owners; /* of areas, or of locks of lists, it may have or have had */
     bool in_parts;   /* of a slot only what is used is accessible: modules, and up to */
     uintptr_t dynamic_end;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
@@ -626,6 +627,13 @@ static struct thread *this_thread(void)
     return &thread_storage;
 }
 
+/* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
+static void note_owner(void)
+{
+    if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
+        __atomic_store_n(&process->has_owners, true, __ATOMIC_SEQ_CST);
+}
+
 static long futex(uint32_t *word, int operation, uint32_t value)
 {
     return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
@@ -729,6 +737,7 @@ size_t percpu__own(void)
     step();
     thread->taken = thread->depth;
     step();
+    note_owner();
     while (!try_take((uint32_t)thread->tid, &cpu, &seen))
         wait_for(cpu, seen);
     thread->cpu = cpu;
@@ -786,6 +795,9 @@ static void in_child(void)
     uint32_t before = (uint32_t)thread->tid;
 
     thread->tid = before ? (int)syscall(SYS_gettid) : 0;
+    /* To look takes page tables for each slot. */
+    if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
+        return;
     for (size_t cpu = 0; cpu <= process->cpus; cpu++) {
         struct slot *slot = slot_of(cpu);
         if (slot->owner || slot->waiters || slot->lists) {
@@ -811,6 +823,7 @@ static void lock_lists(struct slot *slot, sigset_t *before)
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, before);
+    note_owner();
     if (__atomic_compare_exchange_n(&slot->lists, &free, 1, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED))
         return;

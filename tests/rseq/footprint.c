@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints the resident KiB and the number of mappings; with percpu it has one counter and
- * prints the number of areas and the count as well. Without, it is what to compare with.
+ * Prints the resident KiB, the KiB of page tables in a child after fork(), and the number of
+ * mappings; with percpu it has one counter and prints the number of areas and the count as well.
+ * Without, it is what to compare with.
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #ifdef WITH_PERCPU
 #include <percpu/percpu.h>
@@ -12,10 +15,25 @@
 static PERCPU_DEFINE(uint64_t, counter);
 #endif
 
+static unsigned long status(const char *what)
+{
+    char line[512];
+    unsigned long kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, what, strlen(what)) == 0)
+            sscanf(line + strlen(what), "%lu", &kib);
+    if (file)
+        fclose(file);
+    return kib;
+}
+
 int main(void)
 {
     char line[512];
-    unsigned long resident = 0, mappings = 0, areas = 0, sum = 0;
+    unsigned long resident, mappings = 0, areas = 0, sum = 0;
+    int child = -1;
     FILE *file;
 
 #ifdef WITH_PERCPU
@@ -23,15 +41,13 @@ int main(void)
     areas = percpu_area_num();
     sum = percpu_remote_read(counter, percpu_cpu_id());
 #endif
-    file = fopen("/proc/self/status", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            sscanf(line + 6, "%lu", &resident);
-    if (!file || fclose(file) != 0)
-        return 1;
+    resident = status("VmRSS:");
+    if (fork() == 0)
+        _exit((int)(status("VmPTE:") / 40)); /* a byte */
+    wait(&child);
     file = fopen("/proc/self/maps", "r");
     while (file && fgets(line, sizeof line, file))
         mappings++;
-    printf("%lu %lu %lu %lu\n", resident, mappings, areas, sum);
+    printf("%lu %d %lu %lu %lu\n", resident, 40 * WEXITSTATUS(child), mappings, areas, sum);
     return !file || fclose(file) != 0;
 }
