@@ -183,7 +183,7 @@ if [ "$libc" = glibc ]; then # the protections are the same with every libc
         src/platform/rseq.c 's/if \(thread->taking > 0\) \{/if (false) {/'
     check 'a handler waits for its own thread' handler_waits "$work/no-search"
     check 'a mutant: a cancelled thread keeps its area' mutant no-return src/platform/rseq.c \
-        's/if \(thread->depth > 0\) \{/if (false) {/'
+        's/if \(thread->depth > 0 \|\| .*\{/if (false) {/'
     check 'others wait for a cancelled thread'\''s area' hangs "$work/no-return" rseq_cancelled_in_a_block
     check 'a mutant: a child keeps the areas of other threads' mutant no-child src/platform/rseq.c \
         's/pthread_atfork\(NULL, NULL, in_child\) != 0/(false \&\& (in_child(), true))/'
@@ -229,6 +229,9 @@ if [ "$libc" = glibc ]; then
     check 'a mutant: the first to start tells of threads and forks' mutant first src/platform/rseq.c \
         's/process->begin\(/begin(/; s/p = process = \&percpu__process/p = process/'
     check 'it does not know the program'\''s threads' linked_fails "$work/first/modules" "$work/first"
+    check 'a mutant: who ends in a block has an area' mutant has-one src/platform/rseq.c \
+        's/size_t cpu = find_own.*/size_t cpu = thread->cpu;/; s/if \(cpu != \(size_t\)NO_AREA\)/if (true)/'
+    check 'a thread that waits for one gives it back' linked_fails "$work/has-one" "$work/has-one"
     check 'a mutant: libraries are not pinned' mutant no-pin src/platform/rseq.c \
         's/^( *)percpu__pin\(joined\.name\);/\1(void)percpu__pin;/'
     check 'its modules are built' build_modules "$work/no-pin/modules" "$work/no-pin"

@@ -778,9 +778,12 @@ static void thread_exits(void *value)
     if (++thread->exit_rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS &&
         pthread_setspecific(process->at_thread_exit, value) == 0)
         return;
-    if (thread->depth > 0) {
-        thread->depth = thread->taken = 0;
-        give_back(thread->cpu);
+    if (thread->depth > 0 || thread->taking > 0) {
+        size_t cpu = find_own((uint32_t)thread->tid); /* none, where it was about to take one */
+
+        thread->depth = thread->taken = thread->taking = 0;
+        if (cpu != (size_t)NO_AREA)
+            give_back(cpu);
     }
     thread->is_leaving = true;
     /* Its memory goes before the thread does. */

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -48,6 +49,26 @@ static int others_wait(void)
     return early;
 }
 
+static void leave(int number)
+{
+    (void)number;
+    pthread_exit(NULL);
+}
+
+/* A thread that waits for this one's block ends. */
+static void end_while_waiting(pthread_t *thread)
+{
+    started = false;
+    if (pthread_create(thread, NULL, enter, NULL) != 0)
+        return;
+    while (!started)
+        sched_yield();
+    for (int i = 0; i < 1000; i++)
+        sched_yield();
+    pthread_kill(*thread, SIGUSR1);
+    pthread_join(*thread, NULL);
+}
+
 int main(void)
 {
     int status = -1;
@@ -74,5 +95,10 @@ int main(void)
         return 1;
     percpu_with_current(hits, p) /* hangs when the thread's area was not given back */
         ++*p;
-    puts(status == 0 && percpu_sum(hits) == 3 ? "right" : "wrong");
+    signal(SIGUSR1, leave);
+    percpu_with_current(hits, p)
+        end_while_waiting(&thread);
+    percpu_with_current(hits, p)
+        ++*p;
+    puts(status == 0 && percpu_sum(hits) == 4 ? "right" : "wrong");
 }
