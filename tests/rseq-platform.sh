@@ -191,6 +191,14 @@ check 'a mutant: views are shared' mutant shared src/platform/rseq.c \
 check 'it is built' values "$work/shared/values" "$work/shared" 1023
 check "one CPU's update is everybody's" fails says ' right' "$work/shared/values"
 
+# -- Fibers --------------------------------------------------------------------------------------
+
+check 'a function that goes on in another thread is built' \
+    build "$work/fibers" "$root" fibers.c -DPERCPU_RSEQ_FIBERS
+check 'it uses the area of that thread'\''s CPU' says '^right' "$work/fibers"
+check 'it is built without PERCPU_RSEQ_FIBERS' build "$work/no-fibers" "$root" fibers.c
+check 'it uses the first thread'\''s' says '^wrong' "$work/no-fibers"
+
 # -- Set-user-ID programs ------------------------------------------------------------------------
 
 check 'PERCPU_VERBOSE=1 is heard' says '^percpu: .*; [0-9]* CPUs' verbose "$work/memory"

@@ -15,7 +15,7 @@
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
     uintptr_t pointer;
-    __asm__("mrs %0, tpidr_el0" : "=r"(pointer));
+    PERCPU__THREAD_ASM("mrs %0, tpidr_el0" : "=r"(pointer));
     return pointer;
 }
 

@@ -18,7 +18,7 @@
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
     uintptr_t pointer;
-    __asm__("mrc p15, 0, %0, c13, c0, 3" : "=r"(pointer));
+    PERCPU__THREAD_ASM("mrc p15, 0, %0, c13, c0, 3" : "=r"(pointer));
     return pointer;
 }
 

@@ -15,7 +15,7 @@
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
     uintptr_t pointer;
-    __asm__("mv %0, tp" : "=r"(pointer));
+    PERCPU__THREAD_ASM("mv %0, tp" : "=r"(pointer));
     return pointer;
 }
 

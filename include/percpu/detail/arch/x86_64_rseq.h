@@ -14,9 +14,10 @@
 /* The thread control block begins with its own address (System V x86-64 ABI, %fs, and ELF TLS). */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
-#ifdef __clang__ /* 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew */
+    /* clang 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew. */
+#if defined(__clang__) || defined(PERCPU_RSEQ_FIBERS)
     uintptr_t pointer;
-    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    PERCPU__THREAD_ASM("movq %%fs:0, %0" : "=r"(pointer));
     return pointer;
 #else
     return (uintptr_t)__builtin_thread_pointer();

@@ -54,6 +54,11 @@ struct percpu__rseq {
  * percpu__slow() and the like when the thread has no sequences.
  */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void);
+#ifdef PERCPU_RSEQ_FIBERS /* it changes where a function changes stacks: read it each time */
+#define PERCPU__THREAD_ASM __asm__ volatile
+#else
+#define PERCPU__THREAD_ASM __asm__
+#endif
 
 PERCPU__INLINE struct percpu__rseq *percpu__rseq_area(void)
 {
