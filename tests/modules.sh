@@ -125,6 +125,12 @@ for name in with without; do
 done
 check 'a library that is linked, and used before the program' linked "$built"
 
+sanitized() {
+    $CC $flags -DPERCPU_PLATFORM_THREAD -fsanitize=thread -I"$root/include" \
+        "$here/rseq/sanitized.c" "$root"/src/*.c "$root"/src/platform/*.c -o "$built/sanitized" &&
+        "$built/sanitized"
+}
+
 if [ "${BRIEF:-no}" = no ]; then
     flags="$flags -O0" # compiled sooner
     check 'fails: no shift' mutant_fails shift src/platform/thread.c \
@@ -147,6 +153,9 @@ if [ "${BRIEF:-no}" = no ]; then
             's/percpu__pin\(joined\.name\);/(void)percpu__pin;/'
     fi
 
+    if [ "$libc" = glibc ]; then
+        check 'threads end before ThreadSanitizer is gone' sanitized
+    fi
     check 'a program is built for what is refused' \
         module "$built" refused -rdynamic "$here/modules/refused.c"
     check 'PERCPU_EMODULE: caller'\''s memory and a library before' \

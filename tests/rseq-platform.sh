@@ -20,6 +20,18 @@ build() {
         "$from"/src/platform/*.c -o "$output"
 }
 
+# The library by itself, for programs that need no other one.
+build_library() ( # folder, sources, flags...
+    mkdir -p "$1" && cd "$1" && $CC $flags "${@:3}" -I"$2/include" -c "$2"/src/*.c \
+        "$2"/src/platform/*.c
+)
+
+build_with() { # folder, output, program, flags...
+    local objects=$1 output=$2 program=$3
+    shift 3
+    $CC $flags "$@" -I"$root/include" "$here/rseq/$program" "$objects"/*.o -o "$output"
+}
+
 fails() {
     ! "$@"
 }
@@ -71,9 +83,11 @@ stranger_is_apart() { # program
     [[ $out == "0 $last sum 8000 "* ]]
 }
 
+check 'the library is built' build_library "$work/library" "$root"
+
 check 'mm_cid is built' build_cid "$work/cid" "$root"
 check 'all updates on one CPU are in area 0' one_cpu_is_area_0 "$work/cid/cid"
-check 'not so by cpu_id' build "$work/cid/cpu" "$root" cid.c
+check 'not so by cpu_id' build_with "$work/library" "$work/cid/cpu" cid.c
 check 'there they are in the area of that CPU' \
     says "^$last_cpu sum 8000 " taskset -c "$last_cpu" "$work/cid/cpu"
 check 'no more areas than threads' few_areas "$work/cid/cid"
@@ -98,7 +112,8 @@ limited() (
     ulimit "$1" "$2" && "${@:3}"
 )
 
-check 'a program that updates on each CPU is built' build "$work/memory" "$root" memory.c
+check 'a program that updates on each CPU is built' \
+    build_with "$work/library" "$work/memory" memory.c
 check 'each CPU has an area, and behind the last one is none' \
     says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults" "$work/memory"
 check 'a mutant: no guard behind the last area' mutant no-guard src/platform/rseq.c \
@@ -139,14 +154,15 @@ check 'a mutant: sequences on every CPU' mutant every-cpu include/percpu/detail/
 check 'it is built' build "$work/every-cpu/few" "$work/every-cpu" memory.c -DPERCPU_MAX_CPUS=$few
 check 'the guard stops it' stopped_by_guard "$work/every-cpu/few"
 
-check 'a variable aligned to 64 KiB is built' build "$work/aligned" "$root" aligned.c -Wl,--wrap=mmap
+check 'a variable aligned to 64 KiB is built' \
+    build_with "$work/library" "$work/aligned" aligned.c -Wl,--wrap=mmap
 check 'its copies are aligned' says '^aligned' "$work/aligned"
 check 'a mutant: slots begin where mmap() says' mutant unaligned src/platform/rseq.c \
     's/^#define STRICTEST .*/#define STRICTEST ((uintptr_t)4096)/; s/if \(page > STRICTEST\)/if (false)/'
 check 'it is built' build "$work/unaligned/aligned" "$work/unaligned" aligned.c -Wl,--wrap=mmap
 check 'they are not' says '^not all' "$work/unaligned/aligned"
-check 'segments aligned to 4 MiB are built' build "$work/huge" "$root" aligned.c -Wl,--wrap=mmap \
-    -Wl,-z,max-page-size=0x400000
+check 'segments aligned to 4 MiB are built' \
+    build_with "$work/library" "$work/huge" aligned.c -Wl,--wrap=mmap -Wl,-z,max-page-size=0x400000
 check 'the process ends' says 'its segments have a larger alignment than 2 MiB' "$work/huge"
 
 # -- Initial values ------------------------------------------------------------------------------
@@ -194,10 +210,38 @@ check "one CPU's update is everybody's" fails says ' right' "$work/shared/values
 # -- Fibers --------------------------------------------------------------------------------------
 
 check 'a function that goes on in another thread is built' \
-    build "$work/fibers" "$root" fibers.c -DPERCPU_RSEQ_FIBERS
+    build_with "$work/library" "$work/fibers" fibers.c -DPERCPU_RSEQ_FIBERS
 check 'it uses the area of that thread'\''s CPU' says '^right' "$work/fibers"
-check 'it is built without PERCPU_RSEQ_FIBERS' build "$work/no-fibers" "$root" fibers.c
+check 'it is built without PERCPU_RSEQ_FIBERS' build_with "$work/library" "$work/no-fibers" fibers.c
 check 'it uses the first thread'\''s' says '^wrong' "$work/no-fibers"
+
+# -- Sanitizers ----------------------------------------------------------------------------------
+
+# sanitized OUTPUT LIBRARY WHICH: right, and nothing to say.
+sanitized() {
+    build_with "$2" "$work/$1" sanitized.c -fsanitize="$3" && "$work/$1" 2>&1 | tee /dev/stderr |
+        tr '\n' ' ' | grep -q '^right $'
+}
+
+with_clang() {
+    local CC=clang-19
+    "$@"
+}
+
+check 'ThreadSanitizer sees order in blocks and lists' sanitized tsan "$work/library" thread
+check 'LeakSanitizer looks into areas' sanitized lsan "$work/library" address
+check 'the library with clang'\''s ThreadSanitizer is built' \
+    with_clang build_library "$work/library-tsan" "$root" -fsanitize=thread
+check 'threads end before it is gone' with_clang sanitized all-tsan "$work/library-tsan" thread
+check 'a mutant: threads end in the last round' mutant late src/platform/modules.h \
+    's/ - \(&__tsan_release \? 1 : 0\)//'
+check 'it is built' with_clang build_library "$work/late/library" "$work/late" -fsanitize=thread
+check 'it crashes' says SEGV with_clang sanitized late-tsan "$work/late/library" thread
+check 'a mutant: sanitizers are told nothing' mutant untold src/platform/rseq.c \
+    's/if \(&__(lsan|tsan)_[a-z_]*\)/if (false)/'
+check 'it is built' build_library "$work/untold/library" "$work/untold"
+check 'ThreadSanitizer sees races' says 'data race' sanitized races "$work/untold/library" thread
+check 'LeakSanitizer sees leaks' says 'memory leaks' sanitized leaks "$work/untold/library" address
 
 # -- Set-user-ID programs ------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ struct percpu_list {
 #define percpu_list_open_at(p, cpu, first, rest)                                                   \
     __extension__({                                                                                \
         PERCPU__CHECK_LIST(*(p));                                                                  \
-        percpu__list_open(percpu__remote_checked(p, cpu), first, rest);                            \
+        percpu__list_open(PERCPU__LIST_FIRST(p), percpu__remote_checked(p, cpu), first, rest);     \
     })
 #endif
 

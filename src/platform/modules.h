@@ -9,6 +9,8 @@
 
 #include "../internal.h"
 
+#include <limits.h>
+
 /* What every percpu__process begins with: those of a process have to be alike. */
 struct percpu__version {
     uint32_t version; /* of the platform, its settings, and the layout */
@@ -31,6 +33,18 @@ void percpu__pin(const char *name) PERCPU__HIDDEN;
 
 /* "percpu: NAME: WHAT", or without the name when it is null, and the end. */
 void percpu__refuse(const char *name, const char *what) PERCPU__HIDDEN __attribute__((noreturn));
+
+#if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_PLATFORM_THREAD)
+/* Of ThreadSanitizer, in programs that have it. */
+extern void __tsan_acquire(void *) __attribute__((weak));
+extern void __tsan_release(void *) __attribute__((weak));
+
+/* Of the destructors of a thread's keys. In the very last one ThreadSanitizer leaves the thread. */
+static inline int percpu__last_round(void)
+{
+    return _POSIX_THREAD_DESTRUCTOR_ITERATIONS - (&__tsan_release ? 1 : 0);
+}
+#endif
 
 /* The process's allocator, at *first: that of the first module that asked. */
 const struct percpu__allocator *

@@ -333,6 +333,18 @@ static bool make_accessible(const struct process *p, size_t from, size_t end)
     return true;
 }
 
+/* Of LeakSanitizer, in programs that have it. */
+extern void __lsan_register_root_region(const void *, size_t) __attribute__((weak));
+
+/* What this part of a slot points to is no leak. */
+static void no_leaks_from(const struct process *p, size_t from, size_t end)
+{
+    if (&__lsan_register_root_region)
+        for (size_t cpu = 0; cpu <= p->cpus; cpu++)
+            __lsan_register_root_region((const char *)p->base + (cpu << PERCPU__SLOT_SHIFT) + from,
+                                        end - from);
+}
+
 static struct slot *slot_of(size_t cpu)
 {
     return (struct slot *)(process->base + (cpu << PERCPU__SLOT_SHIFT));
@@ -448,6 +460,7 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
         percpu__refuse(NULL, "the per-CPU variables of all modules do not fit an area");
     if (!make_accessible(p, p->used, at + size))
         percpu__refuse(NULL, "no memory for the per-CPU variables of a module (a limit?)");
+    no_leaks_from(p, at, at + size);
     this_module.first = p->base + at;
     this_module.end = this_module.first + size;
     this_module.bias = this_module.first - start;
@@ -682,6 +695,8 @@ static void give_back(size_t cpu)
 {
     struct slot *slot = slot_of(cpu);
 
+    if (&__tsan_release)
+        __tsan_release(slot);
     __atomic_store_n(&slot->owner, 0, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&slot->waiters, __ATOMIC_SEQ_CST) != 0)
         futex(&slot->owner, FUTEX_WAKE, INT_MAX);
@@ -743,7 +758,13 @@ size_t percpu__own(void)
     thread->cpu = cpu;
     step();
     thread->taking--;
+#ifdef __SANITIZE_THREAD__ /* GCC warns that it does not see the fence */
+    __sync_synchronize();
+#else
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+    if (&__tsan_acquire)
+        __tsan_acquire(slot_of(cpu));
     errno = saved;
     return cpu;
 }
@@ -775,7 +796,7 @@ static void thread_exits(void *value)
 {
     struct thread *thread = value;
 
-    if (++thread->exit_rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS &&
+    if (++thread->exit_rounds < percpu__last_round() &&
         pthread_setspecific(process->at_thread_exit, value) == 0)
         return;
     if (thread->depth > 0 || thread->taking > 0) {
@@ -1071,13 +1092,14 @@ bool percpu__dynamic_grow(uintptr_t end)
 {
     enum { STEP = 65536 };
 
-    if (!process->in_parts || end <= process->dynamic_end)
+    if ((!process->in_parts && !&__lsan_register_root_region) || end <= process->dynamic_end)
         return true;
     if (process->dynamic_end == 0)
         process->dynamic_end = process->base + MODULES_END;
     end = (end + STEP - 1) & ~(uintptr_t)(STEP - 1);
     if (!make_accessible(process, process->dynamic_end - process->base, end - process->base))
         return false;
+    no_leaks_from(process, process->dynamic_end - process->base, end - process->base);
     process->dynamic_end = end;
     return true;
 }

@@ -192,8 +192,7 @@ static void release(void)
 /* Other keys' destructors may still use per-CPU data: release in the last round. */
 static void thread_exits(void *value)
 {
-    if (++exit_rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS &&
-        pthread_setspecific(at_thread_exit, value) == 0)
+    if (++exit_rounds < percpu__last_round() && pthread_setspecific(at_thread_exit, value) == 0)
         return;
     release();
 }

@@ -38,11 +38,28 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_oper
                                                           struct percpu_list_node *node)
     __attribute__((cold));
 
+/* ThreadSanitizer does not see that who takes a node off comes after who put it on. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define PERCPU__TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(PERCPU__TSAN)
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define PERCPU__LIST_RELEASE(p) __tsan_release((void *)(uintptr_t)(p))
+#define PERCPU__LIST_ACQUIRE(p) __tsan_acquire((void *)(uintptr_t)(p))
+#else
+#define PERCPU__LIST_RELEASE(p) ((void)(p))
+#define PERCPU__LIST_ACQUIRE(p) ((void)(p))
+#endif
+
 PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node, bool near)
 {
     struct percpu_list_node *old;
     (void)near;
     percpu__debug_current();
+    PERCPU__LIST_RELEASE(p);
     if (!percpu__rseq_list_push(p, node, &old))
         (void)percpu__list_slow(PERCPU__LIST_PUSHES, p, node);
 }
@@ -52,9 +69,10 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool 
     struct percpu_list_node *node;
     (void)near;
     percpu__debug_current();
-    if (percpu__rseq_list_pop(p, 0, &node))
-        return node;
-    return percpu__list_slow(PERCPU__LIST_POPS, p, 0);
+    if (!percpu__rseq_list_pop(p, 0, &node))
+        node = percpu__list_slow(PERCPU__LIST_POPS, p, 0);
+    PERCPU__LIST_ACQUIRE(p);
+    return node;
 }
 
 PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p, bool near)
@@ -62,9 +80,10 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p, 
     struct percpu_list_node *node;
     (void)near;
     percpu__debug_current();
-    if (percpu__rseq_list_take_all(p, 0, &node))
-        return node;
-    return percpu__list_slow(PERCPU__LIST_TAKES, p, 0);
+    if (!percpu__rseq_list_take_all(p, 0, &node))
+        node = percpu__list_slow(PERCPU__LIST_TAKES, p, 0);
+    PERCPU__LIST_ACQUIRE(p);
+    return node;
 }
 
 typedef uintptr_t __attribute__((may_alias)) percpu__word;
@@ -77,10 +96,12 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_close(uintptr_t first)
     return (struct percpu_list_node *)(old & ~PERCPU__LIST_MARK);
 }
 
-PERCPU__INLINE bool percpu__list_open(uintptr_t first, struct percpu_list_node *node,
-                                      struct percpu_list_node *rest)
+PERCPU__INLINE bool percpu__list_open(volatile void *p, uintptr_t first,
+                                      struct percpu_list_node *node, struct percpu_list_node *rest)
 {
     percpu__word expected = (uintptr_t)node | PERCPU__LIST_MARK;
+    PERCPU__LIST_RELEASE(p);
+    PERCPU__LIST_ACQUIRE(p);
     return __atomic_compare_exchange_n((volatile percpu__word *)first, &expected, (uintptr_t)rest,
                                        false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
