@@ -731,8 +731,12 @@ static void free_object(void PERCPU *object)
         return;
     state = lock();
     g = object_at(p, &b, &wrong);
-    if (g != NONE)
+    if (g != NONE) {
+#ifdef PERCPU__WATCHED
+        percpu__watch_freed(p, (size_t)(next_start(b, g) - g) * GRANULE);
+#endif
         give_back(b, g, next_start(b, g) - g);
+    }
     unlock(state);
     if (g == NONE)
         report("percpu_free", p, wrong);

@@ -7,6 +7,8 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
+#include <percpu/alloc.h>
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -782,6 +784,35 @@ TEST(rseq_debug_block_beside_updates)
     }
     check_eq(panics_end(""), 0);
     check(seen > 0);
+}
+
+/* An object that is allocated where another one was is another variable. */
+TEST(rseq_debug_freed)
+{
+    uint64_t PERCPU *first = percpu_alloc(uint64_t), *second;
+
+    panics_begin();
+    for (int i = 0; i < 2; i++)
+        percpu_with_current_at(first, p)
+            ++*p;
+    percpu_free(first);
+    second = percpu_alloc(uint64_t);
+    check(first == second);
+    for (int i = 0; i < 2; i++)
+        percpu_inc_at(second);
+    check_eq(panics_end(""), 0);
+    percpu_free(second);
+}
+
+TEST(rseq_debug_no_variable)
+{
+    uintptr_t behind = percpu_area_base(0) + (percpu_area_size() | 63) + 1;
+
+    panics_begin();
+    percpu_inc_at((uint64_t PERCPU *)behind);
+    percpu_with_current_at((uint64_t PERCPU *)behind, p)
+        (void)p;
+    check_eq(panics_end("is no per-CPU variable"), IN_DEBUG(2));
 }
 
 /* Threads that read in blocks what others update. */

@@ -1111,6 +1111,16 @@ const struct percpu__allocator *percpu__allocator(const struct percpu__allocator
     return percpu__first_allocator(&process->allocator, mine);
 }
 
+/* Of a per-CPU pointer: any module's. */
+static const struct module *module_of(uintptr_t place)
+{
+    const struct module *m = process ? __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE) : NULL;
+
+    while (m && !(place >= m->first && place < m->end))
+        m = m->next;
+    return m;
+}
+
 #ifdef PERCPU_DEBUG
 void **percpu__watch_table(void)
 {
@@ -1119,26 +1129,28 @@ void **percpu__watch_table(void)
 
 uintptr_t percpu__watch_symbol(uintptr_t place)
 {
-    for (const struct module *m = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE); m;
-         m = m->next)
-        if (place >= m->first && place < m->end)
-            return place - m->bias;
-    return place;
+    const struct module *m = module_of(place);
+
+    return m ? place - m->bias : place;
+}
+
+bool percpu__watch_knows(uintptr_t place)
+{
+    uintptr_t offset = process ? place - process->base : MODULES_END;
+
+    return module_of(place) ||
+           offset - MODULES_END < ((uintptr_t)1 << PERCPU__SLOT_SHIFT) - MODULES_END;
 }
 #endif
 
-/* `p` may be a variable of any module. */
 void percpu__reset(void *p, size_t size)
 {
-    uintptr_t at = (uintptr_t)p;
+    const struct module *m = module_of((uintptr_t)p);
 
-    for (const struct module *m = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE); m;
-         m = m->next)
-        if (at >= m->first && at < m->end) {
-            reset_from(at - m->bias, p, size);
-            return;
-        }
-    percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+    if (m)
+        reset_from((uintptr_t)p - m->bias, p, size);
+    else
+        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
 }
 
 #endif

@@ -109,10 +109,26 @@ static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, ui
         report(__atomic_load_n(&word->address, __ATOMIC_RELAXED), bytes);
 }
 
+static void check_variable(const volatile void *p)
+{
+    static char message[160];
+
+    if (percpu__watch_knows((uintptr_t)p))
+        return;
+    snprintf(message, sizeof(message),
+             "percpu: the operand at %#lx is no per-CPU variable (one in a C++ template, where GCC "
+             "ignored the section?)",
+             (unsigned long)(uintptr_t)p);
+    percpu_panic(message);
+}
+
 void percpu__watch_write(const volatile void *p, size_t size, bool is_update)
 {
     uintptr_t address = (uintptr_t)p & ~(uintptr_t)(WORD - 1);
-    struct word *word = find(address, true);
+    struct word *word;
+
+    check_variable(p);
+    word = find(address, true);
 
     if (!word)
         return;
@@ -129,6 +145,19 @@ void percpu__watch_written(const volatile void *p)
         __atomic_fetch_add(&word->done, 1, __ATOMIC_SEQ_CST);
 }
 
+/* What comes there next is another variable. */
+void percpu__watch_freed(uintptr_t first, size_t size)
+{
+    for (uintptr_t address = first; address < first + size; address += WORD) {
+        struct word *word = find(address, false);
+
+        if (!word)
+            continue;
+        __atomic_store_n(&word->updated, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&word->changed, 0, __ATOMIC_SEQ_CST);
+    }
+}
+
 static uint64_t content(uintptr_t address, size_t cpu)
 {
     return *(volatile percpu__u64 *)(address + (cpu << PERCPU__SLOT_SHIFT));
@@ -137,6 +166,7 @@ static uint64_t content(uintptr_t address, size_t cpu)
 void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p, size_t size,
                          size_t cpu)
 {
+    check_variable(p);
     watch->first = (uintptr_t)p;
     watch->size = size;
     watch->sure = 0;

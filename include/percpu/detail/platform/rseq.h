@@ -157,6 +157,8 @@ PERCPU__HIDDEN void percpu__watch_written(const volatile void *p);
 PERCPU__HIDDEN void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p,
                                         size_t size, size_t cpu);
 PERCPU__HIDDEN void percpu__watch_end(const struct percpu__watch *watch, size_t cpu);
+PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
+PERCPU__HIDDEN bool percpu__watch_knows(uintptr_t place);       /* a variable, or dynamic memory */
 PERCPU__HIDDEN void **percpu__watch_table(void);                /* of the process */
 PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CPU pointer */
 #endif
