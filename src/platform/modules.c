@@ -38,11 +38,13 @@ static struct percpu__version *find_in(const struct dl_phdr_info *info)
         while (header->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= end) {
             const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
             uintptr_t text = at + sizeof(*note);
-            uintptr_t description = text + ((note->n_namesz + align - 1) & ~(align - 1));
+            uintptr_t description = text + ((note->n_namesz + align - 1) & ~(align - 1)), distance;
 
             if (note->n_namesz == 7 && note->n_type == 1 &&
-                memcmp((const char *)text, "percpu", 7) == 0)
-                return (struct percpu__version *)(description + *(const uintptr_t *)description);
+                memcmp((const char *)text, "percpu", 7) == 0) {
+                memcpy(&distance, (const void *)description, sizeof(distance)); /* 4-aligned */
+                return (struct percpu__version *)(description + distance);
+            }
             at = description + ((note->n_descsz + align - 1) & ~(align - 1));
         }
     }
