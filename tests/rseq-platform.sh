@@ -302,6 +302,17 @@ check 'modules are built' build_modules
 check 'two configurations in one process end it' \
     says 'two versions or configurations' "$work/dlopen" "$work/a.so" "$work/b.so" 1
 
+handler() { # library
+    $CC $flags "$here/rseq/handler.c" -o "$work/handler" -ldl && says '^right' "$work/handler" "$1"
+}
+
+check 'a signal handler is the first to use a library' handler "$work/a.so"
+check 'a mutant: what is a thread'\''s is thread-local' mutant thread-local src/platform/rseq.c \
+    's/if \(is_in_program \|\| .*\)/if (true)/'
+check 'it is built' \
+    build "$work/thread-local/a.so" "$work/thread-local" module.c -fPIC -shared -DNAME=a -DMODULE=11
+check 'it calls malloc()' says 'called malloc' "$work/handler" "$work/thread-local/a.so"
+
 opens_namespace() {
     echo '#include <dlfcn.h>
         int main(int n, char **path) { return dlmopen(LM_ID_NEWLM, path[n - 1], RTLD_NOW) != 0; }' |

@@ -76,7 +76,7 @@ struct module {
     struct module *next;
 };
 
-/* A thread's, in the owner's thread-local storage. */
+/* A thread's. The owner has it: this_thread(). */
 struct thread {
     int tid;         /* 0: not known yet */
     unsigned depth;  /* of its blocks */
@@ -145,6 +145,7 @@ PERCPU__HIDDEN struct process percpu__process = {
     .register_thread = register_thread,
 };
 static struct process *process; /* the owner's */
+static bool is_in_program;      /* this copy of the library, the owner's */
 
 /* -- Which way --------------------------------------------------------------------------------- */
 
@@ -481,6 +482,7 @@ static void begin(bool is_program)
 {
     struct process *p = process = &percpu__process;
 
+    is_in_program = is_program;
     if (!reserve(p))
         percpu__refuse(NULL, "no address space for one area (a limit such as ulimit -v?)");
     p->has_key = pthread_key_create(&p->at_thread_exit, thread_exits) == 0;
@@ -635,9 +637,38 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
 
+/* A page, in which no handler of this thread interferes. */
+static struct thread *new_thread(void)
+{
+    struct thread *thread;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread = pthread_getspecific(process->at_thread_exit);
+    if (!thread) {
+        thread =
+            mmap(NULL, sizeof(*thread), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (thread == MAP_FAILED || pthread_setspecific(process->at_thread_exit, thread) != 0)
+            percpu__refuse(NULL, "no memory for a thread's blocks");
+        thread->cpu = (size_t)NO_AREA;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return thread;
+}
+
+/*
+ * In a library that came by dlopen() glibc allocates thread-local storage when a thread first uses
+ * it, by malloc(): not in a signal handler, which may be the first.
+ */
 static struct thread *this_thread(void)
 {
-    return &thread_storage;
+    struct thread *thread;
+
+    if (is_in_program || !process->has_key)
+        return &thread_storage;
+    thread = pthread_getspecific(process->at_thread_exit);
+    return thread ? thread : new_thread();
 }
 
 /* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
@@ -733,6 +764,7 @@ size_t percpu__own(void)
         thread->depth++;
         return thread->cpu;
     }
+    note_owner();
     if (thread->tid == 0) {
         thread->tid = (int)syscall(SYS_gettid);
         /* The area is given back when the thread ends in a block (a cancelled one, in C). */
@@ -752,7 +784,6 @@ size_t percpu__own(void)
     step();
     thread->taken = thread->depth;
     step();
-    note_owner();
     while (!try_take((uint32_t)thread->tid, &cpu, &seen))
         wait_for(cpu, seen);
     thread->cpu = cpu;
@@ -795,9 +826,9 @@ void percpu__disown(void)
 static void thread_exits(void *value)
 {
     struct thread *thread = value;
+    bool is_kept = pthread_setspecific(process->at_thread_exit, value) == 0; /* for handlers */
 
-    if (++thread->exit_rounds < percpu__last_round() &&
-        pthread_setspecific(process->at_thread_exit, value) == 0)
+    if (++thread->exit_rounds < percpu__last_round() && is_kept)
         return;
     if (thread->depth > 0 || thread->taking > 0) {
         size_t cpu = find_own((uint32_t)thread->tid); /* none, where it was about to take one */
@@ -810,18 +841,23 @@ static void thread_exits(void *value)
     /* Its memory goes before the thread does. */
     if (process->registers)
         syscall(SYS_rseq, &own, RSEQ_BYTES, RSEQ_UNREGISTER, RSEQ_SIGNATURE);
+    pthread_setspecific(process->at_thread_exit, NULL);
+    if (!is_in_program)
+        munmap(thread, sizeof(*thread));
 }
 
 /* Only the calling thread lives on in a child: what others own is free. */
 static void in_child(void)
 {
-    struct thread *thread = this_thread();
-    uint32_t before = (uint32_t)thread->tid;
+    struct thread *thread;
+    uint32_t before;
 
-    thread->tid = before ? (int)syscall(SYS_gettid) : 0;
     /* To look takes page tables for each slot. */
     if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
         return;
+    thread = this_thread();
+    before = (uint32_t)thread->tid;
+    thread->tid = before ? (int)syscall(SYS_gettid) : 0;
     for (size_t cpu = 0; cpu <= process->cpus; cpu++) {
         struct slot *slot = slot_of(cpu);
         if (slot->owner || slot->waiters || slot->lists) {
