@@ -139,10 +139,8 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
     if (search->seen == 0)
         search->is_elsewhere = (uintptr_t)info->dlpi_phdr != getauxval(AT_PHDR);
 #endif
-    if (found && !joined->owner) {
+    if (found && !joined->owner)
         joined->owner = found;
-        joined->owner_is_program = search->seen == 0;
-    }
     if (found == search->mine) {
         joined->name = info->dlpi_name;
         search->replaced = &dlsym ? find_replaced(info, dlsym) : NULL;

@@ -22,7 +22,6 @@ struct percpu__joined {
     size_t align;     /* of this module's segments */
     const char *name; /* of this module */
     bool is_program;
-    bool owner_is_program;
 };
 
 /* Called by each module's constructor. Does not return when it cannot work. */

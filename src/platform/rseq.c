@@ -107,7 +107,7 @@ struct process {
     pthread_key_t at_thread_exit;
     const char *way;
     struct module *modules;
-    void (*begin)(bool is_program);
+    void (*start)(void);
     struct thread *(*thread)(void);
     struct percpu__rseq *(*own_rseq)(void);
     bool (*register_thread)(void);
@@ -126,7 +126,7 @@ struct slot {
 };
 #define SLOT_HEAD 64
 
-static void begin(bool is_program);
+static void start_owner(void);
 static struct thread *this_thread(void);
 static struct percpu__rseq *own_rseq(void);
 static bool register_thread(void);
@@ -139,7 +139,7 @@ static bool register_thread(void);
 #endif
 PERCPU__HIDDEN struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
-    .begin = begin,
+    .start = start_owner,
     .thread = this_thread,
     .own_rseq = own_rseq,
     .register_thread = register_thread,
@@ -477,18 +477,15 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
 static void thread_exits(void *value);
 static void in_child(void);
 
-/* The owner's, called by the first module that starts: a library's constructor is before it. */
 static void begin(bool is_program)
 {
-    struct process *p = process = &percpu__process;
-
     is_in_program = is_program;
-    if (!reserve(p))
+    if (!reserve(process))
         percpu__refuse(NULL, "no address space for one area (a limit such as ulimit -v?)");
-    p->has_key = pthread_key_create(&p->at_thread_exit, thread_exits) == 0;
+    process->has_key = pthread_key_create(&process->at_thread_exit, thread_exits) == 0;
     if (pthread_atfork(NULL, NULL, in_child) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
-    choose_way(p, is_program);
+    choose_way(process, is_program);
 }
 
 static void say(bool all_views)
@@ -499,15 +496,33 @@ static void say(bool all_views)
                 all_views ? "" : "; initial values are copied for each");
 }
 
-/* Before other constructors and main(): 101 is the first priority that is not libc's. */
-__attribute__((constructor(101))) static void start(void)
+/* Alone, for the modules of a process may start at the same time. */
+static void start_module(const struct percpu__joined *joined)
+{
+    bool is_first = !process->base, all_views;
+
+    if (percpu__limit != 0)
+        return;
+    if (is_first)
+        begin(joined->is_program);
+    all_views = place_template(process, joined, is_first);
+    if (is_first)
+        say(all_views);
+    percpu__words.bias = this_module.bias;
+    percpu__words.rseq_offset = process->rseq_offset;
+    percpu__words.rseq_mask = process->rseq_mask;
+    percpu__words.rseq_cpus = process->rseq_cpus;
+    percpu__limit = process->cpus + 1;
+}
+
+static struct percpu__joined start(void)
 {
     struct percpu__joined joined = percpu__join(&percpu__process.head);
-    bool is_first, all_views;
     int idle = IDLE;
 
     process = joined.owner;
-
+    if (process != &percpu__process)
+        process->start();
     while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
         if (idle == READY && __atomic_compare_exchange_n(&process->state, &idle, BUSY, false,
@@ -516,18 +531,22 @@ __attribute__((constructor(101))) static void start(void)
         idle = IDLE;
         sched_yield();
     }
-    is_first = !process->base;
-    if (is_first)
-        process->begin(joined.owner_is_program);
-    all_views = place_template(process, &joined, is_first);
-    if (is_first)
-        say(all_views);
-    percpu__words.bias = this_module.bias;
-    percpu__words.rseq_offset = process->rseq_offset;
-    percpu__words.rseq_mask = process->rseq_mask;
-    percpu__words.rseq_cpus = process->rseq_cpus;
-    percpu__limit = process->cpus + 1;
+    start_module(&joined);
     __atomic_store_n(&process->state, READY, __ATOMIC_RELEASE);
+    return joined;
+}
+
+/* The constructors of a library that a program is linked with are before the program's. */
+static void start_owner(void)
+{
+    (void)start();
+}
+
+/* Before other constructors and main(): 101 is the first priority that is not libc's. */
+__attribute__((constructor(101))) static void constructor(void)
+{
+    struct percpu__joined joined = start();
+
     /* The kernel looks at a thread's last sequence when the thread wakes. */
     if (!joined.is_program)
         percpu__pin(joined.name);

@@ -128,19 +128,30 @@ static int is_aligned(void)
     }
     return 1;
 }
+#endif
 
 #ifdef EARLY
 /* Before the program's constructors. */
 __attribute__((constructor)) static void use_early(void)
 {
+    uint64_t PERCPU *object;
+
+#ifdef PERCPU_PLATFORM_THREAD
     if (percpu_init_in_place() <= 0 || percpu_init_reg(0) != 0 || !is_on(0, percpu_addr(hits)))
         __builtin_trap();
+#endif
     percpu_inc(hits);
     percpu_reset_to_init(hits);
-    percpu_free(percpu_alloc_bytes(8, 8));
+    /* The program's functions, where the linker exports them. */
+    object = alloc();
+    if (percpu_area_num() == 0 || percpu_area_base(0) == 0 || !object)
+        __builtin_trap();
+    percpu_inc_at(object);
+    percpu_free(object);
+#ifdef PERCPU_PLATFORM_THREAD
     percpu_write_reg(0);
-}
 #endif
+}
 #endif
 
 #define JOIN2(a, b) a##b
