@@ -773,6 +773,10 @@ TEST(rseq_debug_block_beside_updates)
             seen += *p;
             percpu_inc(only_read);
         }
+        percpu_with_current(only_read, p) {
+            seen += *p;
+            percpu_reset_to_init(only_read);
+        }
         percpu_with_current(mixed, p) {
             p->changed++;
             p->bytes[0]++;

@@ -1118,12 +1118,15 @@ static void reset_from(uintptr_t from, void *p, size_t size)
     if (one_piece && !((uintptr_t)p & (size - 1))) {
         uint64_t value = 0; /* little-endian */
         memcpy(&value, (const void *)from, size);
+        percpu__write_begins(p, size, false);
         switch (size) {
-        case 1: percpu__write_8(p, (uint8_t)value, false); return;
-        case 2: percpu__write_16(p, (uint16_t)value, false); return;
-        case 4: percpu__write_32(p, (uint32_t)value, false); return;
-        default: percpu__write_64(p, value, false); return;
+        case 1: percpu__write_8(p, (uint8_t)value, false); break;
+        case 2: percpu__write_16(p, (uint16_t)value, false); break;
+        case 4: percpu__write_32(p, (uint32_t)value, false); break;
+        default: percpu__write_64(p, value, false); break;
         }
+        percpu__write_ends(p);
+        return;
     }
 
     struct percpu__guard guard = percpu__guard_take();
