@@ -23,7 +23,7 @@
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
  *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
- *   PERCPU_RSEQ_FIBERS       rseq: functions may go on in another thread: stacks that change threads
+ *   PERCPU_RSEQ_FIBERS       rseq, of users only: functions may go on in another thread (fibers)
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
  *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
  *   PERCPU_ARM_TPIDRPRW      bare, arm: the register is TPIDRPRW, which user mode cannot read

@@ -74,7 +74,7 @@ int main(void)
         if (dynamic)
             *percpu_remote_ptr_at(dynamic, cpu) = malloc(1);
     }
-    puts(used == THREADS * ROUNDS && percpu_sum(blocks) == used &&
+    puts(used == (uint64_t)THREADS * ROUNDS && percpu_sum(blocks) == used &&
                  percpu_sum(updates) == used + percpu_area_num()
              ? "right"
              : "wrong");
