@@ -136,7 +136,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 
     (void)size;
 #ifdef LM_ID_NEWLM
-    if (search->seen == 0)
+    if (search->seen == 0 && getauxval(AT_PHDR) != 0)
         search->is_elsewhere = (uintptr_t)info->dlpi_phdr != getauxval(AT_PHDR);
 #endif
     if (found && !joined->owner)
