@@ -254,7 +254,8 @@ if wanted lto; then
         fails "LTO: refused, $name" cpus_8 $cc -O2 -flto $option -pthread -o "$work/out" \
             "$work/wrong.o" "$work/lto-$name"/*.o
     }
-    lto gcc "$GCC" ''
+    # In parts, as large programs are.
+    lto gcc "$GCC" '--param lto-partitions=40 --param lto-min-partition=200'
     lto clang "$CLANG" "--ld-path=$(command -v "$LLD")"
     lto clang-thin "$CLANG -flto=thin" "--ld-path=$(command -v "$LLD")"
     part=

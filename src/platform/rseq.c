@@ -137,7 +137,8 @@ static bool register_thread(void);
 #else
 #define VERSION 3
 #endif
-PERCPU__HIDDEN struct process percpu__process = {
+/* Used: by the note in modules.c, from another part of the program when LTO has cut it in parts. */
+__attribute__((used)) PERCPU__HIDDEN struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
     .start = start_owner,
     .thread = this_thread,

@@ -297,7 +297,8 @@ static void own(void);
 
 /* No platform has another's. */
 #define VERSION 0x20001
-PERCPU__HIDDEN struct process percpu__process = {
+/* Used: by the note in modules.c, from another part of the program when LTO has cut it in parts. */
+__attribute__((used)) PERCPU__HIDDEN struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
     .own = own,
     .areas = &percpu__own_areas,
