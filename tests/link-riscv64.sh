@@ -149,6 +149,28 @@ for width in ${WIDTHS:-64 32}; do
     done
 done
 
+# -- What the compiler compares --------------------------------------------------------------------------
+
+cat >"$work/single.c" <<'C'
+#include "harness.h"
+
+#include <percpu/percpu.h>
+
+static PERCPU_DEFINE(uint32_t, var) = 0x80000000;
+static volatile uint64_t wide = 0x80000000; /* in a register the sign is not extended */
+
+TEST(single_cmpxchg_of_32_bits_with_a_sign)
+{
+    check_eq(percpu_cmpxchg(var, (uint32_t)wide, 5), 0x80000000);
+    check_eq(percpu_read(var), 5);
+}
+C
+single='-UPERCPU_PLATFORM_BARE -DPERCPU_PLATFORM_SINGLE'
+objects single 64 $single
+must compile 64 "$work/single.c" "$work/single.o" -O2 $single
+must link bfd 64 natural64 "$work/single.o" "$work"/single/*.o
+passes 'riscv64, single: cmpxchg of 32 bits' "$root/tools/qemu-run" riscv64 "$work/out" --cpus 1
+
 # -- 8 bytes on riscv32 ----------------------------------------------------------------------------------
 
 for use in 'percpu_remote_read(var, 1)' 'percpu_remote_write(var, 1, 2)' 'percpu_sum(var)'; do

@@ -609,6 +609,7 @@ uintptr_t percpu__slow_slot(void)
         case PERCPU__SLOW_XOR: return __atomic_fetch_xor(copy, value, __ATOMIC_RELAXED);           \
         case PERCPU__SLOW_XCHG: return __atomic_exchange_n(copy, value, __ATOMIC_RELAXED);         \
         case PERCPU__SLOW_CMPXCHG:                                                                 \
+            expected = (uint##bits##_t)percpu__expected(expected, sizeof(expected));               \
             __atomic_compare_exchange_n(copy, &expected, value, false, __ATOMIC_RELAXED,           \
                                         __ATOMIC_RELAXED);                                         \
             return expected;                                                                       \

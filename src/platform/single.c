@@ -18,7 +18,7 @@ void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
     alloc_hooks = hooks;
 }
 
-static bool initialised;
+static unsigned initialised;  /* a word: GCC for riscv calls functions for atomics on bytes */
 static uintptr_t pristine;    /* distance from a variable to its initial value; 0: no copy yet */
 static uintptr_t first, size; /* of the variables, with pristine */
 
@@ -35,7 +35,7 @@ static void give_back(void); /* dynamic memory */
 
 static int init(void)
 {
-    if (__atomic_exchange_n(&initialised, true, __ATOMIC_RELAXED))
+    if (__atomic_exchange_n(&initialised, 1, __ATOMIC_RELAXED))
         return 0;
     keep_initial_values();
     return 1;
@@ -92,7 +92,7 @@ int percpu_init_reg(size_t cpu)
 
 int percpu_fini(void)
 {
-    if (!__atomic_exchange_n(&initialised, false, __ATOMIC_RELAXED))
+    if (!__atomic_exchange_n(&initialised, 0, __ATOMIC_RELAXED))
         return -PERCPU_ENOTINIT;
     if (alloc_hooks)
         alloc_hooks->fini();

@@ -97,6 +97,10 @@
 #endif
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x7ffff000" /* lui */
+#if __riscv_xlen == 64 && !defined(__clang__) && __GNUC__ < 14
+/* 32 bits of lr.w, which extends the sign, are compared with 64: GCC's PR target/114130. */
+#define PERCPU__ARCH_CAS_EXTENDS_SIGN 1
+#endif
 #ifdef PERCPU_RISCV_TP
 #define PERCPU__RISCV_BASE "tp"
 #else

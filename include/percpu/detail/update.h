@@ -128,10 +128,22 @@ PERCPU__UPDATE_PROTOTYPES(64)
         how builtin(copy, value, __ATOMIC_RELAXED);                                                \
     }
 
+/* What __atomic_compare_exchange_n is to expect, in a register as the compiler wants it. */
+PERCPU__INLINE uint64_t percpu__expected(uint64_t value, size_t size __attribute__((unused)))
+{
+#ifdef PERCPU__ARCH_CAS_EXTENDS_SIGN
+    if (size == 4)
+        value = (uint64_t)(int32_t)value;
+    __asm__("" : "+r"(value));
+#endif
+    return value;
+}
+
 #define PERCPU__CMPXCHG_BY_ATOMIC(bits)                                                            \
     PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
         volatile void *p, uint##bits##_t expected, uint##bits##_t value, bool near)                \
     {                                                                                              \
+        expected = (uint##bits##_t)percpu__expected(expected, sizeof(expected));                   \
         __atomic_compare_exchange_n((volatile percpu__u##bits *)percpu__current(p, near),          \
                                     &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);  \
         return expected; /* the old value when it differed */                                      \
