@@ -184,17 +184,17 @@ static void give_back(void)
 /* Addresses: what is not touched costs nothing else. */
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
-    size_t size = UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 26;
+    size_t room = UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 26;
 
-    for (; size >= 1 << 16; size /= 2) {
-        void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+    for (; room >= 1 << 16; room /= 2) {
+        void *at = mmap(NULL, room, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)
             continue;
-        madvise(at, size, MADV_NOHUGEPAGE);
+        madvise(at, room, MADV_NOHUGEPAGE);
         arena = at;
-        arena_size = size;
-        *memory = (struct percpu__memory){(uintptr_t)at, size, 0, size, true};
+        arena_size = room;
+        *memory = (struct percpu__memory){(uintptr_t)at, room, 0, room, true};
         return true;
     }
     return false;
