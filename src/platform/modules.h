@@ -9,8 +9,6 @@
 
 #include "../internal.h"
 
-#include <limits.h>
-
 /* What every percpu__process begins with: those of a process have to be alike. */
 struct percpu__version {
     uint32_t version; /* of the platform, its settings, and the layout */
@@ -34,6 +32,8 @@ void percpu__pin(const char *name) PERCPU__HIDDEN;
 void percpu__refuse(const char *name, const char *what) PERCPU__HIDDEN __attribute__((noreturn));
 
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_PLATFORM_THREAD)
+#include <limits.h> /* not where there is no libc */
+
 /* Of ThreadSanitizer, in programs that have it. */
 extern void __tsan_acquire(void *) __attribute__((weak));
 extern void __tsan_release(void *) __attribute__((weak));
