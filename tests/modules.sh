@@ -128,7 +128,7 @@ check 'a library that is linked, and used before the program' linked "$built"
 sanitized() {
     $CC $flags -DPERCPU_PLATFORM_THREAD -fsanitize=thread -I"$root/include" \
         "$here/rseq/sanitized.c" "$root"/src/*.c "$root"/src/platform/*.c -o "$built/sanitized" &&
-        "$built/sanitized"
+        $no_aslr "$built/sanitized"
 }
 
 if [ "${BRIEF:-no}" = no ]; then

@@ -219,7 +219,7 @@ check 'it uses the first thread'\''s' says '^wrong' "$work/no-fibers"
 
 # sanitized OUTPUT LIBRARY WHICH: right, and nothing to say.
 sanitized() {
-    build_with "$2" "$work/$1" sanitized.c -fsanitize="$3" && "$work/$1" 2>&1 | tee /dev/stderr |
+    build_with "$2" "$work/$1" sanitized.c -fsanitize="$3" && $no_aslr "$work/$1" 2>&1 | tee /dev/stderr |
         tr '\n' ' ' | grep -q '^right $'
 }
 

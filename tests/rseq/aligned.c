@@ -17,9 +17,11 @@ void *__wrap_mmap(void *, size_t, int, int, int, off_t);
 void *__wrap_mmap(void *where, size_t size, int protection, int flags, int file, off_t offset)
 {
     void *memory =
-        __real_mmap(where, where ? size : size + STRICT, protection, flags, file, offset);
+        __real_mmap(where, where ? size : size + 2 * STRICT, protection, flags, file, offset);
 
-    return where || memory == MAP_FAILED ? memory : (char *)memory + PAGE;
+    if (where || memory == MAP_FAILED)
+        return memory;
+    return (char *)memory + STRICT - (uintptr_t)memory % STRICT + PAGE; /* never at 64 KiB */
 }
 
 int main(void)
