@@ -16,8 +16,8 @@ void *__wrap_mmap(void *, size_t, int, int, int, off_t);
 
 void *__wrap_mmap(void *where, size_t size, int protection, int flags, int file, off_t offset)
 {
-    void *memory =
-        __real_mmap(where, where ? size : size + 2 * STRICT, protection, flags, file, offset);
+    void *memory = __real_mmap(where, where ? size : size + (size_t)2 * STRICT, protection, flags,
+                               file, offset);
 
     if (where || memory == MAP_FAILED)
         return memory;
