@@ -9,6 +9,7 @@
  */
 #include "bench.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +24,9 @@ __asm__(".pushsection .text.sites,\"ax\",@progbits\n"
         ".rept 10000\n"
         "1:\t.skip 16, 0xcc\n"
         "2:\t.skip 64 - 16, 0xcc\n\t"
-        ".pushsection percpu_restart,\"a\",@progbits\n\t"
-        ".balign 4\n\t"
-        ".long 1b - ., 2b - .\n\t"
+        ".pushsection percpu_restart,\"aw\",@progbits\n\t"
+        ".balign 8\n\t"
+        ".quad 1b - ., 2b - .\n\t"
         ".popsection\n\t"
         ".endr\n\t"
         ".popsection");
@@ -33,6 +34,7 @@ extern const char sites[];
 
 /* In src/restart.c, and the configuration that it names. */
 uintptr_t percpu_restart_pc(uintptr_t pc);
+bool percpu__restart_ready(void);
 extern const char percpu_built_as__bare__cpus_64__restart;
 const char percpu_built_as__bare__cpus_64__restart = 0;
 
@@ -83,6 +85,10 @@ int main(int argc, char **argv)
     size_t repetitions = bench_repetitions(argc > 1 ? argv[1] : NULL, 15);
     static double ns[WAYS][1000];
 
+    if (!percpu__restart_ready()) {
+        fprintf(stderr, "restart: the table is refused\n");
+        return 1;
+    }
     srand(1);
     for (size_t i = 0; i < CALLS; i++) {
         size_t site = (size_t)rand() % SITES;

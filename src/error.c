@@ -19,8 +19,8 @@ static const char *const text[] = {
     [PERCPU_ENOTINIT] = "the areas are not initialised: call percpu_init() or "
                         "percpu_init_in_place() first",
     [PERCPU_ESYS] = "the operating system refused a call",
-    [PERCPU_ERESTART] = "the table of restartable sequences is not in the order of the code: keep "
-                        "the section percpu_restart as the linker makes it",
+    [PERCPU_ERESTART] = "the section percpu_restart is not a table of sequences that are apart: "
+                        "was it loaded, and kept as the linker makes it?",
     [PERCPU_EOVERLAP] = "the memory overlaps the template or another CPU's area",
     [PERCPU_EEL] = "this CPU runs at another exception level than the code was compiled for: "
                    "PERCPU_ARM_EL2 is for EL2, VHE included, and only for it",

@@ -14,8 +14,8 @@ size_t percpu__template_align(void) PERCPU__HIDDEN;
 /* 0, or a negative error: it is not linked, loaded or as fresh as it must be. */
 int percpu__template_check(void) PERCPU__HIDDEN;
 
-/* PERCPU_RESTART: is the table of sequences in order? */
-bool percpu__restart_sorted(void) PERCPU__HIDDEN;
+/* PERCPU_RESTART: puts the table of sequences in order. False: it is no such table. */
+bool percpu__restart_ready(void) PERCPU__HIDDEN;
 
 /* Where the template can be read. For overlap checks. */
 void percpu__template_image(uintptr_t *first, uintptr_t *end) PERCPU__HIDDEN;

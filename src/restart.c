@@ -6,14 +6,26 @@
 
 /* Distances from each member to the sequence's first instruction and to the one after its last. */
 struct entry {
-    int32_t begin, end;
+    intptr_t begin, end;
 };
 
-/* Set by the linker, since the section's name is a C identifier. Weak: there may be no sequence. */
-extern const struct entry __start_percpu_restart[] __attribute__((weak)) PERCPU__HIDDEN;
-extern const struct entry __stop_percpu_restart[] __attribute__((weak)) PERCPU__HIDDEN;
-static const struct entry *const volatile table_start = __start_percpu_restart;
-static const struct entry *const volatile table_stop = __stop_percpu_restart;
+/*
+ * Set by the linker, since the section's name is a C identifier. Strong, although a program may
+ * have no sequence: where the table is discarded, or is no section of the image, the link fails.
+ */
+extern struct entry __start_percpu_restart[] PERCPU__HIDDEN, __stop_percpu_restart[] PERCPU__HIDDEN;
+static struct entry *const volatile table_start = __start_percpu_restart;
+static struct entry *const volatile table_stop = __stop_percpu_restart;
+
+/*
+ * The table, with an entry of this file's own, which is in every link where the bounds are asked
+ * for. It covers one byte, the first of the instruction after it, from where it leads to itself.
+ */
+static inline struct entry *table(void)
+{
+    __asm__ volatile(PERCPU__RESTART_BEGIN PERCPU__RESTART_ENTRY(".Lpercpu_begin%= + 1") : :);
+    return table_start;
+}
 
 static uintptr_t begin_of(const struct entry *e)
 {
@@ -47,25 +59,125 @@ static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
     return pc < end_of(e) ? begin_of(e) : pc;
 }
 
-uintptr_t percpu_restart_pc(uintptr_t pc)
+/* Of a table in any order. */
+static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
 {
-    const struct entry *start = table_start;
-    return restart_in(start, (size_t)(table_stop - start), pc);
+    for (; n > 0; n--, e++)
+        if (begin_of(e) <= pc && pc < end_of(e))
+            return begin_of(e);
+    return pc;
 }
 
-/* The linker keeps the table in the order of the code; entries made by hand may spoil that. */
-bool percpu__restart_sorted(void)
+/*
+ * The order of the table. It becomes SORTED before the first area is made, so that a CPU with an
+ * area knows. MOVING is seen by handlers on the CPU that sorts, which return to the sorting.
+ */
+enum { LINKED, MOVING, SORTED };
+static int order = LINKED;
+
+static void set_order(int now)
 {
-    const struct entry *stop = table_stop;
-    for (const struct entry *e = table_start; e != stop; e++)
-        if (begin_of(e) >= end_of(e) || (e + 1 != stop && end_of(e) > begin_of(e + 1)))
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&order, now, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+uintptr_t percpu_restart_pc(uintptr_t pc)
+{
+    const struct entry *start = table();
+    size_t n = (size_t)(table_stop - start);
+    int is = __atomic_load_n(&order, __ATOMIC_RELAXED);
+
+    if (is == SORTED)
+        return restart_in(start, n, pc);
+    return is == LINKED ? walk(start, n, pc) : pc;
+}
+
+/* -- Order: scripts, symbol ordering and ld -r put functions elsewhere than their entries ------ */
+
+/* An entry holds distances from itself. */
+static void swap(struct entry *a, struct entry *b)
+{
+    uintptr_t from_b_to_a = (uintptr_t)a - (uintptr_t)b;
+    struct entry was = *a;
+
+    a->begin = (intptr_t)((uintptr_t)b->begin - from_b_to_a);
+    a->end = (intptr_t)((uintptr_t)b->end - from_b_to_a);
+    b->begin = (intptr_t)((uintptr_t)was.begin + from_b_to_a);
+    b->end = (intptr_t)((uintptr_t)was.end + from_b_to_a);
+}
+
+/* Of a heap whose children are not above their parents, but for the one at `at`. */
+static void sift(struct entry *e, size_t at, size_t n)
+{
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && begin_of(e + child) < begin_of(e + child + 1))
+            child++;
+        if (begin_of(e + at) >= begin_of(e + child))
+            return;
+        swap(e + at, e + child);
+    }
+}
+
+/* Heapsort: in place, without recursion, and no order of entries makes it slow. */
+static void sort(struct entry *e, size_t n)
+{
+    for (size_t at = n / 2; at-- > 0;)
+        sift(e, at, n);
+    for (; n > 1; n--) {
+        swap(e, e + n - 1);
+        sift(e, 0, n - 1);
+    }
+}
+
+/*
+ * Does each entry describe code? Not in a table that was not loaded: zeros lead to themselves. Nor
+ * in one without this file's entry, which a script can make.
+ */
+static bool are_entries(const struct entry *start, const struct entry *stop)
+{
+    uintptr_t size = (uintptr_t)stop - (uintptr_t)start;
+
+    if (size == 0 || size % sizeof(*start) != 0)
+        return false;
+    for (const struct entry *e = start; e != stop; e++)
+        if (begin_of(e) >= end_of(e) || begin_of(e) - (uintptr_t)start < size)
             return false;
+    return true;
+}
+
+/* Two entries for the same code, when the linker has made one of two functions, are in order. */
+static bool in_order(const struct entry *e, size_t n)
+{
+    for (; n > 1; n--, e++)
+        if (end_of(e) > begin_of(e + 1) &&
+            (begin_of(e) != begin_of(e + 1) || end_of(e) != end_of(e + 1)))
+            return false;
+    return true;
+}
+
+bool percpu__restart_ready(void)
+{
+    struct entry *start = table(), *stop = table_stop;
+    size_t n = (size_t)(stop - start);
+
+    if (!are_entries(start, stop))
+        return false;
+    if (!in_order(start, n)) {
+        set_order(MOVING);
+        sort(start, n);
+        if (!in_order(start, n)) {
+            set_order(LINKED);
+            return false;
+        }
+    }
+    set_order(SORTED);
     return true;
 }
 
 #else
 
-bool percpu__restart_sorted(void)
+bool percpu__restart_ready(void)
 {
     return true;
 }

@@ -240,6 +240,7 @@ SECTIONS
     .text : { *(.text .text.*) }
     .rodata : { *(.rodata .rodata.*) }
     .data : { *(.data .data.*) }
+    percpu_restart : { *(percpu_restart) }
     PERCPU_CPU_NUM = 4;
     PERCPU_LMA_OFFSET = 0;
     INCLUDE FRAGMENT

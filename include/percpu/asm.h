@@ -44,6 +44,27 @@
 #define PERCPU_HEAD_DELTA 0
 #define PERCPU_HEAD_CPU __SIZEOF_POINTER__
 
+/*
+ * PERCPU_RESTART: the instructions from `begin` up to, not including, `end`, both labels of this
+ * file, are a sequence as docs/restart.md has it. Behind `end`, in the same section.
+ */
+#if defined(__ASSEMBLER__) && defined(PERCPU_RESTART)
+/* clang-format off */
+.macro PERCPU_RESTART_SEQUENCE begin, end
+.pushsection percpu_restart, "aw", %progbits
+#if __SIZEOF_POINTER__ == 8
+.balign 8
+.Lpercpu_entry\@: .quad \begin - ., \end - .
+#else
+.balign 4
+.Lpercpu_entry\@: .long \begin - ., \end - .
+#endif
+.popsection
+.reloc \begin, BFD_RELOC_NONE, .Lpercpu_entry\@
+.endm
+/* clang-format on */
+#endif
+
 /* The mark of code that is only right in a program, as in detail/config.h. */
 #if defined(__ASSEMBLER__) && defined(PERCPU_PLATFORM_THREAD)
 /* clang-format off */

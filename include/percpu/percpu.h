@@ -111,7 +111,7 @@ enum percpu_error {
     PERCPU_ESYS,        /* the system refused a call that must not fail */
     PERCPU_EOVERLAP,    /* the memory overlaps the template or another area */
     PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: see PERCPU_ARM_EL2 */
-    PERCPU_ERESTART,    /* PERCPU_RESTART: the table of sequences is out of order */
+    PERCPU_ERESTART,    /* PERCPU_RESTART: no table of sequences, or some overlap */
     PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
     PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
     PERCPU_EMODULE,  /* thread: shared libraries' variables have no room in the caller's memory */
@@ -225,8 +225,9 @@ void percpu_preempt_enable(void);
  * With PERCPU_RESTART, for the kernel's return from an exception, interrupt or NMI that came from
  * kernel mode, on every such return: the address to return to. It is `pc`, or, when `pc` lies in
  * one of the library's sequences, the sequence's start. A user program's `pc` must not be given
- * to it. Two comparisons outside of the kernel's sequences, else a binary search. Touches no
- * per-CPU data; any context. docs/restart.md shows the line to add, for each architecture.
+ * to it. Two comparisons outside of the kernel's sequences, else a binary search; before the first
+ * percpu_init*() a walk through all of them. Touches no per-CPU data; any context.
+ * docs/restart.md shows the line to add, for each architecture.
  */
 #ifdef PERCPU_RESTART
 uintptr_t percpu_restart_pc(uintptr_t pc);

@@ -67,7 +67,7 @@ int percpu__template_check(void)
 #endif
     if (head->magic != PERCPU__MAGIC || head->cpu != PERCPU__NO_CPU)
         return -PERCPU_ENOTEMPLATE;
-    if (!percpu__restart_sorted())
+    if (!percpu__restart_ready())
         return -PERCPU_ERESTART;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * src/restart.c, in a program of the host: the search against a walk through the table, and what
- * percpu_init() asks of a table. ENTRIES is the order of its entries, SORTED whether it is right.
+ * percpu_init() makes of a table. ENTRIES are entries, READY is whether they can be put in order.
  */
 #define PERCPU__DEFINE_CONFIG 1
 #include "../../src/restart.c"
@@ -9,48 +9,105 @@
 
 __asm__(".pushsection .text\n"
         "1:\tnop\n2:\tnop\n3:\tnop\n4:\tnop\n"
-        ".pushsection percpu_restart,\"a\",@progbits\n"
-        ".balign 4\n"
+        ".pushsection percpu_restart,\"aw\",@progbits\n"
+        ".balign 8\n"
         ".irp at, " ENTRIES "\n"
-        ".if \\at == 1\n.long 1b - ., 2b - .\n.endif\n" /* 1 to 2 */
-        ".if \\at == 2\n.long 2b - ., 3b - .\n.endif\n"
-        ".if \\at == 3\n.long 3b - ., 3b - .\n.endif\n" /* empty */
-        ".if \\at == 4\n.long 1b - ., 4b - .\n.endif\n" /* over the others */
+        ".if \\at == 0\n.quad 0, 0\n.endif\n" /* as in a table that was not loaded */
+        ".if \\at == 1\n.quad 1b - ., 2b - .\n.endif\n"
+        ".if \\at == 2\n.quad 2b - ., 3b - .\n.endif\n"
+        ".if \\at == 3\n.quad 3b - ., 3b - .\n.endif\n" /* empty */
+        ".if \\at == 4\n.quad 1b - ., 4b - .\n.endif\n" /* over 1 and 2 */
+        ".if \\at == 5\n.quad 4b - ., 3b - .\n.endif\n" /* ends before it begins */
+        ".if \\at == 6\n.long 1b - ., 2b - .\n.endif\n" /* half an entry */
         ".endr\n"
         ".popsection\n"
         ".popsection");
 
-TEST(a_table_out_of_order_is_found)
+/* How many program counters that the table describes do not lead to a sequence's begin. */
+static unsigned not_moved(void)
 {
-    check_eq(percpu__restart_sorted(), SORTED);
+    unsigned wrong = 0;
+
+    for (const struct entry *e = table_start; e != table_stop; e++)
+        for (uintptr_t pc = begin_of(e); pc < end_of(e); pc++)
+            wrong += percpu_restart_pc(pc) != begin_of(e);
+    return wrong;
 }
 
-static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
+TEST(a_table_is_put_in_order_or_refused)
 {
-    for (size_t i = 0; i < n; i++)
-        if (pc >= begin_of(e + i) && pc < end_of(e + i))
-            return begin_of(e + i);
+    if (READY)
+        check_eq(not_moved(), 0); /* before that, too */
+    check_eq(percpu__restart_ready(), READY);
+    check_eq(order, READY ? SORTED : LINKED);
+    if (READY) {
+        for (const struct entry *e = table_start; e + 1 < table_stop; e++)
+            check(begin_of(e) <= begin_of(e + 1));
+        check_eq(not_moved(), 0);
+    }
+    check_eq(percpu__restart_ready(), READY);
+}
+
+/* A handler that interrupts the sorting on its CPU returns to it, whatever the entries say. */
+TEST(nothing_is_moved_while_the_table_is_being_sorted)
+{
+    int was = order;
+
+    set_order(MOVING);
+    for (uintptr_t pc = begin_of(table_start) - 9; pc < begin_of(table_start) + 9; pc++)
+        check_eq(percpu_restart_pc(pc), pc);
+    set_order(was);
+}
+
+/* Sequences of 1 to 4 bytes, 0 to 3 apart, in the code that begins at pc. Returns its end. */
+static uintptr_t make(struct entry *table, size_t n, uintptr_t pc)
+{
+    static unsigned random = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        random = random * 1103515245 + 12345;
+        pc += random >> 16 & 3;
+        table[i].begin = (intptr_t)(pc - (uintptr_t)&table[i].begin);
+        pc += 1 + (random >> 20 & 3);
+        table[i].end = (intptr_t)(pc - (uintptr_t)&table[i].end);
+    }
     return pc;
+}
+
+TEST(any_order_is_sorted)
+{
+    static struct entry table[300], sorted[300];
+    unsigned random = 1;
+
+    for (size_t n = 0; n <= 300; n += n < 70 ? 1 : 23) {
+        unsigned wrong = 0;
+        make(table, n, (uintptr_t)table - 4096);
+        for (size_t i = 0; i < n; i++) {
+            sorted[i].begin = (intptr_t)begin_of(table + i);
+            sorted[i].end = (intptr_t)end_of(table + i);
+        }
+        for (size_t i = n; n % 3 != 0 && i > 1; i--) { /* one in three is in order already */
+            random = random * 1103515245 + 12345;
+            swap(table + i - 1, table + (random >> 16) % (n % 3 == 1 ? i : 1));
+        }
+        sort(table, n);
+        for (size_t i = 0; i < n; i++)
+            wrong += begin_of(table + i) != (uintptr_t)sorted[i].begin ||
+                     end_of(table + i) != (uintptr_t)sorted[i].end;
+        check_eq(wrong, 0);
+        check(in_order(table, n));
+    }
 }
 
 TEST(the_search_finds_what_a_walk_finds)
 {
     static struct entry table[300];
     static char code[sizeof(table)];
-    unsigned random = 1;
 
     for (size_t n = 0; n <= 300; n += n < 70 ? 1 : 23) {
-        uintptr_t pc = (uintptr_t)code + 3;
         unsigned wrong = 0, moved = 0;
-        /* Sequences of 1 to 4 bytes, 0 to 3 apart. */
-        for (size_t i = 0; i < n; i++) {
-            random = random * 1103515245 + 12345;
-            pc += random >> 16 & 3;
-            table[i].begin = (int32_t)(pc - (uintptr_t)&table[i].begin);
-            pc += 1 + (random >> 20 & 3);
-            table[i].end = (int32_t)(pc - (uintptr_t)&table[i].end);
-        }
-        for (uintptr_t at = (uintptr_t)code; at < pc + 9; at++) {
+        uintptr_t end = make(table, n, (uintptr_t)code + 3);
+        for (uintptr_t at = (uintptr_t)code; at < end + 9; at++) {
             uintptr_t answer = restart_in(table, n, at);
             wrong += answer != walk(table, n, at);
             moved += answer != at;

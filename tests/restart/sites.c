@@ -56,6 +56,12 @@ static __attribute__((noinline, section(".text.elsewhere"))) void elsewhere(void
     percpu_or(byte, 1);
 }
 
+/* The same code in both files: linkers may make one function of them (ICF). */
+static __attribute__((noinline)) void alike(void)
+{
+    percpu_xor(everywhere, 5);
+}
+
 #ifdef __cplusplus
 inline __attribute__((noinline)) uintptr_t in_both(uintptr_t n)
 {
@@ -65,8 +71,14 @@ inline __attribute__((noinline)) uintptr_t in_both(uintptr_t n)
 #define in_both(n) ((void)0)
 #endif
 
-/* Dropped with --gc-sections. */
+/* Dropped with --gc-sections; at_exit() also by a script. */
 #ifdef FIRST
+C_NAME void at_exit(void);
+C_NAME __attribute__((section(".exit.text"))) void at_exit(void)
+{
+    percpu_add(count, 5);
+}
+
 C_NAME void never(void);
 C_NAME void never(void)
 {
@@ -84,6 +96,7 @@ static void all(unsigned n)
         step(i);
     loop();
     elsewhere();
+    alike();
     in_both(n);
 }
 

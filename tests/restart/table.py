@@ -4,10 +4,12 @@
 
 usage: table.py TARGET gcc|clang
 
-Links sites.c in the ways that move, copy and drop code. Then each entry must be one sequence of the
-disassembly: it begins before a read of the per-CPU register, contains no other, and ends after a store.
-There must be as many reads in the code as entries; entries must be in order and apart. With --gc-sections
-the one function that nothing uses must be gone, where the linker can know.
+Links sites.c in the ways that move, copy, merge and drop code. Then each entry must be one sequence of
+the disassembly: it begins before a read of the per-CPU register, contains no other, and ends after a
+store; entries must be apart. There must be as many reads in the code as entries, apart from those of
+one byte that src/restart.c has for itself. With --gc-sections the one function that nothing uses must
+be gone, where the linker can know. Links that lose entries must fail, and say why; and the same must go
+wrong where sequences do not hold their entries, or the library does not ask for the table.
 """
 import re
 import shutil
@@ -46,28 +48,55 @@ LLD = 'ld.lld-19'
 # What arm's ARMv7-A is, objects do not say; other architectures ignore it.
 DISASSEMBLE = ['llvm-objdump-19', '-d', '--no-show-raw-insn', '--print-imm-hex', '--mattr=+v7']
 
-# How it is compiled, how it is linked, by which compilers and linkers, and whether never() goes. GNU ld
-# keeps what a section has whose bounds are used, unless it is told.
+# How it is compiled, how it is linked, by which compilers and linkers, whether never() goes, and which
+# linker makes one file of the two before that by -r: both sources' entries are one section then, which
+# keeps never(). GNU ld keeps what a section has whose bounds are used, unless it is told.
 SECTIONS, GC, GC_TABLE = '-ffunction-sections', '--gc-sections', '--gc-sections -z start-stop-gc'
+ORDER = '--symbol-ordering-file=order --no-warn-symbol-ordering'
 BOTH, LINKERS = ('gcc', 'clang'), ('bfd', 'lld')
 WAYS = (
-    ('-O2', '', BOTH, LINKERS, False),
-    (f'-O2 {SECTIONS}', '', BOTH, LINKERS, False),
-    (f'-O2 {SECTIONS}', GC, BOTH, ('bfd',), False),
-    (f'-O2 {SECTIONS}', GC, BOTH, ('lld',), True),
-    (f'-O2 {SECTIONS}', GC_TABLE, BOTH, ('bfd',), True),
-    (f'-O0 {SECTIONS}', GC_TABLE, BOTH, LINKERS, True),
-    (f'-O3 -funroll-loops {SECTIONS}', GC_TABLE, BOTH, LINKERS, True),
-    (f'-Os {SECTIONS}', GC_TABLE, BOTH, LINKERS, True),
-    (f'-O2 {SECTIONS} -flto', GC_TABLE, ('gcc',), ('bfd',), True),
-    (f'-O2 {SECTIONS} -flto -flto-partition=max', GC_TABLE, ('gcc',), ('bfd',), True),
-    (f'-O2 {SECTIONS} -flto', GC, ('clang',), ('lld',), True),
-    (f'-O2 {SECTIONS} -flto=thin', GC, ('clang',), ('lld',), True),
-    (f'-O2 {SECTIONS} -x c++', GC_TABLE, ('clang',), LINKERS, True),
-    (f'-O3 {SECTIONS} -flto -x c++', GC, ('clang',), ('lld',), True),
+    ('-O2', '', BOTH, LINKERS, False, None),
+    (f'-O2 {SECTIONS}', GC, BOTH, ('bfd',), False, None),
+    (f'-O2 {SECTIONS}', GC, BOTH, ('lld',), True, None),
+    (f'-O2 {SECTIONS}', GC_TABLE, BOTH, ('bfd',), True, None),
+    (f'-O0 {SECTIONS}', GC_TABLE, BOTH, LINKERS, True, None),
+    (f'-O3 -funroll-loops {SECTIONS}', GC_TABLE, BOTH, LINKERS, True, None),
+    (f'-Os {SECTIONS}', f'{GC} --icf=all {ORDER}', BOTH, ('lld',), True, None),
+    (f'-O2 {SECTIONS}', GC_TABLE, BOTH, LINKERS, False, 'bfd'),
+    (f'-O2 {SECTIONS}', GC_TABLE, BOTH, LINKERS, False, 'lld'),
+    ('-O2', GC, BOTH, LINKERS, False, 'bfd'),
+    (f'-Os {SECTIONS}', f'{GC} --icf=all {ORDER}', BOTH, ('lld',), False, 'bfd'),
+    (f'-O2 {SECTIONS} -flto', GC_TABLE, ('gcc',), ('bfd',), True, None),
+    (f'-O2 {SECTIONS} -flto -flto-partition=max', GC_TABLE, ('gcc',), ('bfd',), True, None),
+    (f'-O2 {SECTIONS} -flto', GC, ('clang',), ('lld',), True, None),
+    (f'-O2 {SECTIONS} -flto=thin', GC, ('clang',), ('lld',), True, None),
+    (f'-O2 {SECTIONS} -x c++', GC_TABLE, ('clang',), LINKERS, True, None),
+    (f'-O2 {SECTIONS} -x c++', GC_TABLE, ('clang',), LINKERS, False, 'bfd'),
+    (f'-O3 {SECTIONS} -flto -x c++', GC, ('clang',), ('lld',), True, None),
 )
+# What --symbol-ordering-file wants: another order than the sources'.
+REORDERED = ('elsewhere', 'second', 'alike', 'rarely', '_start')
 # The table is an orphan, or as docs/restart.md shows it: in turns.
 SCRIPTS = ('', 'percpu_restart : { *(percpu_restart) }')
+# Links that lose entries, or code of theirs: what the script says of it, options, linkers, and what they must say.
+LOST = (
+    ('/DISCARD/ : { *(percpu_restart) }', '', LINKERS),
+    ('/DISCARD/ : { *second.o(percpu_restart) }', '', ('bfd',)),
+    ('', '--orphan-handling=discard', ('bfd',)),
+    ('.init : { *(percpu_restart) }', '', LINKERS),
+    ('/DISCARD/ : { *(.exit.text) }', '', LINKERS),  # at_exit(), which has an entry
+)
+LOST_MESSAGES = (r'undefined (hidden )?(symbol:|reference to) `?__start_percpu_restart'
+                 r'|discarded section:? `?(percpu_restart|\.exit\.text|\.Lpercpu_)')
+# Protections taken out of the sources: of which, what becomes what, how it is linked, what is wrong then.
+NO_HOLD = (r'    "\.reloc .*', '    ""')
+MUTANTS = (
+    ('sequences do not hold their entries', 'sites', *NO_HOLD, GC, None, '', r'in the code, 0 in the table'),
+    ('nor after -r', 'sites', *NO_HOLD, GC, 'lld', '', r'in the code, 0 in the table'),
+    ('the library does not, either', 'all', *NO_HOLD, GC, None, '', LOST_MESSAGES),
+    ('the bounds are weak', 'all', 'extern struct', 'extern __attribute__((weak)) struct', '', None, LOST[0][0],
+     'the table is empty'),
+)
 SCRIPT = '''
 ENTRY(_start)
 SECTIONS
@@ -82,7 +111,23 @@ SECTIONS
     INCLUDE percpu.ld
     .bss : { *(.bss .bss.* .sbss .sbss.*) }
     /DISCARD/ : { *(.eh_frame .note.* .comment .ARM.*) }
+    %s
 }
+'''
+# Sequences that are written by hand, further from the table than 32 bits reach.
+FAR = '''
+#include <percpu/asm.h>
+    .section .far, "ax"
+    .globl far
+begin:
+    nop
+far:
+    nop
+end:
+    PERCPU_RESTART_SEQUENCE begin, end
+    PERCPU_RESTART_SEQUENCE end, last
+    nop
+last:
 '''
 
 
@@ -99,31 +144,51 @@ def run(command):
     return done.stdout
 
 
-def build(compiler, linker, flags, link, script, work):
-    """-> the linked image. GCC's LTO needs its driver; its objects go to the linker otherwise."""
+def objects_of(compiler, flags, work, sites=ROOT, library=ROOT):
+    """The objects, compiled into `work` unless they are there: from the sources in two folders."""
     objects = [work / 'first.o', work / 'second.o', work / 'restart.o']
-    sources = [[HERE / 'sites.c', '-DFIRST'], [HERE / 'sites.c'], [ROOT / 'src' / 'restart.c']]
+    sources = [[HERE / 'sites.c', '-DFIRST'], [HERE / 'sites.c'], [library / 'src' / 'restart.c']]
     for obj, (source, *define) in zip(objects, sources):
-        words = flags if obj != objects[2] else flags.replace('-x c++', '')
-        run(compiler.split() + FLAGS.split() + words.split()
-            + ['-std=gnu++17' if '-x c++' in words else '-std=gnu17', f'-I{ROOT}/include', *define,
-               '-c', '-o', obj, source])
+        root, words = sites, flags
+        if obj == objects[2]:
+            root, words = library, flags.replace('-x c++', '')
+        if not obj.exists():
+            work.mkdir(exist_ok=True)
+            run(compiler.split() + FLAGS.split() + words.split()
+                + ['-std=gnu++17' if '-x c++' in words else '-std=gnu17', f'-I{root}/include', *define,
+                   '-c', '-o', obj, source])
+    return objects
+
+
+def build(compiler, linkers, ld, flags, link, script, work, objects, relocatable=None, more=()):
+    """-> the linked image. GCC's LTO needs its driver; its objects go to the linker otherwise."""
+    if relocatable:
+        merged = work / 'merged.o'
+        run(linkers[relocatable].split() + ['-r', '-o', merged] + objects[:2])
+        if relocatable == 'lld':  # as build systems do with modules
+            run(['llvm-strip-19', '--strip-unneeded', merged])
+        objects = [merged] + objects[2:]
     (work / 'script').write_text(script)
-    image = work / 'image'
+    (work / 'order').write_text('\n'.join(REORDERED) + '\n')
+    link, image = link.replace('=order', f'={work}/order'), work / 'image'
     options = ['-nostdlib', '-static', f'-L{ROOT}/ld', '-T', work / 'script', '-o', image]
     if 'gcc' in compiler and '-flto' in flags:
-        emulation = linker.split()[1:]
+        emulation = linkers[ld].split()[1:]
         run(compiler.split() + flags.split() + ['-Wl,' + ','.join(link.split()), '-Wl,--build-id=none']
             + (['-Wl,' + ','.join(emulation)] if emulation else []) + options + objects)
     else:
-        run(linker.split() + link.split() + options + objects)
+        run(linkers[ld].split() + link.split() + options + objects + list(more))
     return image
+
+
+def word_of(image):
+    """Bytes of an address."""
+    return 8 if image.read_bytes()[4] == 2 else 4
 
 
 def sections(image):
     """Name, type, address and content of each section."""
-    data = image.read_bytes()
-    wide = data[4] == 2
+    data, wide = image.read_bytes(), word_of(image) == 8
     shoff, = struct.unpack_from('<Q' if wide else '<I', data, 40 if wide else 32)
     size, count, names = struct.unpack_from('<HHH', data, 58 if wide else 46)
     headers = [struct.unpack_from('<IIQQQQ' if wide else '<6I', data, shoff + i * size)
@@ -134,39 +199,44 @@ def sections(image):
 
 
 def table(image):
-    """The entries as pairs of addresses, in their order, and whether they are aligned."""
-    entries, aligned = [], True
+    """The entries as pairs of addresses, sorted as at start-up, those of restart.c, and are they aligned?"""
+    entries, own, aligned, word = [], [], True, word_of(image)
     for name, _, address, content in sections(image):
         if name != 'percpu_restart':
             continue
-        aligned = address % 4 == 0
-        for i in range(0, len(content), 8):
-            begin, end = struct.unpack_from('<ii', content, i)
-            entries.append(((address + i + begin) & ~1, (address + i + 4 + end) & ~1))
-    return entries, aligned
+        aligned = address % word == 0
+        for i in range(0, len(content), 2 * word):
+            begin, end = struct.unpack_from('<qq' if word == 8 else '<ii', content, i)
+            begin, end = address + i + begin, address + i + word + end
+            if end == begin + 1:
+                own.append(begin)
+            else:
+                entries.append((begin & ~1, end & ~1))
+    return sorted(entries), own, aligned
+
+
+def disassemble(image):
+    """Address and text of each instruction; the names of functions."""
+    text = run(DISASSEMBLE + [image])
+    found = re.findall(r'^\s*([0-9a-f]+):\s+(\S.*?)\s*$', text, re.MULTILINE)
+    return ([(int(address, 16), re.sub(r'\s+', ' ', words)) for address, words in found],
+            re.findall(r'^[0-9a-f]+ <(\w+)>:$', text, re.MULTILINE))
 
 
 def code(image):
-    """Address and text of each instruction."""
-    text = run(DISASSEMBLE + [image])
-    found = re.findall(r'^\s*([0-9a-f]+):\s+(\S.*?)\s*$', text, re.MULTILINE)
-    return [(int(address, 16), re.sub(r'\s+', ' ', words)) for address, words in found]
+    return disassemble(image)[0]
 
 
-def functions(image):
-    return re.findall(r'^[0-9a-f]+ <(\w+)>:$', run(DISASSEMBLE + [image]), re.MULTILINE)
-
-
-def check(image, patterns, dropped):
+def check(image, patterns, dropped, link=''):
     """-> number of entries, and what is wrong."""
-    wrong, (entries, aligned), instructions = [], table(image), code(image)
+    wrong, (entries, own, aligned), (instructions, names) = [], table(image), disassemble(image)
     if not aligned:
         wrong.append('the table is not aligned')
     reads = [a for a, text in instructions if re.search(patterns[0], text, re.IGNORECASE)]
     for i, (begin, end) in enumerate(entries):
         body = [(a, text) for a, text in instructions if begin <= a < end]
         if i and begin < entries[i - 1][1]:
-            wrong.append(f'entry {i}: not after the one before it')
+            wrong.append(f'entry {i}: not apart from the one before it')
         if sum(begin <= a < end for a in reads) != 1:
             wrong.append(f'entry {i}: not one read of the register')
         if not body or not re.search(patterns[1], body[-1][1]) and body[-1][0] not in reads:
@@ -176,39 +246,111 @@ def check(image, patterns, dropped):
             break
     if not entries:
         wrong.append('the table is empty')
-    if ('never' in functions(image)) == dropped:
+    if not own:
+        wrong.append("no entry of restart.c's own")
+    if '--icf' in link and names.count('alike') != 2:
+        wrong.append('functions with sequences were folded')
+    if ('never' in names) == dropped:
         wrong.append('never() is ' + ('still there' if dropped else 'gone'))
     if len(entries) != len(reads):
         wrong.append(f'{len(reads)} sequences in the code, {len(entries)} in the table')
     return len(entries), wrong
 
 
+def far(image):
+    """-> what is wrong with the entries of FAR."""
+    at = next(address for name, _, address, _ in sections(image) if name == '.far')
+    entries = [(begin - at, end - at) for begin, end in table(image)[0] if begin >= at]
+    return [] if entries in ([(0, 8), (8, 12)], [(0, 4), (4, 6)]) else [f'entries: {entries}']
+
+
+class Tests:
+    def __init__(self, target, cc, work):
+        compilers, bfd, self.load, self.patterns = TARGETS[target]
+        self.compiler, self.target, self.cc, self.work = compilers[cc], target, cc, work
+        self.linkers = {'lld': LLD} | ({'bfd': bfd} if bfd else {})
+        self.n = self.failed = 0
+
+    def report(self, title, wrong):
+        self.n += 1
+        self.failed += bool(wrong)
+        print(f'{"not ok" if wrong else "ok"} {self.n} - {self.target}, {title}')
+        for text in '\n'.join(wrong).splitlines():
+            print(f'# {text}')
+
+    def link(self, ld, flags, link, *scripts, dropped=False, judge=None, sources=(), **how):
+        """-> number of sequences, and what is wrong."""
+        judge = judge or (lambda image: check(image, self.patterns, dropped, link))
+        script = SCRIPT % (self.load, *(scripts + ('', ''))[:2])
+        try:
+            objects = objects_of(self.compiler, flags, self.work / str(hash((flags, sources))), *sources)
+            image = build(self.compiler, self.linkers, ld, flags, link, script, self.work, objects, **how)
+            return judge(image)
+        except Failure as failure:
+            return 0, [str(failure)]
+
+    def ways(self):
+        for flags, link, ccs, lds, dropped, relocatable in WAYS:
+            for ld in lds:
+                # Unoptimised code for riscv32 contains 8-byte updates, which are none.
+                if (self.cc not in ccs or ld not in self.linkers or relocatable not in {None, *self.linkers}
+                        or self.target == 'riscv32' and '-O0' in flags):
+                    continue
+                count, wrong = self.link(ld, flags, link, SCRIPTS[self.n % 2], dropped=dropped,
+                                         relocatable=relocatable)
+                after = f' after {relocatable} -r' if relocatable else ''
+                self.report(f'{ld}, {flags} {link}{after}: {count} sequences', wrong)
+
+    def lost(self):
+        for script, link, lds in LOST:
+            for ld in lds:
+                if ld not in self.linkers:
+                    continue
+                _, wrong = self.link(ld, f'-O2 {SECTIONS}', link, script)
+                refused = any(re.search(LOST_MESSAGES, text) for text in wrong)
+                self.report(f'{ld}, {script or link}: does not link', [] if refused else ['it links'] + wrong)
+
+    def mutants(self):
+        for title, which, pattern, text, link, relocatable, script, expected in MUTANTS:
+            copy, changes = self.work / f'mutant{self.n}', 0
+            for part in ('include', 'src'):
+                shutil.copytree(ROOT / part, copy / part)
+            for path in (copy / 'include/percpu/detail/update.h', copy / 'src/restart.c'):
+                words, found = re.subn(pattern, text, path.read_text())
+                path.write_text(words)
+                changes += found
+            _, wrong = self.link('lld', f'-O2 {SECTIONS}', link, script, relocatable=relocatable,
+                                 sources=(copy, ROOT if which == 'sites' else copy))
+            noticed = changes and any(re.search(expected, text) for text in wrong)
+            self.report(f'{title}: it is noticed', [] if noticed else ['nothing is wrong'] + wrong)
+
+    def far(self):
+        source, obj = self.work / 'far.S', self.work / 'far.o'
+        source.write_text(FAR)
+        away = '' if self.target in ('arm', 'riscv32') else '. = 0x7f00000000;'
+        for ld in self.linkers:
+            try:
+                run(self.compiler.split() + FLAGS.split() + [f'-I{ROOT}/include', '-c', '-o', obj, source])
+                _, wrong = self.link(ld, f'-O2 {SECTIONS}', GC + ' -u far', '',
+                                     away + '.far : { *(.far) }', more=[obj],
+                                     judge=lambda image: (2, far(image)))
+            except Failure as failure:
+                wrong = [str(failure)]
+            self.report(f'{ld}, sequences written by hand, far away', wrong)
+
+
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in TARGETS:
         sys.exit(__doc__)
-    target, cc = sys.argv[1:]
-    compilers, bfd, load, patterns = TARGETS[target]
-    n = failed = 0
-    for flags, link, ccs, linkers, dropped in WAYS:
-        for ld in linkers:
-            # Unoptimised code for riscv32 contains 8-byte updates, which are none.
-            if cc not in ccs or ld == 'bfd' and bfd is None or target == 'riscv32' and '-O0' in flags:
-                continue
-            script, n, count = SCRIPT % (load, SCRIPTS[n % 2]), n + 1, 0
-            with tempfile.TemporaryDirectory() as work:
-                try:
-                    image = build(compilers[cc], bfd if ld == 'bfd' else LLD, flags, link, script,
-                                  Path(work))
-                    count, wrong = check(image, patterns, dropped)
-                except Failure as failure:
-                    wrong = [str(failure)]
-            print(f'{"not ok" if wrong else "ok"} {n} - {target}, {ld}, {flags} {link}: {count} sequences')
-            for text in '\n'.join(wrong).splitlines():
-                print(f'# {text}')
-            failed += bool(wrong)
-    print(f'1..{n}')
-    print(f'# end: {n - failed} passed, {failed} failed')
-    return failed != 0
+    with tempfile.TemporaryDirectory() as work:
+        tests = Tests(*sys.argv[1:], Path(work))
+        tests.ways()
+        tests.lost()
+        tests.mutants()
+        tests.far()
+    print(f'1..{tests.n}')
+    print(f'# end: {tests.n - tests.failed} passed, {tests.failed} failed')
+    return tests.failed != 0
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@
 void sequence_loop(void *counts);
 
 /* From the linker: distances to the begin and the end of each sequence. */
-extern volatile int32_t __start_percpu_restart[];
+extern volatile intptr_t __start_percpu_restart[], __stop_percpu_restart[];
 
 static volatile uint32_t counts[2]; /* in the sequence, and restarted */
 static uint32_t last;
@@ -79,11 +79,45 @@ TEST(a_sequence_in_user_mode_is_left_alone)
 
 TEST(a_table_with_an_end_before_its_begin_is_refused)
 {
-    int32_t end = __start_percpu_restart[1];
+    intptr_t end = __start_percpu_restart[1];
 
     __start_percpu_restart[1] = __start_percpu_restart[0] - 8;
     check_eq(percpu_init_in_place(), -PERCPU_ERESTART);
     __start_percpu_restart[1] = end;
     check_eq(percpu_init_in_place(), (int)percpu_area_num());
     check_eq(percpu_fini(), 0);
+}
+
+/* Each word takes the place of the one opposite. */
+static void turn_around(volatile intptr_t *first, volatile intptr_t *end)
+{
+    for (end -= 2; first < end; first += 2, end -= 2)
+        for (int word = 0; word < 2; word++) {
+            intptr_t distance = (intptr_t)end - (intptr_t)first, was = first[word];
+            first[word] = end[word] + distance;
+            end[word] = was - distance;
+        }
+}
+
+TEST(a_table_out_of_order_is_sorted)
+{
+    uintptr_t before = 0;
+    unsigned wrong = 0, n = 0;
+
+    for (int turn = 0; turn < 2; turn++) { /* one of them at least is out of order */
+        turn_around(__start_percpu_restart, __stop_percpu_restart);
+        check_eq(percpu_init_in_place(), (int)percpu_area_num());
+        check_eq(percpu_fini(), 0);
+        before = 0;
+        for (volatile intptr_t *e = __start_percpu_restart; e < __stop_percpu_restart;
+             e += 2, n++) {
+            uintptr_t begin = (uintptr_t)e + (uintptr_t)e[0];
+            uintptr_t inside = (uintptr_t)(e + 1) + (uintptr_t)e[1] - 1;
+            wrong += begin < before || percpu_restart_pc(inside) != begin;
+            before = inside;
+        }
+    }
+    check(n >= 4);
+    check_eq(wrong, 0);
+    check(percpu_restart_pc((uintptr_t)sequence_loop + 4) < (uintptr_t)sequence_loop);
 }

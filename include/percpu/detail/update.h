@@ -42,20 +42,31 @@ PERCPU__UPDATE_PROTOTYPES(64)
  * Outputs are early-clobber and no input is tied to an output or changed: a restart needs them
  * all. Leaving the sequence by a branch is a way not to commit.
  *
- * The entry in the table is a pair of distances, so that it needs no relocation at run time. Flag
- * "o" links it to its code's section: --gc-sections drops both together and the linker keeps the
- * table in the order of the code; "?" puts it into the group of a C++ inline function.
+ * An entry of the table is a pair of distances, from each of its words to the sequence's begin and
+ * to its end, so that it needs no relocation at run time. They have a pointer's size, since linkers
+ * do not report all 32-bit ones that overflow (R_RISCV_SUB32; R_AARCH64_PREL32 upwards in LLD).
+ *
+ * Each entry is a section of its own ("unique"), in the group of a C++ inline function ("?"), and
+ * its sequence holds it by a relocation that changes nothing, R_*_NONE. So the entry stays where
+ * --gc-sections keeps the code, also when ld -r has merged the sections of a file, and GNU ld
+ * refuses to discard it. The section's other flags are no help: SHF_LINK_ORDER ("o") ties a section
+ * that ld -r merged to the function that comes first, and SHF_GNU_RETAIN ("R") keeps unused code.
  */
 #ifdef PERCPU_RESTART
 #define PERCPU__RESTARTS true
 #define PERCPU__RESTART_OUT "=&r"
+#if UINTPTR_MAX > 0xffffffff
+#define PERCPU__RESTART_WORDS ".balign 8\n.Lpercpu_entry%=:\t.quad "
+#else
+#define PERCPU__RESTART_WORDS ".balign 4\n.Lpercpu_entry%=:\t.long "
+#endif
+#define PERCPU__RESTART_ENTRY(end)                                                                 \
+    ".pushsection percpu_restart,\"aw?\",%%progbits,unique,%=\n\t" PERCPU__RESTART_WORDS           \
+    ".Lpercpu_begin%= - ., " end " - .\n\t"                                                        \
+    ".popsection\n\t"                                                                              \
+    ".reloc .Lpercpu_begin%=, BFD_RELOC_NONE, .Lpercpu_entry%="
 #define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
-#define PERCPU__RESTART_END                                                                        \
-    "\n.Lpercpu_end%=:\n\t"                                                                        \
-    ".pushsection percpu_restart,\"ao?\",%%progbits,.Lpercpu_begin%=\n\t"                          \
-    ".balign 4\n\t"                                                                                \
-    ".long .Lpercpu_begin%= - ., .Lpercpu_end%= - .\n\t"                                           \
-    ".popsection"
+#define PERCPU__RESTART_END "\n.Lpercpu_end%=:\n\t" PERCPU__RESTART_ENTRY(".Lpercpu_end%=")
 #else
 #define PERCPU__RESTARTS false
 #define PERCPU__RESTART_OUT "=r"

@@ -3,6 +3,8 @@
  * For tests/restart/user.c: in a restartable sequence, add 1 to the word at the argument, for ever. Moved
  * back to its start, do so to the word behind it.
  */
+#include <percpu/asm.h>
+
     .syntax unified
     .arch armv7-a
     .arm
@@ -23,8 +25,6 @@ after:
     str r1, [r0, #4]
     b after
 
-    .section percpu_restart, "ao", %progbits, sequence_loop
-    .balign 4
-    .long begin - ., end - .
+    PERCPU_RESTART_SEQUENCE begin, end
 
     .section .note.GNU-stack, "", %progbits
