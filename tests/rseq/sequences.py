@@ -235,8 +235,8 @@ def check(file, target, load='load', has_delays=False):
 
     descriptors = [(where['__rseq_cs'] + i, struct.unpack_from('<4Q', tables['__rseq_cs'], i))
                    for i in range(0, len(tables['__rseq_cs']), 32)]
-    listed = [p for p, in struct.iter_unpack('<Q', tables['__rseq_cs_ptr_array'])]
-    exits = dict(struct.iter_unpack('<QQ', tables['__rseq_exit_point_array']))
+    listed = [p for p, in struct.iter_unpack('<Q', tables.get('__rseq_cs_ptr_array', b''))]
+    exits = dict(struct.iter_unpack('<QQ', tables.get('__rseq_exit_point_array', b'')))
     instructions = [(at, re.sub(r'\s*(<[^>]*>|//.*|@.*|# .*)', '', text)) for at, text in code(file)]
     instructions += [(instructions[-1][0] + 4, '')] * 2  # behind the last
     index = {at: i for i, (at, text) in enumerate(instructions) if text}
