@@ -12,6 +12,11 @@ PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &
                    sizeof(((struct percpu__head *)0)->cpu) == __SIZEOF_POINTER__,
                "as in asm.h");
 
+#ifdef PERCPU_ZERO_VMA
+/* For a section behind the one at VMA 0, which other sections may follow: ld/percpu-vma0.ld. */
+__asm__(".pushsection .percpu..behind, \"aw\", %progbits\n\t.byte 0\n\t.popsection");
+#endif
+
 #ifndef PERCPU_PLATFORM_RSEQ
 size_t percpu__next_cpu(size_t cpu)
 {

@@ -96,7 +96,8 @@ script "$work/low0.lds" $low -DPERCPU_ZERO_VMA
 # Where kernels lie that use all of the upper half; and where adrp reaches VMA 0 around the corner.
 script "$work/far0.lds" -DBARE_LOAD=0x40200000 -DBARE_OFFSET=0xffff000000000000 -DPERCPU_ZERO_VMA
 script "$work/top0.lds" -DBARE_LOAD=0x40200000 -DBARE_OFFSET=0xffffffff40000000 -DPERCPU_ZERO_VMA
-grep -v ASSERT "$root/ld/percpu-vma0.ld" >"$work/no-assert.ld"
+sed -e "/INCLUDE percpu-template.ld/r $root/ld/percpu-template.ld" "$root/ld/percpu-vma0.ld" |
+    sed -e '/INCLUDE percpu-template.ld/d' -e /ASSERT/d >"$work/no-assert.ld"
 sed "s|percpu-vma0.ld|$work/no-assert.ld|" "$work/low0.lds" >"$work/low0-no-assert.lds"
 
 library el1

@@ -93,7 +93,8 @@ for source in bare/bare.c bare/arm/boot.S bare/arm/machine.c harness/harness.c; 
 done
 script "$work/natural.lds"
 script "$work/zero.lds" -DPERCPU_ZERO_VMA
-grep -v ASSERT "$root/ld/percpu-vma0.ld" >"$work/no-assert.ld"
+sed -e "/INCLUDE percpu-template.ld/r $root/ld/percpu-template.ld" "$root/ld/percpu-vma0.ld" |
+    sed -e '/INCLUDE percpu-template.ld/d' -e /ASSERT/d >"$work/no-assert.ld"
 sed 's|percpu-vma0.ld|no-assert.ld|' "$work/zero.lds" >"$work/own.lds"
 objects natural
 objects zero -DPERCPU_ZERO_VMA

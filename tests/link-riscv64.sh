@@ -115,7 +115,8 @@ for width in ${WIDTHS:-64 32}; do
         "$work/natural$width.lds" >"$work/after$width.lds"
     sed "s|^ *\.data :.*{|&\n PROVIDE(__global_pointer\$ = .);|" \
         "$work/natural$width.lds" >"$work/provide$width.lds"
-    grep -v ASSERT "$root/ld/percpu.ld" >"$work/no-assert.ld"
+    sed -e "/INCLUDE percpu-template.ld/r $root/ld/percpu-template.ld" "$root/ld/percpu.ld" |
+        sed -e '/INCLUDE percpu-template.ld/d' -e /ASSERT/d >"$work/no-assert.ld"
     sed 's|INCLUDE percpu.ld|INCLUDE no-assert.ld|' "$work/before$width.lds" >"$work/own$width.lds"
     objects gp$width $width
     objects tp$width $width -DPERCPU_RISCV_TP

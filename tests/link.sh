@@ -420,18 +420,6 @@ if wanted vma; then
             boots "$title: init says so" "$work/k.elf"
         done
     done
-    # A script with PHDRS, as docs/linking.md says: a segment for each of the fragment's sections.
-    library kernel "$GCC" $bare -DPERCPU_ZERO_VMA
-    must compile "$GCC" "$work/phdrs.o" "$here/link/older.c" $bare -DPERCPU_ZERO_VMA -DAT_NATURAL_VMA=8
-    awk '/^  }$/ { $0 = $0 (n++ ? " :areas" : " :percpu") } { print }' "$root/ld/percpu-vma0.ld" \
-        >"$work/phdrs.ld"
-    script "$work/phdrs.lds" "$kernel_script" -DBARE_LOAD=0x100000 -DBARE_MMU=0 -DBARE_CPUS=8 \
-        -DBARE_OFFSET=0xffffffff80000000 "-DBARE_PHDRS=\"$work/phdrs.ld\""
-    for ld in "$BFD" "$LLD"; do
-        passes "VMA 0, a script with PHDRS, $ld: links" bare_link "$ld" "$work/phdrs.lds" \
-            "$work/k.elf" "$work/machine"/*.o "$work/phdrs.o" "$work/kernel/libpercpu.a"
-        boots "VMA 0, a script with PHDRS, $ld: boots" "$work/k.elf"
-    done
     part=
 fi
 

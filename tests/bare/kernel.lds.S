@@ -8,39 +8,23 @@
  *     BARE_CPUS        areas to reserve in .percpu_areas
  *     PERCPU_ZERO_VMA  the template is linked at VMA 0
  *
- *     BARE_PHDRS       if defined: a copy of the fragment that names its segments percpu and areas
- *
  * .boot is where execution starts. It has VMA = LMA in a high-half program too, and must not be
- * written. Without PHDRS both linkers give each change of VMA minus LMA a segment.
+ * written. Both linkers give each change of VMA minus LMA a segment.
  */
 ENTRY(bare_entry)
 
 #define LMA(section) AT(ADDR(section) - BARE_OFFSET)
 
-#ifdef BARE_PHDRS
-PHDRS
-{
-    boot PT_LOAD;
-    note PT_NOTE;
-    image PT_LOAD;
-    percpu PT_LOAD;
-    areas PT_LOAD;
-}
-#define IN(segments) segments
-#else
-#define IN(segments)
-#endif
-
 SECTIONS
 {
     . = BARE_LOAD;
-    .boot : { KEEP(*(.boot .boot.*)) } IN(:boot)
-    .note.Xen : { KEEP(*(.note.Xen)) } IN(:boot :note)
+    .boot : { KEEP(*(.boot .boot.*)) }
+    .note.Xen : { KEEP(*(.note.Xen)) }
     bare_entry = ADDR(.boot);
     bare_mmu = BARE_MMU;
 
     . = ALIGN(4096) + BARE_OFFSET;
-    .text : LMA(.text) { *(.text .text.*) } IN(:image)
+    .text : LMA(.text) { *(.text .text.*) }
 
     . = ALIGN(4096);
     .rodata : LMA(.rodata) { *(.rodata .rodata.* .srodata .srodata.*) }
@@ -58,9 +42,7 @@ SECTIONS
     PERCPU_LMA_OFFSET = BARE_OFFSET;
     /* Not a multiple of anything. Who reads all areas again and again wants less. */
     PERCPU_RESERVE = DEFINED(BARE_RESERVE) ? BARE_RESERVE : 40000;
-#if defined(BARE_PHDRS)
-#include BARE_PHDRS
-#elif defined(PERCPU_ZERO_VMA)
+#ifdef PERCPU_ZERO_VMA
     INCLUDE percpu-vma0.ld
 #else
     INCLUDE percpu.ld
