@@ -5,17 +5,18 @@
 #ifdef PERCPU_PLATFORM_BARE
 
 /*
- * The script's symbols. Weak ones are not in every script: one written after the older percpu
- * systems has no _percpu_template (area 0 is the template), no _percpu_align, no _percpu_reserve.
- * They are read from data words: with the template at VMA 0, or the image in the high half, a
- * symbol can be out of an instruction's reach. volatile keeps the compiler from undoing that.
+ * The script's symbols. They are read from data words: with the template at VMA 0, or the image in
+ * the high half, a symbol can be out of an instruction's reach. volatile keeps the compiler from
+ * undoing that. All are hidden: in a PIE a word then needs a RELATIVE relocation or none.
+ *
+ * Not every script has the weak ones: one written after the older percpu systems has no
+ * _percpu_template (area 0 is the template), no _percpu_align, no _percpu_reserve.
  */
-extern const char _percpu_start[], _percpu_end[], _percpu_load_start[], _percpu_load_end[];
-extern const char _percpu_template[] __attribute__((weak));
-extern const char _percpu_align[] __attribute__((weak));
-extern const char _percpu_reserve[] __attribute__((weak));
+extern const char _percpu_start[] PERCPU__HIDDEN, _percpu_end[] PERCPU__HIDDEN;
+extern const char _percpu_load_start[] PERCPU__HIDDEN, _percpu_load_end[] PERCPU__HIDDEN;
+extern const char _percpu_template[] PERCPU__HIDDEN __attribute__((weak));
 #ifdef PERCPU__ARCH_ZERO_VMA_LIMIT
-extern const char __percpu_zero_vma_limit[];
+extern const char __percpu_zero_vma_limit[] PERCPU__HIDDEN;
 #endif
 
 static const volatile uintptr_t start = (uintptr_t)_percpu_start;
@@ -23,8 +24,29 @@ static const volatile uintptr_t end = (uintptr_t)_percpu_end;
 static const volatile uintptr_t load_start = (uintptr_t)_percpu_load_start;
 static const volatile uintptr_t load_end = (uintptr_t)_percpu_load_end;
 static const volatile uintptr_t template_or_0 = (uintptr_t)_percpu_template;
-static const volatile uintptr_t align_or_0 = (uintptr_t)_percpu_align;
-static const volatile uintptr_t reserve_or_0 = (uintptr_t)_percpu_reserve;
+
+/*
+ * Numbers of the script: symbols whose value is no address and does not move with the image. GNU ld
+ * for riscv and arm relocates a word that holds one in a PIE all the same. It does so to each, hence
+ * to that of _percpu_number_0, which is 0. Scripts that define that one define all three; others
+ * none, or the first, and are not for such images.
+ */
+extern const char _percpu_align[] PERCPU__HIDDEN __attribute__((weak));
+extern const char _percpu_reserve[] PERCPU__HIDDEN __attribute__((weak));
+extern const char _percpu_number_0[] PERCPU__HIDDEN __attribute__((weak));
+static const volatile uintptr_t align_word = (uintptr_t)_percpu_align;
+static const volatile uintptr_t reserve_word = (uintptr_t)_percpu_reserve;
+static const volatile uintptr_t word_of_0 = (uintptr_t)_percpu_number_0;
+
+static uintptr_t script_align(void)
+{
+    return align_word - word_of_0;
+}
+
+static uintptr_t script_reserve(void)
+{
+    return reserve_word - word_of_0;
+}
 
 static uintptr_t image(void)
 {
@@ -43,7 +65,8 @@ size_t percpu__template_size(void)
 
 size_t percpu__template_align(void)
 {
-    return align_or_0 > PERCPU_CACHE_LINE ? align_or_0 : PERCPU_CACHE_LINE;
+    uintptr_t align = script_align();
+    return align > PERCPU_CACHE_LINE ? align : PERCPU_CACHE_LINE;
 }
 
 int percpu__template_check(void)
@@ -86,12 +109,12 @@ void percpu__template_copy(uintptr_t area)
 
 size_t percpu__slots_reserve(void)
 {
-    return reserve_or_0;
+    return script_reserve();
 }
 
 size_t percpu__slots(void)
 {
-    size_t stride = percpu_area_layout_expected_with(1, reserve_or_0).size, count = 0;
+    size_t stride = percpu_area_layout_expected_with(1, script_reserve()).size, count = 0;
     /* Not by division: some machines need a library for it. */
     for (uintptr_t room = end - start; room >= stride && stride != 0; room -= stride)
         count++;
@@ -106,7 +129,7 @@ int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *bas
         return -PERCPU_ENOMEM;
     if (count > PERCPU_MAX_CPUS)
         return -PERCPU_ECOUNT;
-    if (start & (percpu_area_layout_expected_with(1, reserve_or_0).align - 1))
+    if (start & (percpu_area_layout_expected_with(1, script_reserve()).align - 1))
         return -PERCPU_EALIGN;
     *base = start;
     return 0;

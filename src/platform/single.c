@@ -247,21 +247,29 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
     return true;
 }
 
-/* Only a script that includes our fragment has a slot for them; without one there is no reset. */
-extern const char _percpu_template[] __attribute__((weak));
-extern char _percpu_start[] __attribute__((weak)), _percpu_end[] __attribute__((weak));
-extern const char _percpu_load_start[] __attribute__((weak));
-extern const char _percpu_load_end[] __attribute__((weak));
+/*
+ * Only a script that includes our fragment has a slot for them; without one there is no reset. Hidden,
+ * and read from data words, as in bare.c.
+ */
+extern const char _percpu_template[] PERCPU__HIDDEN __attribute__((weak));
+extern char _percpu_start[] PERCPU__HIDDEN __attribute__((weak));
+extern char _percpu_end[] PERCPU__HIDDEN __attribute__((weak));
+extern const char _percpu_load_start[] PERCPU__HIDDEN __attribute__((weak));
+extern const char _percpu_load_end[] PERCPU__HIDDEN __attribute__((weak));
+
+static const char *const volatile template_or_null = _percpu_template;
+static char *const volatile slot = _percpu_start, *const volatile slot_end = _percpu_end;
+static const volatile uintptr_t load_start = (uintptr_t)_percpu_load_start;
+static const volatile uintptr_t load_end = (uintptr_t)_percpu_load_end;
 
 static void keep_initial_values(void)
 {
-    first = (uintptr_t)_percpu_load_start;
-    size = (uintptr_t)_percpu_load_end - first;
-    if (pristine || !(uintptr_t)_percpu_template ||
-        (uintptr_t)_percpu_end - (uintptr_t)_percpu_start < size)
+    first = load_start;
+    size = load_end - first;
+    if (pristine || !template_or_null || (size_t)(slot_end - slot) < size)
         return;
-    __builtin_memcpy(_percpu_start, _percpu_template, size);
-    pristine = (uintptr_t)_percpu_start - first;
+    __builtin_memcpy(slot, template_or_null, size);
+    pristine = (uintptr_t)slot - first;
 }
 
 #endif

@@ -14,12 +14,15 @@
 __asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
         ".weak percpu_riscv_base_gp\n\t.set percpu_riscv_base_gp, 1");
 #endif
-extern const char percpu__global_pointer[] __asm__("__global_pointer$");
+extern const char percpu__global_pointer[] __asm__("__global_pointer$") PERCPU__HIDDEN;
+extern const char percpu_riscv_base_gp[] PERCPU__HIDDEN;
 
+/* GNU ld has words that hold absolute symbols move with a PIE, all by the same distance. */
 PERCPU__INLINE int percpu__reg_check(void)
 {
-    static const char *const volatile defined = percpu__global_pointer;
-    return defined ? -PERCPU_EGP : 0;
+    static const volatile uintptr_t defined = (uintptr_t)percpu__global_pointer;
+    static const volatile uintptr_t one = (uintptr_t)percpu_riscv_base_gp;
+    return defined != one - 1 ? -PERCPU_EGP : 0;
 }
 #define percpu__reg_check percpu__reg_check
 

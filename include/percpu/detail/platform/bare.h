@@ -44,7 +44,7 @@ PERCPU__INLINE int percpu__reg_check(void)
 #endif
 
 /* The pristine template's load address. Only linker scripts that keep one define it. */
-extern const char _percpu_template[];
+extern const char _percpu_template[] PERCPU__HIDDEN;
 
 PERCPU__INLINE void percpu__reset(void *p, size_t size)
 {

@@ -47,7 +47,7 @@ PERCPU__HIDDEN uintptr_t percpu__pristine(const void *p);
 PERCPU__INLINE void percpu__reset(void *p, size_t size)
 {
 #if !__STDC_HOSTED__
-    extern const char _percpu_template[];
+    extern const char _percpu_template[] PERCPU__HIDDEN;
     __asm__ volatile("" : : "r"(_percpu_template));
 #endif
     percpu__reset_from((uintptr_t)p + percpu__pristine(p), p, size);
