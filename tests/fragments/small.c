@@ -19,9 +19,7 @@ void small_putc(char c) PERCPU__HIDDEN;
 _Noreturn void small_exit(void) PERCPU__HIDDEN;
 _Noreturn void small_start(void) PERCPU__HIDDEN;
 
-char small_stack[65536] __attribute__((aligned(16))) PERCPU__HIDDEN;
-__asm__(".globl small_stack_top\n\t.hidden small_stack_top\n\t.set small_stack_top, small_stack + "
-        "65536");
+__attribute__((used, aligned(16))) char small_stack[65536] PERCPU__HIDDEN; /* for small.S */
 
 static PERCPU_DEFINE(unsigned long, ticks) = 7;
 static PERCPU_DEFINE(const char *, name) = "seven"; /* initial values are relocated, too */

@@ -3,8 +3,8 @@
     .section .text.start, "ax"
     .globl _start
 _start:
-    adrp x0, small_stack_top
-    add x0, x0, :lo12:small_stack_top
+    adrp x0, small_stack + 65536
+    add x0, x0, :lo12:small_stack + 65536
     mov sp, x0
     bl small_start
     brk #0

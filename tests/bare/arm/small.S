@@ -10,7 +10,7 @@ _start:
 1:  add sp, pc, r0
     bl small_start
     udf #0
-2:  .word small_stack_top - (1b + 8)
+2:  .word small_stack + 65536 - (1b + 8)
 
     .text
     .globl small_putc, small_exit

@@ -3,7 +3,9 @@
     .section .text.start, "ax"
     .globl _start
 _start:
-    la.pcrel $sp, small_stack_top
+    la.pcrel $sp, small_stack
+    li.w $t0, 65536
+    add.d $sp, $sp, $t0
     bl small_start
     break 0
 

@@ -3,7 +3,7 @@
     .section .text.start, "ax"
     .globl _start
 _start:
-    lla sp, small_stack_top
+    lla sp, small_stack + 65536
     call small_start
     ebreak
 

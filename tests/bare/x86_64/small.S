@@ -39,7 +39,7 @@ start64:
     mov %eax, %fs
     mov %eax, %gs
     cld
-    lea small_stack_top(%rip), %rsp
+    lea small_stack + 65536(%rip), %rsp
     xor %ebp, %ebp
     call small_start
     ud2
