@@ -114,11 +114,14 @@ fails() { # TEXT, then as link
     shift
     ! link "$@" 2>"$work/err" && cat "$work/err" && grep -q -- "$text" "$work/err"
 }
-# in_segments SECTION: their types, in $work/out
-in_segments() {
-    ${READELF:-readelf} -lW "$work/out" | awk -v section="$1" '
-        /^  [A-Z]/ && !/Type|Segment/ { type[n++] = $1 }
-        /^   [0-9]/ { for (i = 2; i <= NF; i++) if ($i == section) printf "%s ", type[$1 + 0] }'
+image() { # no output and 0, or what is wrong with $work/out and 1
+    python3 "$root/tools/percpu-image.py" "$work/out"
+}
+joins() { # SEGMENT, then as link: the tool says that template and areas are in it
+    local segment=$1
+    shift
+    link "$@" && ! image >"$work/said" && cat "$work/said" &&
+        [ "$(grep -c "is in the $segment segment, too" "$work/said")" = 2 ]
 }
 
 # -- A PIE, loaded at another address than it is linked for -----------------------------------------
@@ -148,23 +151,14 @@ done
 
 # -- Pieces ------------------------------------------------------------------------------------------
 
-in_loads() { # SECTION N: it is in N segments, which are LOAD
-    local segments
-    segments=$(in_segments $1)
-    echo "$1: $segments"
-    [ "$segments" = "LOAD " ]
-}
-apart() { # as link: both sections in one segment each, and none of them holds both or anything else
-    link "$@" && in_loads .percpu && in_loads .percpu_areas
-}
 for ld in $linkers; do
-    check "regions and segments, $ld" eval "apart $ld reserve -DSEGMENTS $dynamic && boot"
+    check "regions and segments, $ld" eval \
+        "link $ld reserve -DSEGMENTS $dynamic && image && boot"
     check "the template is read where it is loaded, $ld" runs $ld flash '-DSEGMENTS -DIN_PLACE'
-    check "percpu.ld behind a section of PT_DYNAMIC joins it, $ld" eval \
-        "link $ld pie '-DSEGMENTS_PLAIN -DFRAGMENT=percpu.ld' $dynamic &&
-        [ \"\$(in_segments .percpu)\" = 'LOAD DYNAMIC ' ]"
+    check "percpu.ld behind a section of PT_DYNAMIC joins it, and is reported, $ld" joins PT_DYNAMIC \
+        $ld pie '-DSEGMENTS_PLAIN -DFRAGMENT=percpu.ld' $dynamic
     check "and does not behind an empty section that names another, $ld" eval \
-        "apart $ld pie '-DSEGMENTS_PLAIN -DFRAGMENT=percpu.ld -DBACK' $dynamic && boot"
+        "link $ld pie '-DSEGMENTS_PLAIN -DFRAGMENT=percpu.ld -DBACK' $dynamic && image && boot"
     check "the kernel's end behind areas and template, $ld" \
         runs $ld pie '-DFRAGMENT=percpu.ld -DEND_LAST' $dynamic
     check "before both: refused, $ld" fails 'the areas lie behind the kernel.s end' \
@@ -183,7 +177,10 @@ if [ $target != riscv64-m ]; then
     for ld in $linkers; do
         check "VMA 0, sections that no script names, $ld" \
             runs $ld zero '-DFRAGMENT=percpu-vma0.ld -DEND_LAST'
-        check "VMA 0, the same and segments, $ld" runs $ld zero -DSEGMENTS_ZERO
+        check "VMA 0, the same and segments, $ld" eval \
+            "link $ld zero -DSEGMENTS_ZERO && image && boot"
+        check "VMA 0, percpu-vma0.ld in a script with PHDRS: an error or reported, $ld" eval \
+            "! link $ld zero '-DSEGMENTS_PLAIN -DBACK -DFRAGMENT=percpu-vma0.ld' || ! image"
         check "VMA 0, the kernel's end before it: refused, $ld" \
             fails 'the template lies behind the kernel.s end' \
             $ld zero '-DFRAGMENT=percpu-vma0.ld -DEND_FIRST'

@@ -74,7 +74,8 @@ side_by_side() {
             [ -f "$tmp/prefix/$file" ] || { echo "no $file" && return 1; }
         done
     done
-    for file in include/percpu/percpu.h share/percpu/ld/percpu.ld share/percpu/percpu-gdb.py; do
+    for file in include/percpu/percpu.h share/percpu/ld/percpu.ld \
+        share/percpu/ld/percpu-template.ld share/percpu/percpu-gdb.py share/percpu/percpu-image.py; do
         [ -f "$tmp/prefix/$file" ] || { echo "no $file" && return 1; }
     done
 }
