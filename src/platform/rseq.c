@@ -88,12 +88,15 @@ struct thread {
 };
 enum { NO_AREA = -1 };
 
-enum { IDLE, BUSY, READY };
+/* Of a process. Busy: READY plus the id of the process whose thread starts a module. */
+enum { IDLE, READY };
 
 /* Pinned with its module, and found by modules that are loaded later: the layout has a version. */
 struct process {
     struct percpu__version head;
     int state;
+    int pid;         /* of the process that the owners of areas and locks are threads of */
+    bool has_begun;  /* what is below is there */
     uintptr_t base;  /* of slot 0 */
     size_t cpus;     /* slots of CPUs; one more belongs to no CPU */
     size_t used;     /* bytes of a slot that modules take */
@@ -103,10 +106,11 @@ struct process {
     uintptr_t dynamic_end;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
-    bool has_key;   /* by which threads tell that they end */
+    bool has_key;   /* by which threads tell that they end; to set it allocates nothing */
     pthread_key_t at_thread_exit;
     const char *way;
     struct module *modules;
+    struct records *records; /* of threads, where the owner is no program */
     void (*start)(void);
     struct thread *(*thread)(void);
     struct percpu__rseq *(*own_rseq)(void);
@@ -116,14 +120,14 @@ struct process {
 };
 
 /*
- * The start of each slot: the futex that a block's owner holds, and who waits for it; the lock of
- * lists, where no sequence runs: 0, 1 locked, 2 and somebody may wait.
+ * The start of each slot: the futex that a block's owner holds; the lock of lists, where no
+ * sequence runs: 0, 1 locked, 2 and somebody may wait.
  */
 struct slot {
-    uint32_t owner; /* its tid */
-    uint32_t waiters;
+    uint32_t owner; /* its tid, with WAITED when somebody may wait; 0: free */
     uint32_t lists;
 };
+#define WAITED 0x80000000u /* above any tid: Linux, include/linux/threads.h, PID_MAX_LIMIT */
 #define SLOT_HEAD 64
 
 static void start_owner(void);
@@ -133,9 +137,9 @@ static bool register_thread(void);
 
 /* Modules with different settings of these would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10003
+#define VERSION 0x10004
 #else
-#define VERSION 3
+#define VERSION 4
 #endif
 /* Used: by the note in modules.c, from another part of the program when LTO has cut it in parts. */
 __attribute__((used)) PERCPU__HIDDEN struct process percpu__process = {
@@ -174,11 +178,21 @@ static struct percpu__rseq *own_rseq(void)
 /* For a process without sequences: a struct rseq that says that no thread is known. */
 static struct percpu__rseq nobody __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
 
+/*
+ * A thread that ends must not be registered after its last destructor, which unregisters it: musl
+ * unmaps the stack of a detached one, with its struct rseq, while it still runs. The C library has
+ * disabled its cancellation by then (musl, src/thread/pthread_create.c, __pthread_exit).
+ */
 static bool register_thread(void)
 {
     struct thread *thread = this_thread();
+    int cancelable;
 
-    if (thread->is_leaving || !process->has_key ||
+    if (thread->is_leaving || !process->has_key)
+        return false;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+    pthread_setcancelstate(cancelable, NULL);
+    if (cancelable != PTHREAD_CANCEL_ENABLE ||
         pthread_setspecific(process->at_thread_exit, thread) != 0)
         return false;
     return syscall(SYS_rseq, &own, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0;
@@ -450,7 +464,7 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
     bool all_views;
     uintptr_t start = percpu__template_start(), size = percpu__template_size();
     uintptr_t page = joined->align > 4096 ? joined->align : 4096;
-    uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1);
+    uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1), used;
 
     if (page > STRICTEST)
         percpu__refuse(joined->name,
@@ -460,7 +474,9 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
         at += page;
     if (at > MODULES_END || size > MODULES_END - at)
         percpu__refuse(NULL, "the per-CPU variables of all modules do not fit an area");
-    if (!make_accessible(p, p->used, at + size))
+    used = p->used;
+    p->used = at + size; /* first: another thread's fork() may be now */
+    if (!make_accessible(p, used, at + size))
         percpu__refuse(NULL, "no memory for the per-CPU variables of a module (a limit?)");
     no_leaks_from(p, at, at + size);
     this_module.first = p->base + at;
@@ -469,7 +485,6 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
     all_views = fill_slots(p, &this_module, free_from);
     this_module.next = p->modules;
     __atomic_store_n(&p->modules, &this_module, __ATOMIC_RELEASE);
-    p->used = at + size;
     return all_views;
 }
 
@@ -478,15 +493,35 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
 static void thread_exits(void *value);
 static void in_child(void);
 
+/*
+ * A signal handler may be what sets a thread's key, and must not allocate. glibc has room for the
+ * first 32 keys in each thread, and allocates it for others (nptl/descr.h,
+ * PTHREAD_KEY_2NDLEVEL_SIZE); musl has room for all.
+ */
+static bool make_key(pthread_key_t *key)
+{
+    if (pthread_key_create(key, thread_exits) != 0)
+        return false;
+#ifdef __GLIBC__
+    if (*key >= 32) {
+        pthread_key_delete(*key);
+        return false;
+    }
+#endif
+    return true;
+}
+
 static void begin(bool is_program)
 {
     is_in_program = is_program;
+    process->pid = getpid();
     if (!reserve(process))
         percpu__refuse(NULL, "no address space for one area (a limit such as ulimit -v?)");
-    process->has_key = pthread_key_create(&process->at_thread_exit, thread_exits) == 0;
+    process->has_key = process->has_key || make_key(&process->at_thread_exit);
     if (pthread_atfork(NULL, NULL, in_child) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
     choose_way(process, is_program);
+    process->has_begun = true;
 }
 
 static void say(bool all_views)
@@ -500,7 +535,7 @@ static void say(bool all_views)
 /* Alone, for the modules of a process may start at the same time. */
 static void start_module(const struct percpu__joined *joined)
 {
-    bool is_first = !process->base, all_views;
+    bool is_first = !process->has_begun, all_views;
 
     if (percpu__limit != 0)
         return;
@@ -516,22 +551,31 @@ static void start_module(const struct percpu__joined *joined)
     percpu__limit = process->cpus + 1;
 }
 
+/*
+ * Who is busy in another process was so at a fork(), in a thread that the child does not have: what
+ * that thread had not finished is begun anew, or is a hole in the areas. Its module stays without.
+ */
+static void take_state(void)
+{
+    const int mine = READY + getpid();
+
+    for (;;) {
+        int seen = __atomic_load_n(&process->state, __ATOMIC_RELAXED);
+        if (seen != mine && __atomic_compare_exchange_n(&process->state, &seen, mine, false,
+                                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return;
+        sched_yield();
+    }
+}
+
 static struct percpu__joined start(void)
 {
     struct percpu__joined joined = percpu__join(&percpu__process.head);
-    int idle = IDLE;
 
     process = joined.owner;
     if (process != &percpu__process)
         process->start();
-    while (!__atomic_compare_exchange_n(&process->state, &idle, BUSY, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
-        if (idle == READY && __atomic_compare_exchange_n(&process->state, &idle, BUSY, false,
-                                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            break;
-        idle = IDLE;
-        sched_yield();
-    }
+    take_state();
     start_module(&joined);
     __atomic_store_n(&process->state, READY, __ATOMIC_RELEASE);
     return joined;
@@ -658,38 +702,125 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
 
-/* A page, in which no handler of this thread interferes. */
-static struct thread *new_thread(void)
+static int own_tid(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+/* Is no thread of this process any more. */
+static bool is_gone(int tid)
+{
+    return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
+}
+
+/* Threads' records, found by thread pointers. A record is that of the living thread that it names. */
+enum { RECORDS = 1024 };
+struct records {
+    struct record {
+        struct thread thread; /* tid 0: free */
+        uintptr_t pointer;
+    } __attribute__((aligned(PERCPU_CACHE_LINE))) record[RECORDS];
+    struct records *next;
+};
+
+/* Where this thread's may be in each group of records. */
+static size_t place_of_record(void)
+{
+    return (size_t)((uint64_t)percpu__thread_pointer() * 0x9e3779b97f4a7c15u >> 32) % RECORDS;
+}
+
+/* tid 0: any, in a child whose only thread does not know its own yet. NULL: there is none. */
+static struct thread *find_record(int tid)
+{
+    struct records *group = __atomic_load_n(&process->records, __ATOMIC_ACQUIRE);
+
+    for (; group; group = __atomic_load_n(&group->next, __ATOMIC_ACQUIRE)) {
+        struct record *record = &group->record[place_of_record()];
+        int known = __atomic_load_n(&record->thread.tid, __ATOMIC_RELAXED);
+
+        if (__atomic_load_n(&record->pointer, __ATOMIC_RELAXED) == percpu__thread_pointer() &&
+            (known == tid || (tid == 0 && known != 0)))
+            return &record->thread;
+    }
+    return NULL;
+}
+
+/* A free one, or that of a thread that has ended. The caller owns its own tid. */
+static struct record *take_record(int tid)
+{
+    struct records **link = &process->records, *group;
+
+    for (;; link = &group->next) {
+        struct record *record;
+        int seen;
+
+        group = __atomic_load_n(link, __ATOMIC_ACQUIRE);
+        if (!group) {
+            struct records *added = mmap(NULL, sizeof(*added), PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            if (added == MAP_FAILED)
+                percpu__refuse(NULL, "no memory for a thread's blocks");
+            if (__atomic_compare_exchange_n(link, &group, added, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_ACQUIRE))
+                group = added;
+            else
+                munmap(added, sizeof(*added));
+        }
+        record = &group->record[place_of_record()];
+        seen = __atomic_load_n(&record->thread.tid, __ATOMIC_RELAXED);
+        if ((seen == 0 || seen == tid || is_gone(seen)) &&
+            __atomic_compare_exchange_n(&record->thread.tid, &seen, tid, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return record;
+    }
+}
+
+/* No handler of this thread interferes. */
+static struct thread *new_thread(int tid)
 {
     struct thread *thread;
     sigset_t all, before;
+    int saved = errno;
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    thread = pthread_getspecific(process->at_thread_exit);
+    if (getpid() != process->pid)
+        in_child();
+    thread = find_record(tid);
     if (!thread) {
-        thread =
-            mmap(NULL, sizeof(*thread), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (thread == MAP_FAILED || pthread_setspecific(process->at_thread_exit, thread) != 0)
-            percpu__refuse(NULL, "no memory for a thread's blocks");
-        thread->cpu = (size_t)NO_AREA;
+        struct record *record = take_record(tid);
+
+        thread = &record->thread;
+        *thread = (struct thread){.tid = tid, .cpu = (size_t)NO_AREA};
+        __atomic_store_n(&record->pointer, percpu__thread_pointer(), __ATOMIC_RELAXED);
+        if (process->has_key)
+            pthread_setspecific(process->at_thread_exit, thread);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
     return thread;
 }
 
 /*
  * In a library that came by dlopen() glibc allocates thread-local storage when a thread first uses
- * it, by malloc(): not in a signal handler, which may be the first.
+ * it, by malloc(): not in a signal handler, which may be the first. Without a key the system says
+ * which thread this is, as others may have had this thread pointer before; with one the record of a
+ * thread that ends has no key any more, and is found in the same way.
  */
 static struct thread *this_thread(void)
 {
-    struct thread *thread;
+    struct thread *thread = NULL;
+    int tid;
 
-    if (is_in_program || !process->has_key)
+    if (is_in_program)
         return &thread_storage;
-    thread = pthread_getspecific(process->at_thread_exit);
-    return thread ? thread : new_thread();
+    if (process->has_key)
+        thread = pthread_getspecific(process->at_thread_exit);
+    if (thread)
+        return thread;
+    tid = own_tid();
+    thread = find_record(tid);
+    return thread ? thread : new_thread(tid);
 }
 
 /* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
@@ -699,9 +830,15 @@ static void note_owner(void)
         __atomic_store_n(&process->has_owners, true, __ATOMIC_SEQ_CST);
 }
 
-static long futex(uint32_t *word, int operation, uint32_t value)
+/* The limit, or NULL, is the kernel's timespec, which is two longs: not always libc's. */
+static long futex(uint32_t *word, int operation, uint32_t value, const long *limit)
 {
-    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, limit, NULL, 0);
+}
+
+static uint32_t owner_of(size_t cpu)
+{
+    return __atomic_load_n(&slot_of(cpu)->owner, __ATOMIC_RELAXED) & ~WAITED;
 }
 
 /*
@@ -718,7 +855,7 @@ static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
         /* The thread has no sequence; percpu__slow() may have used another slot than this one. */
         if (*seen == 0) {
             for (*cpu = 0; *cpu < process->cpus; ++*cpu)
-                if (__atomic_load_n(&slot_of(*cpu)->owner, __ATOMIC_RELAXED) == tid)
+                if (owner_of(*cpu) == tid)
                     break;
             return true;
         }
@@ -728,39 +865,54 @@ static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
     return *seen == 0;
 }
 
+/*
+ * The owner may be none that gives back: a thread of the parent, in a child in which in_child() has
+ * not run yet, or one that has ended in its block without a key.
+ */
 static void wait_for(size_t cpu, uint32_t seen)
 {
-    struct slot *slot = slot_of(cpu);
+    static const long limit[2] = {0, 100000000};
+    uint32_t *owner = &slot_of(cpu)->owner, waited = seen | WAITED;
 
-    __atomic_fetch_add(&slot->waiters, 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&slot->owner, __ATOMIC_SEQ_CST) == seen)
-        futex(&slot->owner, FUTEX_WAIT, seen);
-    __atomic_fetch_sub(&slot->waiters, 1, __ATOMIC_RELAXED);
+    if (getpid() != process->pid) {
+        in_child();
+        return;
+    }
+    if (seen != waited && !__atomic_compare_exchange_n(owner, &seen, waited, false,
+                                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return;
+    if (futex(owner, FUTEX_WAIT, waited, limit) != 0 && errno == ETIMEDOUT &&
+        is_gone((int)(waited & ~WAITED)) &&
+        __atomic_compare_exchange_n(owner, &waited, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        futex(owner, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/*
- * Wakes all: the first may run on another CPU by now, and then take that one's area. The four
- * accesses here and in wait_for() are in the one order of SEQ_CST: either this sees the waiter, or
- * the waiter sees that nobody, or a later owner, has the area.
- */
+/* Wakes all: the first may run on another CPU by now, and then take that one's area. */
 static void give_back(size_t cpu)
 {
-    struct slot *slot = slot_of(cpu);
-
     if (&__tsan_release)
-        __tsan_release(slot);
-    __atomic_store_n(&slot->owner, 0, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&slot->waiters, __ATOMIC_SEQ_CST) != 0)
-        futex(&slot->owner, FUTEX_WAKE, INT_MAX);
+        __tsan_release(slot_of(cpu));
+    if (__atomic_exchange_n(&slot_of(cpu)->owner, 0, __ATOMIC_SEQ_CST) & WAITED)
+        futex(&slot_of(cpu)->owner, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 /* A signal handler came while the area was taken or given back: is there one? */
 static size_t find_own(uint32_t tid)
 {
     for (size_t cpu = 0; cpu <= process->cpus; cpu++)
-        if (__atomic_load_n(&slot_of(cpu)->owner, __ATOMIC_RELAXED) == tid)
+        if (owner_of(cpu) == tid)
             return cpu;
     return (size_t)NO_AREA;
+}
+
+static void rename_owner(size_t cpu, uint32_t before, uint32_t tid)
+{
+    uint32_t *owner = &slot_of(cpu)->owner, seen = __atomic_load_n(owner, __ATOMIC_RELAXED);
+
+    while ((seen & ~WAITED) == before)
+        if (__atomic_compare_exchange_n(owner, &seen, tid | (seen & WAITED), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+            break;
 }
 
 /* Between two steps a signal handler may enter and leave blocks of its own. */
@@ -778,7 +930,7 @@ size_t percpu__own(void)
 {
     struct thread *thread = process->thread();
     int saved = errno;
-    uint32_t seen;
+    uint32_t seen, tid;
     size_t cpu;
 
     if (thread->taking == 0 && thread->depth > 0) {
@@ -787,7 +939,7 @@ size_t percpu__own(void)
     }
     note_owner();
     if (thread->tid == 0) {
-        thread->tid = (int)syscall(SYS_gettid);
+        thread->tid = own_tid();
         /* The area is given back when the thread ends in a block (a cancelled one, in C). */
         if (process->has_key)
             pthread_setspecific(process->at_thread_exit, thread);
@@ -805,9 +957,18 @@ size_t percpu__own(void)
     step();
     thread->taken = thread->depth;
     step();
-    while (!try_take((uint32_t)thread->tid, &cpu, &seen))
+    for (;;) {
+        tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+        /* Or its own: of a thread that ended in a block, and had the same tid. */
+        if (try_take(tid, &cpu, &seen) || (thread->taking == 1 && owner_of(cpu) == tid))
+            break;
         wait_for(cpu, seen);
+    }
     thread->cpu = cpu;
+    step();
+    /* A handler forked meanwhile, and this is the child. */
+    if (tid != (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED))
+        rename_owner(cpu, tid, (uint32_t)thread->tid);
     step();
     thread->taking--;
 #ifdef __SANITIZE_THREAD__ /* GCC warns that it does not see the fence */
@@ -843,7 +1004,10 @@ void percpu__disown(void)
     errno = saved;
 }
 
-/* Other keys' destructors may still use per-CPU data: go in the last round. */
+/*
+ * Other keys' destructors may still use per-CPU data: go in the last round. Handlers' blocks may
+ * come until the thread is gone: they must neither find an area that is given back nor wait for it.
+ */
 static void thread_exits(void *value)
 {
     struct thread *thread = value;
@@ -854,36 +1018,53 @@ static void thread_exits(void *value)
     if (thread->depth > 0 || thread->taking > 0) {
         size_t cpu = find_own((uint32_t)thread->tid); /* none, where it was about to take one */
 
-        thread->depth = thread->taken = thread->taking = 0;
+        thread->taking = 1;
+        step();
+        thread->taken = 0;
+        step();
+        thread->depth = 0;
+        step();
         if (cpu != (size_t)NO_AREA)
             give_back(cpu);
+        step();
+        thread->taking = 0;
     }
     thread->is_leaving = true;
     /* Its memory goes before the thread does. */
     if (process->registers)
         syscall(SYS_rseq, &own, RSEQ_BYTES, RSEQ_UNREGISTER, RSEQ_SIGNATURE);
     pthread_setspecific(process->at_thread_exit, NULL);
-    if (!is_in_program)
-        munmap(thread, sizeof(*thread));
 }
 
-/* Only the calling thread lives on in a child: what others own is free. */
+/*
+ * Only the calling thread lives on in a child: what others own is free. A fork handler, and before
+ * that called by what would wait.
+ */
 static void in_child(void)
 {
     struct thread *thread;
-    uint32_t before;
+    uint32_t before, tid;
+    int pid = getpid();
 
+    if (process->pid == pid)
+        return;
+    process->pid = pid;
     /* To look takes page tables for each slot. */
     if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
         return;
-    thread = this_thread();
-    before = (uint32_t)thread->tid;
-    thread->tid = before ? (int)syscall(SYS_gettid) : 0;
+    thread = is_in_program      ? &thread_storage
+             : process->has_key ? pthread_getspecific(process->at_thread_exit)
+                                : NULL;
+    if (!thread)
+        thread = find_record(0);
+    before = thread ? (uint32_t)thread->tid : 0;
+    tid = before ? (uint32_t)own_tid() : 0;
+    if (before)
+        thread->tid = (int)tid;
     for (size_t cpu = 0; cpu <= process->cpus; cpu++) {
         struct slot *slot = slot_of(cpu);
-        if (slot->owner || slot->waiters || slot->lists) {
-            slot->owner = before && slot->owner == before ? (uint32_t)thread->tid : 0;
-            slot->waiters = 0;
+        if (slot->owner || slot->lists) {
+            slot->owner = before && owner_of(cpu) == before ? tid : 0;
             slot->lists = 0;
         }
     }
@@ -908,14 +1089,18 @@ static void lock_lists(struct slot *slot, sigset_t *before)
     if (__atomic_compare_exchange_n(&slot->lists, &free, 1, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED))
         return;
-    while (__atomic_exchange_n(&slot->lists, 2, __ATOMIC_SEQ_CST) != 0)
-        futex(&slot->lists, FUTEX_WAIT, 2);
+    while (__atomic_exchange_n(&slot->lists, 2, __ATOMIC_SEQ_CST) != 0) {
+        if (getpid() == process->pid)
+            futex(&slot->lists, FUTEX_WAIT, 2, NULL);
+        else
+            in_child();
+    }
 }
 
 static void unlock_lists(struct slot *slot, const sigset_t *before)
 {
     if (__atomic_exchange_n(&slot->lists, 0, __ATOMIC_SEQ_CST) == 2)
-        futex(&slot->lists, FUTEX_WAKE, 1);
+        futex(&slot->lists, FUTEX_WAKE, 1, NULL);
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
@@ -965,6 +1150,9 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
     const struct timespec nap = {0, 10000};
     int saved = errno, cancelable;
 
+    /* Not later: a thread that cannot be cancelled is not registered. */
+    if (percpu__rseq_index() >= process->rseq_cpus)
+        (void)slow_slot();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
     for (;;) {
         uintptr_t slot = PERCPU__NO_SLOT;
