@@ -23,6 +23,7 @@
 
 #if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)
 #define HOSTED 1
+#include "fork.h"
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -84,21 +85,21 @@ enum { LARGE = 512 };
 
 #if defined(PERCPU_ALLOC_LOCK)
 
-#define lock percpu_alloc_lock
-#define unlock percpu_alloc_unlock
+#define take_lock percpu_alloc_lock
+#define give_lock percpu_alloc_unlock
 
 #elif HOSTED
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static uintptr_t lock(void)
+static uintptr_t take_lock(void)
 {
     if (pthread_mutex_lock(&mutex) != 0)
         percpu_panic("percpu: pthread_mutex_lock() failed");
     return 0;
 }
 
-static void unlock(uintptr_t state)
+static void give_lock(uintptr_t state)
 {
     (void)state;
     if (pthread_mutex_unlock(&mutex) != 0)
@@ -111,7 +112,7 @@ static void unlock(uintptr_t state)
 static int locked; /* not a byte: riscv exchanges words */
 #endif
 
-static uintptr_t lock(void)
+static uintptr_t take_lock(void)
 {
     uintptr_t state = percpu__irq_save();
 #ifndef PERCPU_PLATFORM_SINGLE
@@ -122,7 +123,7 @@ static uintptr_t lock(void)
     return state;
 }
 
-static void unlock(uintptr_t state)
+static void give_lock(uintptr_t state)
 {
 #ifndef PERCPU_PLATFORM_SINGLE
     __atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
@@ -133,18 +134,63 @@ static void unlock(uintptr_t state)
 #endif
 
 #if HOSTED
-/* fork() copies the memory as it is: nobody may be at work. */
-static uintptr_t forking;
+
+static struct percpu__fork_lock fork_lock;
+
+static uintptr_t lock(void)
+{
+    uintptr_t state = 0;
+
+    if (!percpu__is_forking(&fork_lock)) {
+        state = take_lock();
+        percpu__lock_is_mine(&fork_lock, true);
+    }
+    return state;
+}
+
+static void unlock(uintptr_t state)
+{
+    if (percpu__is_forking(&fork_lock))
+        return;
+    percpu__lock_is_mine(&fork_lock, false);
+    give_lock(state);
+}
+
+/* fork() copies the memory as it is: nobody may be at work. Locks in the order of all others. */
+static uintptr_t state_in_fork;
 
 static void before_fork(void)
 {
-    forking = lock();
+#ifdef PERCPU_PLATFORM_THREAD
+    if (percpu__areas) /* not before the constructor of this module's thread.c */
+        percpu__areas->before_fork();
+#endif
+    if (!percpu__fork_begins(&fork_lock))
+        return;
+    state_in_fork = lock();
+    fork_lock.is_forking = true;
 }
 
 static void after_fork(void)
 {
-    unlock(forking);
+    if (percpu__fork_ends(&fork_lock))
+        unlock(state_in_fork);
+#ifdef PERCPU_PLATFORM_THREAD
+    if (percpu__areas)
+        percpu__areas->after_fork();
+#endif
 }
+
+/* Before there are threads that allocate: one that forks meanwhile must not miss the lock. */
+__attribute__((constructor(101))) static void tell_of_forks(void)
+{
+    if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
+        percpu_panic("percpu: pthread_atfork() failed");
+}
+
+#else
+#define lock take_lock
+#define unlock give_lock
 #endif
 
 /* -- Bits -------------------------------------------------------------------------------------- */
@@ -590,23 +636,26 @@ static size_t metadata_of(size_t granules)
     return (granules / BITS + 1) * 2 * sizeof(unsigned long);
 }
 
-/* Zeroed memory of a multiple of a granule. Too small for an object: false. */
-static bool add_block(uintptr_t home, size_t size, bool is_systems)
+/*
+ * Zeroed memory of a multiple of a granule. -PERCPU_EOVERFLOW: it is too small for an object, or
+ * too large for numbers; -PERCPU_ENOMEM: there is no memory for its bits now.
+ */
+static int add_block(uintptr_t home, size_t size, bool is_systems)
 {
     struct block *b = &heap.block[heap.blocks];
     granule first = heap.blocks ? b[-1].end + 1 : 1;
     size_t granules = size / GRANULE, metadata = metadata_of(granules);
 
     if (granules > UINT32_MAX - 2 - first)
-        return false;
+        return -PERCPU_EOVERFLOW;
 #if HOSTED
     b->bits = mmap(NULL, metadata, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (b->bits == MAP_FAILED)
-        return false;
+        return -PERCPU_ENOMEM;
 #else
     if (granules * GRANULE <= metadata)
-        return false;
+        return -PERCPU_EOVERFLOW;
     granules -= metadata / GRANULE;
     b->bits = (unsigned long *)(home + granules * GRANULE);
 #endif
@@ -619,7 +668,7 @@ static bool add_block(uintptr_t home, size_t size, bool is_systems)
     set(b, first, START);
     set(b, first, BUSY);
     heap.blocks++;
-    return true;
+    return 0;
 }
 
 #ifndef PERCPU_PLATFORM_RSEQ
@@ -628,29 +677,31 @@ static void fini(void);
 static const struct percpu__alloc_hooks hooks = {new_area, fini};
 #endif
 
-/* At the first call that needs the heap. False: there are no areas yet. */
-static bool start(void)
+/* At a call that needs the heap, until it is ready. 0, or a negative error: not yet. */
+static int start(void)
 {
     struct percpu__memory memory;
+    int error = 0;
 
+    if (heap.is_ready)
+        return 0;
+#ifndef PERCPU_PLATFORM_RSEQ
+    percpu__alloc_tell(&hooks); /* first: a CPU may be coming */
+#endif
     if (!percpu__dynamic_memory(&memory))
-        return false;
+        return -PERCPU_ENOTINIT;
 #if HOSTED
-    if (page == 0) {
-        page = (size_t)sysconf(_SC_PAGESIZE);
-        if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
-            percpu_panic("percpu: pthread_atfork() failed");
-    }
+    page = (size_t)sysconf(_SC_PAGESIZE);
 #endif
     heap.delta = memory.delta;
     heap.align = memory.align;
-#ifndef PERCPU_PLATFORM_RSEQ
-    percpu__alloc_tell(&hooks);
-#endif
-    if (memory.size != 0 && add_block(memory.home, memory.size, memory.is_systems))
-        heap.block[0].is_in_area = true;
+    if (memory.size != 0)
+        error = add_block(memory.home, memory.size, memory.is_systems);
+    if (error == -PERCPU_ENOMEM)
+        return error;
+    heap.block[0].is_in_area = heap.blocks != 0;
     heap.is_ready = true;
-    return true;
+    return 0;
 }
 
 /* -- The calls --------------------------------------------------------------------------------- */
@@ -664,7 +715,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     if (size == 0 || size > UINT32_MAX / 2 || align == 0 || (align & (align - 1)))
         return NULL;
     state = lock();
-    if ((heap.is_ready || start()) && align <= heap.align)
+    if (start() == 0 && align <= heap.align)
         p = take((uint32_t)size, align, &used);
     if (p)
         p -= heap.delta;
@@ -768,7 +819,7 @@ static struct percpu_alloc_usage stats(void)
     uintptr_t state = lock();
     uint32_t largest = 0;
 
-    if (heap.is_ready || start()) {
+    if (start() == 0) {
         all.objects = heap.objects;
         all.used = heap.used * GRANULE;
     }
@@ -853,15 +904,14 @@ static int try_add_block(uintptr_t base, size_t size)
 {
     uintptr_t state, p;
     int error;
-    bool is_ready;
 
     if (base == 0)
         return -PERCPU_ENULL;
     state = lock();
-    is_ready = heap.is_ready || start();
+    error = start();
     unlock(state);
-    if (!is_ready)
-        return -PERCPU_ENOTINIT;
+    if (error)
+        return error;
     if (percpu__next_cpu(0) != 0)
         return -PERCPU_ERANGE;
     if (base % GRANULE != 0)
@@ -878,7 +928,7 @@ static int try_add_block(uintptr_t base, size_t size)
     percpu_for_each(cpu)
         percpu__zero(percpu__remote_raw((const void *)p, cpu), size);
     state = lock();
-    error = add_block(p + heap.delta, size, false) ? 0 : -PERCPU_ENOMEM;
+    error = add_block(p + heap.delta, size, false);
     unlock(state);
     return error;
 }
@@ -893,7 +943,7 @@ static int add_block_of_caller(void *base, size_t size)
     return error;
 }
 
-static int new_area(uintptr_t delta, uintptr_t base, uintptr_t end)
+static int check_area(uintptr_t delta, uintptr_t base, uintptr_t end)
 {
     uintptr_t distance = delta - heap.delta;
 
@@ -915,7 +965,20 @@ static int new_area(uintptr_t delta, uintptr_t base, uintptr_t end)
         if (is_taken(copy, copy + b->bytes) || overlap(base, end, copy, copy + b->bytes))
             return -PERCPU_EOVERLAP;
     }
-    for (unsigned i = 0; i < heap.blocks; i++)
+    return 0;
+}
+
+/* A heap that is not ready has not asked yet what is coming. */
+static int new_area(uintptr_t delta, uintptr_t base, uintptr_t end)
+{
+    uintptr_t state = lock();
+    unsigned blocks = heap.is_ready ? heap.blocks : 0;
+    int error = heap.is_ready ? check_area(delta, base, end) : 0;
+
+    unlock(state);
+    if (error)
+        return error;
+    for (unsigned i = 0; i < blocks; i++)
         if (!heap.block[i].is_in_area)
             percpu__zero(copy_of(&heap.block[i], delta), heap.block[i].bytes);
     return 0;

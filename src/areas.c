@@ -2,6 +2,9 @@
 /* The areas: who has one, where, and how they come to be. Not on single, which has none. */
 #include "internal.h"
 #include "platform/modules.h"
+#ifdef PERCPU_PLATFORM_THREAD
+#include "fork.h"
+#endif
 
 #if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
@@ -23,6 +26,9 @@ static size_t reserve;
 enum { ASKED_FOR, UNUSED, USED, GONE };
 static int reserve_is;
 static const struct percpu__alloc_hooks *alloc_hooks;
+
+/* The delta of a CPU that comes late, from before it asks for hooks until its area is published. */
+static uintptr_t coming = PERCPU__ABSENT;
 
 /* thread, in place: bytes before each area for variables of other modules. */
 static size_t before;
@@ -60,8 +66,7 @@ static bool take(int seen)
     return true;
 }
 
-/* Returns IDLE or READY, what it was; the caller has it to itself. */
-static int lock(void)
+static int wait_and_take(void)
 {
     for (;;) {
         int seen = __atomic_load_n(&state, __ATOMIC_RELAXED);
@@ -71,10 +76,60 @@ static int lock(void)
     }
 }
 
+#ifdef PERCPU_PLATFORM_THREAD
+
+static struct percpu__fork_lock fork_lock;
+static int state_in_fork;
+
+/* Returns IDLE or READY, what it was; the caller has it to itself. */
+static int lock(void)
+{
+    int was;
+
+    if (percpu__is_forking(&fork_lock))
+        return state_in_fork;
+    was = wait_and_take();
+    percpu__lock_is_mine(&fork_lock, true);
+    return was;
+}
+
+static void unlock(int next)
+{
+    if (percpu__is_forking(&fork_lock)) {
+        state_in_fork = next;
+        return;
+    }
+    percpu__lock_is_mine(&fork_lock, false);
+    __atomic_store_n(&state, next, __ATOMIC_RELEASE);
+}
+
+static void before_fork(void)
+{
+    if (!percpu__fork_begins(&fork_lock))
+        return;
+    state_in_fork = lock();
+    fork_lock.is_forking = true;
+}
+
+static void after_fork(void)
+{
+    if (percpu__fork_ends(&fork_lock))
+        unlock(state_in_fork);
+}
+
+#else
+
+static int lock(void)
+{
+    return wait_and_take();
+}
+
 static void unlock(int next)
 {
     __atomic_store_n(&state, next, __ATOMIC_RELEASE);
 }
+
+#endif
 
 /* -- Arithmetic -------------------------------------------------------------------------- */
 
@@ -391,7 +446,9 @@ static int check_late(uintptr_t base, size_t room)
             return -PERCPU_EOVERLAP;
     if (room < reserve && !reserve_becomes(GONE))
         return -PERCPU_ERESERVE;
-    if (__atomic_load_n(&alloc_hooks, __ATOMIC_RELAXED))
+    /* Either this sees the hooks, or dynamic_memory() what is coming: both orders are SEQ_CST. */
+    __atomic_store_n(&coming, base - percpu__template_start(), __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&alloc_hooks, __ATOMIC_SEQ_CST))
         return alloc_hooks->new_area(base - percpu__template_start(), base, end);
     return 0;
 }
@@ -416,6 +473,7 @@ static int init_cpu(size_t cpu, uintptr_t base, size_t room)
     if (!error && was == READY)
         error = check_late(base, room);
     if (error) {
+        __atomic_store_n(&coming, PERCPU__ABSENT, __ATOMIC_RELEASE);
         unlock(was);
         return error;
     }
@@ -431,6 +489,7 @@ static int init_cpu(size_t cpu, uintptr_t base, size_t room)
     area_count++;
     if (cpu >= percpu__limit)
         __atomic_store_n(&percpu__limit, cpu + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&coming, PERCPU__ABSENT, __ATOMIC_RELEASE);
     unlock(READY);
     return 1;
 }
@@ -462,6 +521,7 @@ static int fini(void)
     reserve = 0;
     before = 0;
     percpu__slots_give_back();
+    percpu__reg_reopen();
     unlock(IDLE);
     return 0;
 }
@@ -475,11 +535,16 @@ int percpu_fini(void)
 
 static int init_reg(size_t cpu)
 {
-    if (__atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) == 0)
-        return -PERCPU_ENOTINIT;
-    if (!has_area(cpu))
-        return -PERCPU_ERANGE;
-    return percpu__reg_claim(cpu, percpu__delta[cpu]);
+    int error;
+
+    do {
+        if (__atomic_load_n(&percpu__limit, __ATOMIC_ACQUIRE) == 0)
+            return -PERCPU_ENOTINIT;
+        if (!has_area(cpu))
+            return -PERCPU_ERANGE;
+        error = percpu__reg_claim(cpu, percpu__delta[cpu]);
+    } while (error == PERCPU__CLAIM_AGAIN);
+    return error;
 }
 
 int percpu_init_reg(size_t cpu)
@@ -528,15 +593,18 @@ uintptr_t percpu__offset(uintptr_t vma)
 
 static bool dynamic_memory(struct percpu__memory *memory)
 {
+    /* First: a CPU that does not come any more can be seen by what is read next. */
+    uintptr_t late = __atomic_load_n(&coming, __ATOMIC_SEQ_CST), distances = 0;
     size_t home = percpu__next_cpu(0);
-    uintptr_t distances = 0;
     bool is_there;
 
     if (home == PERCPU__NO_CPU)
         return false;
     /* From now on a CPU without it is refused, unless one has come. */
-    is_there = reserve_becomes(USED) || reserve_is == ASKED_FOR;
+    is_there = reserve_becomes(USED) || reserve_is != GONE;
     memory->delta = percpu__delta[home];
+    if (late != PERCPU__ABSENT)
+        distances = late - percpu__delta[home];
     percpu_for_each(cpu)
         distances |= percpu__delta[cpu] - percpu__delta[home];
     memory->align = align_with(distances & (RESERVE_ALIGN - 1) ? 0 : 1);
@@ -571,7 +639,7 @@ static bool areas_overlap(uintptr_t base, uintptr_t end)
 
 static void tell(const struct percpu__alloc_hooks *hooks)
 {
-    __atomic_store_n(&alloc_hooks, hooks, __ATOMIC_RELAXED);
+    __atomic_store_n(&alloc_hooks, hooks, __ATOMIC_SEQ_CST);
 }
 
 bool percpu__dynamic_memory(struct percpu__memory *memory)
@@ -631,6 +699,8 @@ const struct percpu__areas percpu__own_areas = {
     .take_lock = take_lock,
     .give_lock = give_lock,
     .areas_overlap = areas_overlap,
+    .before_fork = before_fork,
+    .after_fork = after_fork,
     .add_module = add_module,
     .initial_of = initial_of,
 };

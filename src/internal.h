@@ -41,10 +41,18 @@ void percpu__slots_give_back(void) PERCPU__HIDDEN;
 /* May the register hold this delta? */
 bool percpu__delta_fits(uintptr_t delta) PERCPU__HIDDEN;
 
-/* percpu_init_reg(): claim the CPU and set the register; 0 or a negative error. */
+/*
+ * percpu_init_reg(): claim the CPU and set the register; 0, a negative error, or that a
+ * percpu_fini() came between: look again whether there are areas.
+ */
+enum { PERCPU__CLAIM_AGAIN = 1 };
 int percpu__reg_claim(size_t cpu, uintptr_t delta) PERCPU__HIDDEN;
-/* percpu_fini(): 0, and the calling CPU's claim is gone, or a negative error. */
+/*
+ * percpu_fini(): 0, and the calling CPU's claim is gone, or a negative error. After 0 nobody gets a
+ * claim until percpu__reg_reopen(), which comes when the areas are gone.
+ */
 int percpu__reg_release_all(void) PERCPU__HIDDEN;
+void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
 bool percpu__reg_valid(void) PERCPU__HIDDEN;
 
@@ -66,8 +74,9 @@ struct percpu__memory {
 };
 
 /*
- * Asked once between percpu_init*() and percpu_fini(), by the first allocation. False: there are no
- * areas yet.
+ * Asked between percpu_init*() and percpu_fini(), by the first allocation, after
+ * percpu__alloc_tell(); again where there was no memory for the books. False: there are no areas
+ * yet.
  */
 bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 
@@ -76,8 +85,9 @@ bool percpu__dynamic_grow(uintptr_t end) PERCPU__HIDDEN;
 
 /*
  * What alloc.c wants to hear of, and says so when it is first used: a program that never
- * allocates is linked without it. percpu__alloc_new_area(): the CPU with this delta is to get an
- * area, at [base, end); 0 or a negative error. percpu__alloc_fini(): no object is used any more.
+ * allocates is linked without it. new_area(): the CPU with this delta is to get an area, at [base,
+ * end); 0 or a negative error. fini(): no object is used any more. Both are called with the lock of
+ * the areas held: the heap's own comes after it, everywhere.
  */
 struct percpu__alloc_hooks {
     int (*new_area)(uintptr_t delta, uintptr_t base, uintptr_t end);
@@ -141,6 +151,8 @@ struct percpu__areas {
     void (*take_lock)(void);
     void (*give_lock)(void);
     bool (*areas_overlap)(uintptr_t base, uintptr_t end);
+    void (*before_fork)(void); /* calls nest */
+    void (*after_fork)(void);
     void (*add_module)(struct percpu__module *module);
     uintptr_t (*initial_of)(uintptr_t p); /* address in a template, or 0 */
 };

@@ -158,6 +158,10 @@ int percpu__reg_release_all(void)
     return 0;
 }
 
+void percpu__reg_reopen(void)
+{
+}
+
 bool percpu__reg_valid(void)
 {
     uintptr_t delta;

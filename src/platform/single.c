@@ -186,7 +186,7 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
     size_t room = UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 26;
 
-    for (; room >= 1 << 16; room /= 2) {
+    for (; !arena && room >= 1 << 16; room /= 2) {
         void *at = mmap(NULL, room, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)
@@ -194,10 +194,11 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
         madvise(at, room, MADV_NOHUGEPAGE);
         arena = at;
         arena_size = room;
-        *memory = (struct percpu__memory){(uintptr_t)at, room, 0, room, true};
-        return true;
     }
-    return false;
+    if (!arena)
+        return false;
+    *memory = (struct percpu__memory){(uintptr_t)arena, arena_size, 0, arena_size, true};
+    return true;
 }
 
 static void keep_initial_values(void)

@@ -173,9 +173,8 @@ static uintptr_t claims[PERCPU_MAX_CPUS];
 static __thread size_t own_cpu; /* plus 1 */
 static __thread int exit_rounds;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t at_thread_exit;
-static int once_error;
+static unsigned at_thread_exit; /* the key plus 1; 0: there is none yet */
+static bool closing;            /* percpu_fini() takes the areas away */
 
 static uintptr_t me(void)
 {
@@ -192,32 +191,37 @@ static void release(void)
 /* Other keys' destructors may still use per-CPU data: release in the last round. */
 static void thread_exits(void *value)
 {
-    if (++exit_rounds < percpu__last_round() && pthread_setspecific(at_thread_exit, value) == 0)
+    pthread_key_t key = at_thread_exit - 1;
+
+    if (++exit_rounds < percpu__last_round() && pthread_setspecific(key, value) == 0)
         return;
     release();
 }
 
-/* Only the calling thread lives on in a child. */
-static void forked(void)
+/* At the first claim for which there is one: a program that uses up all keys may give some back. */
+static bool get_key(pthread_key_t *key)
 {
-    for (size_t cpu = 0; cpu < percpu__limit; cpu++)
-        if (claims[cpu] != me())
-            claims[cpu] = 0;
-}
+    unsigned known = __atomic_load_n(&at_thread_exit, __ATOMIC_ACQUIRE);
 
-static void prepare(void)
-{
-    once_error = pthread_key_create(&at_thread_exit, thread_exits);
-    if (!once_error)
-        once_error = pthread_atfork(NULL, NULL, forked);
+    if (known == 0) {
+        if (pthread_key_create(key, thread_exits) != 0)
+            return false;
+        if (__atomic_compare_exchange_n(&at_thread_exit, &known, *key + 1, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return true;
+        pthread_key_delete(*key);
+    }
+    *key = known - 1;
+    return true;
 }
 
 int percpu__reg_claim(size_t cpu, uintptr_t delta)
 {
     uintptr_t nobody = 0;
+    pthread_key_t key;
     int error;
 
-    if (pthread_once(&once, prepare) != 0 || once_error)
+    if (!get_key(&key))
         return -PERCPU_ESYS;
     if (own_cpu == cpu + 1) {
         error = reg_write(delta);
@@ -225,11 +229,17 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
             own_base = percpu__template_start() + delta;
         return error;
     }
-    if (!__atomic_compare_exchange_n(&claims[cpu], &nobody, me(), false, __ATOMIC_ACQUIRE,
+    if (!__atomic_compare_exchange_n(&claims[cpu], &nobody, me(), false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_RELAXED))
         return -PERCPU_EBUSY;
-    error =
-        pthread_setspecific(at_thread_exit, &claims[cpu]) != 0 ? -PERCPU_ESYS : reg_write(delta);
+    /* Either percpu_fini() sees the claim, or this that it was or is at work. */
+    if (__atomic_load_n(&closing, __ATOMIC_SEQ_CST) || cpu >= percpu__limit ||
+        percpu__delta[cpu] != delta) {
+        __atomic_store_n(&claims[cpu], 0, __ATOMIC_RELEASE);
+        percpu__wait();
+        return PERCPU__CLAIM_AGAIN;
+    }
+    error = pthread_setspecific(key, &claims[cpu]) != 0 ? -PERCPU_ESYS : reg_write(delta);
     if (error) {
         __atomic_store_n(&claims[cpu], 0, __ATOMIC_RELEASE);
         return error;
@@ -257,15 +267,33 @@ static void write_reg(uintptr_t area_base)
         release();
 }
 
-int percpu__reg_release_all(void)
+static bool others_have_claims(void)
 {
     for (size_t cpu = 0; cpu < percpu__limit; cpu++) {
-        uintptr_t owner = __atomic_load_n(&claims[cpu], __ATOMIC_ACQUIRE);
+        uintptr_t owner = __atomic_load_n(&claims[cpu], __ATOMIC_SEQ_CST);
         if (owner != 0 && owner != me())
-            return -PERCPU_EBUSY;
+            return true;
+    }
+    return false;
+}
+
+/* Looks twice: a thread that claims a CPU after the second time gives it back. */
+int percpu__reg_release_all(void)
+{
+    if (others_have_claims())
+        return -PERCPU_EBUSY;
+    __atomic_store_n(&closing, true, __ATOMIC_SEQ_CST);
+    if (others_have_claims()) {
+        percpu__reg_reopen();
+        return -PERCPU_EBUSY;
     }
     write_reg(0);
     return 0;
+}
+
+void percpu__reg_reopen(void)
+{
+    __atomic_store_n(&closing, false, __ATOMIC_RELEASE);
 }
 
 bool percpu__reg_valid(void)
@@ -296,7 +324,7 @@ struct process {
 static void own(void);
 
 /* No platform has another's. */
-#define VERSION 0x20001
+#define VERSION 0x20002
 /* Used: by the note in modules.c, from another part of the program when LTO has cut it in parts. */
 __attribute__((used)) PERCPU__HIDDEN struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
@@ -322,10 +350,38 @@ static void use(struct process *owner, uintptr_t shift)
     percpu__words.limit = owner->limit;
 }
 
+static void before_fork(void)
+{
+    percpu__own_areas.before_fork();
+}
+
+static void after_fork(void)
+{
+    percpu__own_areas.after_fork();
+}
+
+/* Only the calling thread lives on in a child. */
+static void in_child(void)
+{
+    for (size_t cpu = 0; cpu < percpu__limit; cpu++)
+        if (claims[cpu] != me())
+            claims[cpu] = 0;
+    after_fork();
+}
+
+static void tell_of_forks(void)
+{
+    if (pthread_atfork(before_fork, after_fork, in_child) != 0)
+        percpu__refuse(NULL, "pthread_atfork() failed");
+}
+
 /* The constructors of shared libraries run before the program's. */
 static void own(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
     (void)percpu__template_align(); /* asks the dynamic linker: not later, with a lock held */
+    pthread_once(&once, tell_of_forks);
     use(&percpu__process, 0);
 }
 
