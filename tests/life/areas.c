@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usage: areas fini|claim|fork|fork-open|late
+ * thread: calls that come in the middle of another one, which the linker's --wrap lets in.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <percpu/alloc.h>
+
+#include "hang.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+static const char *mode = "";
+static int is(const char *name)
+{
+    return strcmp(mode, name) == 0;
+}
+
+static void run(void *(*fn)(void *))
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, fn, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+/* -- percpu_fini() and claims ------------------------------------------------------------------ */
+
+static int result, finished;
+
+int __real_percpu__reg_claim(size_t cpu, uintptr_t delta);
+int __wrap_percpu__reg_claim(size_t cpu, uintptr_t delta);
+int __real_percpu__reg_release_all(void);
+int __wrap_percpu__reg_release_all(void);
+
+static void *finish(void *unused)
+{
+    finished = percpu_fini();
+    return unused;
+}
+
+/* percpu_fini() comes after a thread has looked whether there are areas, before it claims one. */
+int __wrap_percpu__reg_claim(size_t cpu, uintptr_t delta)
+{
+    static int once;
+
+    if (is("claim") && !once++)
+        run(finish);
+    return __real_percpu__reg_claim(cpu, delta);
+}
+
+static sem_t claimed;
+
+static void *claim(void *unused)
+{
+    result = percpu_init_reg(1);
+    sem_post(&claimed);
+    return unused;
+}
+
+/* A thread claims when percpu_fini() has looked at the claims: it waits, and there is no area. */
+int __wrap_percpu__reg_release_all(void)
+{
+    int error = __real_percpu__reg_release_all();
+    pthread_t thread;
+
+    if (is("fini") && !error) {
+        CHECK(pthread_create(&thread, NULL, claim, NULL) == 0);
+        CHECK(pthread_detach(thread) == 0);
+        for (int i = 0; i < 1000 && sem_trywait(&claimed) != 0; i++)
+            sched_yield();
+    }
+    return error;
+}
+
+static void test_claim(void)
+{
+    CHECK(percpu_init_in_place() > 0);
+    CHECK(percpu_init_reg(0) == -PERCPU_ENOTINIT);
+    CHECK(finished == 0);
+    CHECK(percpu_init_in_place() > 0); /* nobody has a claim */
+    CHECK(percpu_init_reg(0) == 0);
+    CHECK(percpu_fini() == 0);
+}
+
+static void test_fini(void)
+{
+    result = 1;
+    CHECK(percpu_init_in_place() > 1);
+    CHECK(percpu_fini() == 0);
+    while (__atomic_load_n(&result, __ATOMIC_RELAXED) == 1)
+        sched_yield();
+    CHECK(result == -PERCPU_ENOTINIT);
+}
+
+/* -- fork() while another thread makes the areas ----------------------------------------------- */
+
+static sem_t inside, go_on;
+static volatile int stop_in_mmap;
+
+void *__real_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
+{
+    if (stop_in_mmap) {
+        stop_in_mmap = 0;
+        sem_post(&inside);
+        wait_until(&go_on);
+    }
+    return __real_mmap(at, size, protection, flags, file, offset);
+}
+
+static void *make_areas(void *unused)
+{
+    CHECK(percpu_init_in_place() > 0);
+    return unused;
+}
+
+static void let_go_on(void)
+{
+    sem_post(&go_on);
+}
+
+static void test_fork(int waits)
+{
+    pthread_t thread;
+    pid_t child;
+
+    /* These run before the library's and after them. */
+    CHECK(pthread_atfork(waits ? let_go_on : NULL, waits ? NULL : let_go_on, NULL) == 0);
+    stop_in_mmap = 1;
+    CHECK(pthread_create(&thread, NULL, make_areas, NULL) == 0);
+    wait_until(&inside);
+    child = fork();
+    if (child == 0) {
+        end_if_it_hangs();
+        CHECK(percpu_init_in_place() >= 0);
+        CHECK(percpu_init_reg(0) == 0);
+        _exit(0);
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(ends_well(child));
+}
+
+/* -- Fork handlers of others ------------------------------------------------------------------- */
+
+static void in_handler(void)
+{
+    if (!is("handlers"))
+        return;
+    CHECK(percpu_init_in_place() == 0);
+    CHECK(percpu_fini() == 0);
+    CHECK(percpu_init_in_place() > 0);
+}
+
+__attribute__((constructor(100))) static void come_first(void)
+{
+    pthread_atfork(in_handler, in_handler, in_handler);
+}
+
+static void test_handlers(void)
+{
+    pid_t child;
+
+    CHECK(percpu_init_in_place() > 0);
+    child = fork();
+    if (child == 0)
+        _exit(percpu_init_reg(0) != 0 || percpu_fini() != 0);
+    CHECK(ends_well(child));
+    CHECK(percpu_fini() == 0);
+}
+
+/* -- The first allocation while a CPU comes late ----------------------------------------------- */
+
+enum { PAGE = 4096, BLOCK = 1 << 16, FAR = 1 << 20 };
+static char memory[4 * FAR] __attribute__((aligned(PAGE)));
+static int let_in_allocation;
+
+void __real_percpu__template_copy(uintptr_t area);
+void __wrap_percpu__template_copy(uintptr_t area);
+void __wrap_percpu__template_copy(uintptr_t area)
+{
+    if (let_in_allocation) {
+        let_in_allocation = 0;
+        CHECK(percpu_alloc_bytes(64, 64) == NULL); /* there is no memory yet */
+    }
+    __real_percpu__template_copy(area);
+}
+
+static void test_late(void)
+{
+    size_t align = percpu_area_layout_expected(1).align;
+    const char PERCPU *p;
+
+    CHECK(align < PAGE);
+    CHECK(percpu_init_cpu(0, memory) == 1);
+    let_in_allocation = 1;
+    CHECK(percpu_init_cpu(1, memory + 2 * FAR + align) == 1);
+    CHECK(!let_in_allocation);
+    CHECK(percpu_alloc_add_block(memory + FAR, BLOCK) == 0);
+    p = percpu_alloc_bytes(64, PAGE);
+    CHECK(!p || (uintptr_t)percpu_remote_ptr_at(p, 1) % PAGE == 0);
+    p = percpu_alloc_bytes(64, 64);
+    CHECK(p && (uintptr_t)percpu_remote_ptr_at(p, 1) % 64 == 0);
+}
+
+int main(int argc, char **argv)
+{
+    mode = argc > 1 ? argv[1] : "";
+    sem_init(&inside, 0, 0);
+    sem_init(&go_on, 0, 0);
+    sem_init(&claimed, 0, 0);
+    end_if_it_hangs();
+    if (is("fini"))
+        test_fini();
+    else if (is("claim"))
+        test_claim();
+    else if (is("fork") || is("fork-open"))
+        test_fork(is("fork"));
+    else if (is("handlers"))
+        test_handlers();
+    else
+        test_late();
+    return right();
+}

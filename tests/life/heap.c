@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usage: heap memory N|fork|handlers
+ * The first allocation of the process: the N-th call of mmap() fails, and then there is memory;
+ * another thread forks meanwhile (fork). Fork handlers of others allocate (handlers).
+ * Linked with --wrap=mmap,--wrap=pthread_atfork.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <percpu/alloc.h>
+
+#include "hang.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static volatile int short_of_memory, in_first_allocation;
+static sem_t inside, go_on;
+
+void *__real_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
+{
+    if (short_of_memory != 0 && --short_of_memory == 0) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return __real_mmap(at, size, protection, flags, file, offset);
+}
+
+int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    if (in_first_allocation) {
+        sem_post(&inside);
+        wait_until(&go_on);
+    }
+    return __real_pthread_atfork(prepare, parent, child);
+}
+
+static void allocate(void)
+{
+    void PERCPU *p = percpu_alloc(long);
+
+    CHECK(p);
+    percpu_free(p);
+}
+
+static void *first(void *unused)
+{
+    allocate();
+    in_first_allocation = 0;
+    sem_post(&inside);
+    return unused;
+}
+
+/* The child finds the heap's lock free, whoever had it. */
+static void test_fork(void)
+{
+    pthread_t thread;
+    pid_t child;
+
+    in_first_allocation = 1;
+    CHECK(pthread_create(&thread, NULL, first, NULL) == 0);
+    wait_until(&inside);
+    child = fork();
+    if (child == 0) {
+        end_if_it_hangs();
+        allocate();
+        _exit(0);
+    }
+    sem_post(&go_on);
+    CHECK(ends_well(child));
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+/* The n-th call of mmap() fails. */
+static void test_memory(int n)
+{
+    short_of_memory = n;
+    CHECK(!percpu_alloc(long));
+    CHECK(short_of_memory == 0);
+    allocate();
+    CHECK(percpu_alloc_stats().reserved != 0);
+}
+
+static const char *mode = "";
+
+/* Of a library that came before percpu: between the library's handlers and fork(). */
+static void in_handler(void)
+{
+    if (strcmp(mode, "handlers") == 0)
+        allocate();
+}
+
+__attribute__((constructor(100))) static void come_first(void)
+{
+    __real_pthread_atfork(in_handler, in_handler, in_handler);
+}
+
+static void test_handlers(void)
+{
+    pid_t child;
+
+    allocate();
+    child = fork();
+    if (child == 0) {
+        end_if_it_hangs();
+        allocate();
+        _exit(0);
+    }
+    CHECK(ends_well(child));
+    allocate();
+}
+
+int main(int argc, char **argv)
+{
+    mode = argc > 1 ? argv[1] : "";
+    sem_init(&inside, 0, 0);
+    sem_init(&go_on, 0, 0);
+    end_if_it_hangs();
+#ifndef PERCPU_PLATFORM_RSEQ
+    CHECK(percpu_init_in_place() > 0);
+#endif
+    if (strcmp(mode, "memory") == 0)
+        test_memory(argc > 2 ? (int)strtol(argv[2], NULL, 10) : 1);
+    else if (strcmp(mode, "fork") == 0)
+        test_fork();
+    else
+        test_handlers();
+    return right();
+}
