@@ -30,7 +30,8 @@ extern "C" {
  * bytes: who wants a cache line for an object asks for it. The pointer is passed on to other CPUs
  * as any: with release and acquire order.
  */
-__attribute__((warn_unused_result)) void PERCPU *percpu_alloc_bytes(size_t size, size_t align);
+__attribute__((warn_unused_result)) PERCPU__HIDDEN void PERCPU *percpu_alloc_bytes(size_t size,
+                                                                                   size_t align);
 
 /* The same for an object of type T, and for an array of n; NULL where n is 0 or too large. */
 #define percpu_alloc(T) ((__typeof__(T) PERCPU *)percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
@@ -42,10 +43,10 @@ __attribute__((warn_unused_result)) void PERCPU *percpu_alloc_bytes(size_t size,
  * twice, never allocated, inside of an object) is reported to percpu_panic(), with the address and
  * in every build; if that returns, nothing has changed.
  */
-void percpu_free(void PERCPU *p);
+PERCPU__HIDDEN void percpu_free(void PERCPU *p);
 
 /* An object's size, rounded up to 8; 0 for NULL. Other pointers as percpu_free(). */
-size_t percpu_alloc_size(const void PERCPU *p);
+PERCPU__HIDDEN size_t percpu_alloc_size(const void PERCPU *p);
 
 /* All in bytes of one CPU. Walks through free runs: not for every tick. */
 struct percpu_alloc_usage {
@@ -56,7 +57,7 @@ struct percpu_alloc_usage {
     size_t largest_free; /* bytes side by side that one object could have */
     size_t metadata;     /* beside all of these, once for all CPUs; bare: in each CPU's memory */
 };
-struct percpu_alloc_usage percpu_alloc_stats(void);
+PERCPU__HIDDEN struct percpu_alloc_usage percpu_alloc_stats(void);
 
 /*
  * Memory for objects. rseq, single (hosted), thread in place: from the system; nothing to do.
@@ -67,9 +68,10 @@ struct percpu_alloc_usage percpu_alloc_stats(void);
  * object zeroed. rseq and single ignore `reserve`.
  * bare in place: PERCPU_RESERVE in the linker script.
  */
-struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t reserve);
-int percpu_init_with(void *base, size_t cpu_count, size_t reserve);
-int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve);
+PERCPU__HIDDEN struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count,
+                                                                     size_t reserve);
+PERCPU__HIDDEN int percpu_init_with(void *base, size_t cpu_count, size_t reserve);
+PERCPU__HIDDEN int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve);
 
 #ifndef PERCPU_PLATFORM_RSEQ
 /*
@@ -82,7 +84,7 @@ int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve);
  * nearer to each other than the block is long), -PERCPU_ENOMEM (too many blocks). Not from
  * interrupt handlers.
  */
-int percpu_alloc_add_block(void *base, size_t size);
+PERCPU__HIDDEN int percpu_alloc_add_block(void *base, size_t size);
 #define PERCPU_ALLOC_BLOCKS 15
 #endif
 

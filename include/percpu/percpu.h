@@ -38,6 +38,9 @@
  * sleeps. Memory order is relaxed everywhere. docs/semantics.md states, per operation and
  * platform, what holds against preemption, interrupts, NMI and other CPUs.
  *
+ * Functions are hidden: a program and its shared libraries may each embed the library, and no one's
+ * functions answer for another's.
+ *
  * Names that contain a double underscore (percpu__x, PERCPU__X) are not part of the interface.
  */
 #ifndef PERCPU_PERCPU_H
@@ -118,11 +121,11 @@ enum percpu_error {
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */
-const char *percpu_strerror(int error);
+PERCPU__HIDDEN const char *percpu_strerror(int error);
 
 #ifdef PERCPU_PLATFORM_RSEQ
 /* Which way updates go in this process, and why. PERCPU_VERBOSE=1 in the environment prints it. */
-const char *percpu_info(void);
+PERCPU__HIDDEN const char *percpu_info(void);
 
 /*
  * Returns when every sequence that was running on CPU `cpu` has committed or begun again, in the
@@ -131,7 +134,7 @@ const char *percpu_info(void);
  * -PERCPU_ESYS without membarrier(2) for rseq (Linux 5.10). Any context. A drain of another CPU's
  * list: docs/rseq.md.
  */
-int percpu_fence_cpu(size_t cpu);
+PERCPU__HIDDEN int percpu_fence_cpu(size_t cpu);
 #endif
 
 /* Bytes, and the alignment of the first one. */
@@ -144,7 +147,7 @@ struct percpu_layout {
  * What percpu_init() needs for cpu_count areas; page alignment is recommended. Both members are
  * 0 when cpu_count is 0 or the size would overflow. May be called before initialisation.
  */
-struct percpu_layout percpu_area_layout_expected(size_t cpu_count);
+PERCPU__HIDDEN struct percpu_layout percpu_area_layout_expected(size_t cpu_count);
 
 /*
  * Initialise the areas: copy the template into each, mark each with its CPU number.
@@ -162,8 +165,8 @@ struct percpu_layout percpu_area_layout_expected(size_t cpu_count);
  * no atomic instruction on aarch64 and arm: nothing else may call them meanwhile, and what they
  * wrote is the caller's to make visible to CPUs whose caches are on.
  */
-int percpu_init_in_place(void);
-int percpu_init(void *base, size_t cpu_count);
+PERCPU__HIDDEN int percpu_init_in_place(void);
+PERCPU__HIDDEN int percpu_init(void *base, size_t cpu_count);
 
 /*
  * Give one CPU an area of its own anywhere: a late CPU, a NUMA node's memory, a core's TCM. The
@@ -171,7 +174,7 @@ int percpu_init(void *base, size_t cpu_count);
  * percpu_init(), which then returns 0. Returns 1, 0 when the CPU has an area (nothing is
  * touched), or a negative enum percpu_error. Contexts as percpu_init().
  */
-int percpu_init_cpu(size_t cpu, void *base);
+PERCPU__HIDDEN int percpu_init_cpu(size_t cpu, void *base);
 
 /*
  * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
@@ -179,7 +182,7 @@ int percpu_init_cpu(size_t cpu, void *base);
  * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_ESYS. Call it once on each CPU, with
  * interrupts off. It may run before caches and MMU are on, and contains no atomic instruction.
  */
-int percpu_init_reg(size_t cpu);
+PERCPU__HIDDEN int percpu_init_reg(size_t cpu);
 
 /*
  * The register, as an area's base address. Reading and writing back changes nothing. On thread,
@@ -187,22 +190,22 @@ int percpu_init_reg(size_t cpu);
  * percpu_write_reg() checks nothing. May be called before initialisation and, where an
  * architecture's notes in docs/semantics.md do not say otherwise, before caches and MMU are on.
  */
-uintptr_t percpu_read_reg(void);
-void percpu_write_reg(uintptr_t area_base);
+PERCPU__HIDDEN uintptr_t percpu_read_reg(void);
+PERCPU__HIDDEN void percpu_write_reg(uintptr_t area_base);
 
 /*
  * Return to the uninitialised state, for tests: memory that the library took is given back, the
  * calling CPU's register is cleared (thread), no other CPU may use per-CPU data any more.
  * Returns 0, -PERCPU_ENOTINIT, or -PERCPU_EBUSY (thread: other threads still play CPUs).
  */
-int percpu_fini(void);
+PERCPU__HIDDEN int percpu_fini(void);
 
 /* The number of areas; before initialisation what percpu_init_in_place() would make. */
-size_t percpu_area_num(void);
+PERCPU__HIDDEN size_t percpu_area_num(void);
 /* Bytes of the template, not rounded up. */
-size_t percpu_area_size(void);
+PERCPU__HIDDEN size_t percpu_area_size(void);
 /* The address of a CPU's area; 0 for a CPU that has none. */
-uintptr_t percpu_area_base(size_t cpu);
+PERCPU__HIDDEN uintptr_t percpu_area_base(size_t cpu);
 
 /* The number of the calling CPU, from its area: one load. Needs the register. */
 static inline size_t percpu_cpu_id(void);
@@ -211,9 +214,10 @@ static inline size_t percpu_cpu_id(void);
  * What PERCPU_DEBUG builds call with a sentence that says what is wrong; every build does where
  * it has no other way to report (a system call failed, no initial value to go back to). The
  * library's own (weak) function prints it where there is somewhere to print to, and stops. Define
- * your own to do something else; if it returns, the operation goes on as without PERCPU_DEBUG.
+ * your own to do something else; if it returns, the operation goes on as without PERCPU_DEBUG. It
+ * is of the program or shared library that it is linked into; others have theirs.
  */
-void percpu_panic(const char *message);
+PERCPU__HIDDEN void percpu_panic(const char *message);
 
 /* The kernel's, with PERCPU_PREEMPT: calls nest. */
 #ifdef PERCPU_PREEMPT
@@ -230,7 +234,7 @@ void percpu_preempt_enable(void);
  * docs/restart.md shows the line to add, for each architecture.
  */
 #ifdef PERCPU_RESTART
-uintptr_t percpu_restart_pc(uintptr_t pc);
+PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #endif
 
 /* ==== Use, on the current CPU ========================================================= */

@@ -142,7 +142,6 @@ __attribute__((constructor)) static void use_early(void)
 #endif
     percpu_inc(hits);
     percpu_reset_to_init(hits);
-    /* The program's functions, where the linker exports them. */
     object = alloc();
     if (percpu_area_num() == 0 || percpu_area_base(0) == 0 || !object)
         __builtin_trap();
