@@ -9,21 +9,22 @@
 
 #include <link.h>
 
+/*
+ * Both sections must exist, whatever variables a program has. Not by weak symbols: GNU ld exports
+ * these from shared libraries, and mold takes a program's weak reference for one to theirs. And
+ * code must refer to something in each: with --gc-sections some linkers drop sections to which only
+ * these symbols lead (LLD; -z start-stop-gc).
+ */
+static PERCPU_DEFINE_ISOLATED(char, percpu__alone);
 extern const char __start_percpu_vars[] PERCPU__HIDDEN, __stop_percpu_vars[] PERCPU__HIDDEN;
-extern const char __start_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
-extern const char __stop_percpu_isolated[] PERCPU__HIDDEN __attribute__((weak));
-
-static bool isolated(void)
-{
-    return (uintptr_t)__start_percpu_isolated != (uintptr_t)__stop_percpu_isolated;
-}
+extern const char __start_percpu_isolated[] PERCPU__HIDDEN, __stop_percpu_isolated[] PERCPU__HIDDEN;
 
 static uintptr_t first_section(void)
 {
-    uintptr_t first = (uintptr_t)__start_percpu_vars;
-    if (isolated() && (uintptr_t)__start_percpu_isolated < first)
-        first = (uintptr_t)__start_percpu_isolated;
-    return first;
+    uintptr_t vars = (uintptr_t)__start_percpu_vars, lone = (uintptr_t)__start_percpu_isolated;
+
+    __asm__ volatile("" : : "r"(&__PERCPU_percpu__head), "r"(&__PERCPU_percpu__alone));
+    return lone < vars ? lone : vars;
 }
 
 /* The strictest alignment of the segments of the program or the shared library that this is in. */
@@ -60,7 +61,7 @@ size_t percpu__template_align(void)
     if (align)
         return align;
     align = vars & -vars;
-    if (isolated() && (lone & -lone) > align)
+    if ((lone & -lone) > align)
         align = lone & -lone;
     dl_iterate_phdr(find_align, &limit);
     if (align > limit)
@@ -77,10 +78,9 @@ uintptr_t percpu__template_start(void)
 
 size_t percpu__template_size(void)
 {
-    uintptr_t last = (uintptr_t)__stop_percpu_vars;
-    if (isolated() && (uintptr_t)__stop_percpu_isolated > last)
-        last = (uintptr_t)__stop_percpu_isolated;
-    return last - percpu__template_start();
+    uintptr_t vars = (uintptr_t)__stop_percpu_vars, lone = (uintptr_t)__stop_percpu_isolated;
+
+    return (lone > vars ? lone : vars) - percpu__template_start();
 }
 
 void percpu__template_image(uintptr_t *first, uintptr_t *end)
@@ -99,8 +99,7 @@ static void copy(uintptr_t area, const char *first, const char *end)
 void percpu__template_copy(uintptr_t area)
 {
     copy(area, __start_percpu_vars, __stop_percpu_vars);
-    if (isolated())
-        copy(area, __start_percpu_isolated, __stop_percpu_isolated);
+    copy(area, __start_percpu_isolated, __stop_percpu_isolated);
 }
 
 #endif
