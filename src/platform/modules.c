@@ -14,38 +14,50 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* The note says where percpu__process is: type 1, a distance from the description itself. */
-__asm__(".pushsection .note.percpu,\"a\",%note\n\t"
-        ".balign 4\n\t"
-        ".long 7, 8, 1\n\t"
-        ".asciz \"percpu\"\n\t"
-        ".balign 4\n\t"
-#if UINTPTR_MAX > 0xffffffff
-        ".quad percpu__process - .\n\t"
-#else
-        ".long percpu__process - ., 0\n\t"
-#endif
-        ".popsection");
+/*
+ * By this the modules of a process find each other. It is in the image from which each thread's
+ * local data is made: dl_iterate_phdr() tells where that is (PT_TLS), in static programs, too; it
+ * is small; linkers and loaders relocate pointers in it, as the language demands; and tools that
+ * edit files leave it where it is, which they do not do with notes, symbols and the dynamic section
+ * (patchelf(1)). Threads have copies, which are of no use.
+ */
+struct mark {
+    uint64_t magic;
+    struct process *process;
+};
+#define MAGIC 0x9c6b1f2ee85da347 /* random */
+__attribute__((used)) static __thread struct mark mark = {MAGIC, &percpu__process};
+
+/* Is all of [at, at + size) this module's, and may be written? */
+static bool is_data_of(const struct dl_phdr_info *info, uintptr_t at, size_t size)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t offset = at - (info->dlpi_addr + header->p_vaddr);
+
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) && offset < header->p_memsz &&
+            size <= header->p_memsz - offset)
+            return true;
+    }
+    return false;
+}
 
 /* Returns the percpu__process of a module, or NULL. */
 static struct percpu__version *find_in(const struct dl_phdr_info *info)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        uintptr_t at = info->dlpi_addr + header->p_vaddr, end = at + header->p_memsz;
-        size_t align = header->p_align == 8 ? 8 : 4;
+        uintptr_t first = info->dlpi_addr + header->p_vaddr, end = first + header->p_filesz;
 
-        while (header->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= end) {
-            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
-            uintptr_t text = at + sizeof(*note);
-            uintptr_t description = text + ((note->n_namesz + align - 1) & ~(align - 1)), distance;
+        if (header->p_type != PT_TLS)
+            continue;
+        first = (first + _Alignof(struct mark) - 1) & ~(_Alignof(struct mark) - 1);
+        for (; first < end && end - first >= sizeof(struct mark); first += _Alignof(struct mark)) {
+            const struct mark *found = (const struct mark *)first;
 
-            if (note->n_namesz == 7 && note->n_type == 1 &&
-                memcmp((const char *)text, "percpu", 7) == 0) {
-                memcpy(&distance, (const void *)description, sizeof(distance)); /* 4-aligned */
-                return (struct percpu__version *)(description + distance);
-            }
-            at = description + ((note->n_descsz + align - 1) & ~(align - 1));
+            if (found->magic == MAGIC &&
+                is_data_of(info, (uintptr_t)found->process, sizeof(struct percpu__version)))
+                return (struct percpu__version *)found->process;
         }
     }
     return NULL;
@@ -124,6 +136,7 @@ struct search {
     const struct percpu__version *mine;
     struct percpu__joined joined;
     const char *replaced;
+    bool is_found;     /* the mark of this module */
     bool is_elsewhere; /* in a namespace of dlmopen(3), which musl does not have */
     size_t seen;
 };
@@ -141,7 +154,8 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 #endif
     if (found && !joined->owner)
         joined->owner = found;
-    if (found == search->mine) {
+    if (is_data_of(info, (uintptr_t)search->mine, search->mine->size)) {
+        search->is_found = found == search->mine;
         joined->name = info->dlpi_name;
         search->replaced = &dlsym ? find_replaced(info, dlsym) : NULL;
         joined->is_program = search->seen == 0;
@@ -157,7 +171,8 @@ void percpu__refuse(const char *name, const char *what)
 {
     static char message[512];
 
-    snprintf(message, sizeof(message), "percpu: %s%s%s", name ? name : "", name ? ": " : "", what);
+    snprintf(message, sizeof(message), "percpu: %s%s%s", name ? name : "",
+             name && *name ? ": " : "", what);
     percpu_panic(message);
     abort(); /* without areas no access can be right */
 }
@@ -180,13 +195,18 @@ struct percpu__joined percpu__join(const struct percpu__version *mine)
 
     dl_iterate_phdr(visit, &search);
     owner = search.joined.owner;
-    if (!owner)
-        percpu__refuse(NULL, "this module's note .note.percpu is missing: was it stripped?");
+    /* Read by name: to what no code refers, no linker needs to keep. */
+    if (!search.is_found || ((volatile struct mark *)&mark)->magic != MAGIC)
+        percpu__refuse(search.joined.name,
+                       "the library's mark is not in the image of this module's "
+                       "thread-local data (PT_TLS), or another copy's is: "
+                       "has a tool removed it?");
     /* Threads have one register; fork() and ends of threads are not told to its C library. */
     if (search.is_elsewhere)
         percpu__refuse(search.joined.name, "not in a namespace of dlmopen()");
     if (owner->version != mine->version || owner->size != mine->size)
-        percpu__refuse(NULL, "two versions or configurations of the library in one process");
+        percpu__refuse(search.joined.name,
+                       "two versions or configurations of the library in one process");
     if (search.replaced)
         refuse_variable(search.joined.name, search.replaced);
     return search.joined;

@@ -2,7 +2,7 @@
 /*
  * The modules of a process, the program and its shared libraries: several may embed the library,
  * and each has its code and data then. The first one in the dynamic linker's list owns what the
- * process has, its percpu__process. The others find that through an ELF note.
+ * process has, its percpu__process. The others find that by a mark (modules.c).
  */
 #ifndef PERCPU_MODULES_H
 #define PERCPU_MODULES_H
@@ -21,6 +21,9 @@ struct percpu__joined {
     const char *name; /* of this module */
     bool is_program;
 };
+
+/* This module's, of its platform. It begins with a struct percpu__version. */
+extern struct process percpu__process PERCPU__HIDDEN;
 
 /* Called by each module's constructor. Does not return when it cannot work. */
 struct percpu__joined percpu__join(const struct percpu__version *mine) PERCPU__HIDDEN;

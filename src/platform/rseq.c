@@ -2,7 +2,7 @@
 /*
  * rseq: one run-time per process. Every module (the program, a shared library) that embeds the
  * library has a copy of this file's code and data; the first one in the dynamic linker's list owns
- * the process's state, struct process, which the others find through an ELF note.
+ * the process's state, struct process, which the others find by a mark (modules.c).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -141,8 +141,7 @@ static bool register_thread(void);
 #else
 #define VERSION 4
 #endif
-/* Used: by the note in modules.c, from another part of the program when LTO has cut it in parts. */
-__attribute__((used)) PERCPU__HIDDEN struct process percpu__process = {
+struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
     .start = start_owner,
     .thread = this_thread,

@@ -325,8 +325,7 @@ static void own(void);
 
 /* No platform has another's. */
 #define VERSION 0x20002
-/* Used: by the note in modules.c, from another part of the program when LTO has cut it in parts. */
-__attribute__((used)) PERCPU__HIDDEN struct process percpu__process = {
+struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
     .own = own,
     .areas = &percpu__own_areas,
