@@ -203,6 +203,25 @@ static bool register_thread(void)
 #define RESTARTABLE_SEQUENCES "restartable sequences"
 #endif
 
+/* Linux, kernel/rseq.c: what is registered already is EINVAL, and EBUSY where it is the same. */
+static const char *why_not(int error)
+{
+    switch (error) {
+    case 0:
+        return "atomic instructions: no key (pthread_key_create) is left to tell of threads' ends";
+    case ENOSYS:
+        return "atomic instructions: no rseq(2) here (ENOSYS: kernel before 4.18, valgrind, "
+               "qemu-user, or a seccomp filter)";
+    case EPERM:
+    case EACCES: return "atomic instructions: rseq(2) is not permitted (EPERM: a seccomp filter)";
+    case EBUSY: return "atomic instructions: this thread is registered for rseq(2) already (EBUSY)";
+    case EINVAL:
+        return "atomic instructions: another library has registered this thread for rseq(2) "
+               "(EINVAL)";
+    default: return "atomic instructions: rseq(2) failed, or there was no memory";
+    }
+}
+
 static void choose_way(struct process *p, bool is_program)
 {
     p->rseq_offset = (uintptr_t)&nobody;
@@ -231,7 +250,7 @@ static void choose_way(struct process *p, bool is_program)
     }
     if (&__rseq_size) {
         p->way = "atomic instructions: libc does not register threads for rseq(2) (no kernel "
-                 "support, or the tunable glibc.pthread.rseq=0)";
+                 "support, a seccomp filter, or the tunable glibc.pthread.rseq=0)";
         return;
     }
     if (!is_program) {
@@ -239,11 +258,9 @@ static void choose_way(struct process *p, bool is_program)
                  "itself does not use percpu";
         return;
     }
+    errno = 0;
     if (!p->register_thread()) {
-        p->way = errno == ENOSYS
-                     ? "atomic instructions: no rseq(2) here (kernel before 4.18, valgrind, "
-                       "qemu-user, or a seccomp filter)"
-                     : "atomic instructions: rseq(2) failed (a seccomp filter?)";
+        p->way = why_not(errno);
         return;
     }
     p->rseq_offset = (uintptr_t)p->own_rseq() - percpu__thread_pointer();
