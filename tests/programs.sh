@@ -3,7 +3,7 @@
 # usage: programs.sh [PART...]
 # Programs and shared libraries of every hosted platform: each linker and way of linking, tools that
 # edit files, link-time optimisation, other architectures, several platforms in one process. TAP.
-# PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures; without, all of them.
+# PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures, limits; without, all.
 # Environment: CC.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
@@ -12,7 +12,7 @@ root=$(dirname "$here")
 CC=${CC:-gcc} AR='ar'
 flags='-std=gnu17 -O1 -D_GNU_SOURCE -pthread' # compiled sooner
 . "$here/work.sh"
-parts=${*:-links tools mark gc lto architectures exports mixtures}
+parts=${*:-links tools mark gc lto architectures exports mixtures limits}
 
 platform_flags() { # rseq, cid, rseq-debug, thread, single...
     case $1 in
@@ -434,6 +434,68 @@ END
     for pair in 'rseq single' 'single rseq' 'rseq thread' 'thread single' 'rseq cid' 'rseq rseq-debug'; do
         check "both in one link are refused: $pair" both_linked $pair
     done
+fi
+
+# -- Limits: docs/rseq.md ------------------------------------------------------------------------------------
+
+# A limit on addresses that is set after the start, and then before it.
+limited() {
+    link "$work" rseq limited limited.c && runs "$work/limited"
+}
+
+# Zeros are in the file, too.
+large() {
+    echo '#include <percpu/percpu.h>
+        static PERCPU_DEFINE(char[4 << 20], large);
+        int main(void) { percpu_write(large[0], 1); return percpu_read(large[1]); }' >"$work/large.c"
+    $CC $flags -I"$root/include" "$work/large.c" "$work/rseq/libpercpu.a" -o "$work/large" &&
+        runs "$work/large" && [ "$(stat -c %s "$work/large")" -gt $((4 << 20)) ]
+}
+
+# The header, or only an object file that is not taken out of its archive.
+includes() {
+    link "$work" rseq includes includes.c && nm "$work/includes" | grep ' percpu__process$' &&
+        PERCPU_VERBOSE=1 says 0 'percpu: ' "$work/includes" || return 1
+    echo '#include <percpu/percpu.h>
+        static PERCPU_DEFINE(int, unused);
+        int user(void); int user(void) { return percpu_read(unused); }' >"$work/user.c"
+    echo 'int main(void) { return 0; }' >"$work/plain.c"
+    (cd "$work" && $CC $flags -I"$root/include" -c user.c && ar rc libuser.a user.o &&
+        $CC plain.c libuser.a rseq/libpercpu.a -o plain) && ! nm "$work/plain" | grep percpu
+}
+
+# KiB that the compiler takes, not optimising, for a file with so many.
+compiler_takes() { # definitions, operations
+    {
+        echo '#include <percpu/percpu.h>'
+        seq -f 'static PERCPU_DEFINE(int, v%.0f);' "$1"
+        echo 'int main(void) {'
+        seq -f 'percpu_inc(v%.0f);' "$2"
+        echo '}'
+    } >"$work/many.c"
+    python3 - $CC -O0 -w -I"$root/include" -c "$work/many.c" -o "$work/many.o" <<'END'
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+END
+}
+
+# Definitions cost the compiler less than 8 KiB each, and operations up to 400.
+many() {
+    local none definitions operations
+    none=$(compiler_takes 500 0) && definitions=$(compiler_takes 50000 0) &&
+        operations=$(compiler_takes 500 500) || return 1
+    echo "# KiB: $none; 50,000 definitions: $definitions; 500 operations: $operations"
+    [ $((definitions - none)) -lt 400000 ] && [ $((operations - none)) -lt 200000 ] &&
+        [ $((operations - none)) -gt 0 ]
+}
+
+if [[ $parts = *limits* ]]; then
+    archive "$work" rseq
+    check 'a limit on addresses, after the start' limited
+    check 'a large variable is as large in the file' large
+    check 'the header links the library, an unused object file does not' includes
+    check '50,000 definitions in a file' many
 fi
 
 echo "1..$n"
