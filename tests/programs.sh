@@ -354,6 +354,12 @@ exports() {
     done
 }
 
+visible() {
+    mutant visible include/percpu/percpu.h 's/^PERCPU__HIDDEN (size_t percpu_area_num)/\1/' || return 1
+    local root=$work/visible work=$work/visible
+    fails exports $CC && grep -q '^< T percpu_area_num' "$log"
+}
+
 # Compiled with the library's sources, and optimised as one.
 exports_optimised() {
     $1 $flags -flto ${2:-} -fPIC -shared -DPERCPU_PLATFORM_RSEQ -I"$root/include" "$here/programs/library.c" \
@@ -375,6 +381,7 @@ if [[ $parts = *exports* ]]; then
         check "$compiler: a shared library exports nothing of it" exports $compiler
     done
     check 'gcc -fvisibility=hidden: neither' exports gcc -fvisibility=hidden
+    check 'fails: a function that is not hidden' visible
     check 'GCC -flto: neither' exports_optimised gcc
     check 'clang -flto: neither' exports_optimised clang-19 -fuse-ld=lld
     check 'a library'\''s percpu_panic() is its own' own_panic

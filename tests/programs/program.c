@@ -67,20 +67,20 @@ static void run_threads(void)
 static void open_library(const char *path)
 {
     void *library = dlopen(path, RTLD_NOW);
-    library_use *use = NULL;
+    library_use *function = NULL;
 
     if (library)
-        *(void **)&use = dlsym(library, "use");
-    if (!use) {
+        *(void **)&function = dlsym(library, "use");
+    if (!function) {
         printf("%s\n", dlerror());
         failures++;
         return;
     }
 #ifdef ANOTHER_PLATFORM
-    check_eq((unsigned long)use(NULL), 0, "the library");
+    check_eq((unsigned long)function(NULL), 0, "the library");
 #else
     unsigned long before = percpu_sum_at(counter);
-    check_eq((unsigned long)use(counter), 0, "the library");
+    check_eq((unsigned long)function(counter), 0, "the library");
     check_eq(percpu_sum_at(counter), before + 1, "the library's update");
 #endif
 }
