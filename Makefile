@@ -29,13 +29,14 @@ endif
 B := build/$(TARGET)$(if $(PLATFORM),-$(PLATFORM))
 cross_file := $(firstword $(wildcard cross/$(TARGET)-gcc.ini cross/$(TARGET)-clang.ini))
 # Meson reads these once, and writes down where the folder is: it has to begin again with others.
-seen = "$$PWD" "$$CC" "$$CFLAGS" "$$LDFLAGS"
+seen = "$$PWD" "$$CC" "$$CLANG" "$$CFLAGS" "$$LDFLAGS" tests=disabled
 configure = test -f $1/build.ninja && printf '%s\n' $(seen) | cmp -s - $1.seen || \
-    { meson setup $$(test -f $1/build.ninja && echo --wipe) $1 -Dtests=false $2 >$1.log 2>&1 && \
+    { meson setup $$(test -f $1/build.ninja && echo --wipe) $1 -Dtests=disabled $2 >$1.log 2>&1 && \
     printf '%s\n' $(seen) >$1.seen; } || { cat $1.log; exit 1; }
-setup_args = $(if $(PLATFORM),-Dplatform=$(PLATFORM)) $(if $(cross_file),--cross-file $(cross_file))
+platform_arg = $(if $(PLATFORM),-Dplatform=$(PLATFORM))
+setup_args = $(platform_arg) $(if $(cross_file),--cross-file $(cross_file))
 
-.PHONY: lib demo test bench install lint format clean help
+.PHONY: lib demo test check bench install lint format clean help
 lib:
 ifneq ($(TARGET),host)
 	$(error make lib is for TARGET=host; a kernel compiles src/ with its own flags: see examples/vendored)
@@ -60,6 +61,16 @@ endif
 test:
 	@tools/setup test $(if $(filter file,$(origin TARGET)),,$(TARGET))
 	@tools/check $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS) $(if $(filter file,$(origin TARGET)),,$(TARGET))
+
+# What a package's build can run. It installs nothing.
+check:
+ifneq ($(TARGET),host)
+	$(error make check is for TARGET=host; make test TARGET=$(TARGET) needs QEMU)
+endif
+	@mkdir -p build
+	@test -f $B-check/build.ninja || meson setup $B-check $(platform_arg) -Ddebug=false >$B-check.log 2>&1 || \
+	    { cat $B-check.log; exit 1; }
+	@meson test -C $B-check --suite offline --timeout-multiplier 10 --print-errorlogs $(ARGS)
 
 bench:
 ifneq ($(TARGET),host)
@@ -102,6 +113,7 @@ help:
 	@echo 'make lib                  build/host/libpercpu.a (the default)'
 	@echo 'make demo [TARGET=t]      build and run the demonstration; ARGS="..." are its arguments'
 	@echo 'make test [TARGET=t]      run every test, or those of one target; ARGS=-v shows each build'
+	@echo 'make check                the tests that need a compiler and Meson only: no network, root or QEMU'
 	@echo 'make bench                run the benchmarks'
 	@echo 'make install PREFIX=p     headers, libraries, pkg-config and CMake files; DESTDIR=, LIBDIR='
 	@echo 'make lint                 formatting and static analysis; make format applies the formatting'
