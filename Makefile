@@ -34,7 +34,9 @@ configure = test -f $1/build.ninja && printf '%s\n' $(seen) | cmp -s - $1.seen |
     { meson setup $$(test -f $1/build.ninja && echo --wipe) $1 -Dtests=disabled $2 >$1.log 2>&1 && \
     printf '%s\n' $(seen) >$1.seen; } || { cat $1.log; exit 1; }
 platform_arg = $(if $(PLATFORM),-Dplatform=$(PLATFORM))
-setup_args = $(platform_arg) $(if $(cross_file),--cross-file $(cross_file))
+# Behind the cross file stands what tools/toolchain.py found.
+setup_args = $(platform_arg) $(if $(cross_file),--cross-file $(cross_file) \
+    --cross-file build/tools/$(lastword $(subst -, ,$(basename $(cross_file)))).ini)
 
 .PHONY: lib demo test check bench install lint format clean help
 lib:
@@ -54,6 +56,7 @@ endif
 	@test -f $(have)/meson.build || { echo "make demo: there is no $(have)/meson.build"; exit 1; }
 	@tools/setup demo $(TARGET)
 	@mkdir -p build
+	@$(if $(cross_file),tools/toolchain.py build/tools)
 	@$(call configure,$B,$(setup_args))
 	@ninja -C $B $(have)/demo >$B.log 2>&1 || { cat $B.log; exit 1; }
 	@$(if $(cross_file),tools/qemu-run $(TARGET) --no-trailer) $B/$(have)/demo $(ARGS)
@@ -121,6 +124,7 @@ help:
 	@echo
 	@echo 'TARGET=    $(call list,$(targets))'
 	@echo 'PLATFORM=  $(call list,$(platforms)), in a build folder of its own'
+	@echo 'SETUP=     yes: install what is missing; no: do not; else a terminal is asked (tools/setup)'
 
 .DEFAULT:
 	@echo "make: there is no '$@' here; this is what there is:"; echo

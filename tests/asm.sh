@@ -10,6 +10,8 @@ CC="${CC:-cc}"
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+. "$root/tests/tools.sh"
+needs llvm-nm
 
 count=0
 check() {
@@ -31,7 +33,7 @@ assemble() {
     for vma in -UPERCPU_ZERO_VMA -DPERCPU_ZERO_VMA; do
         "$@" $vma -I"$root/include" -c "$root/tests/asm/$file.S" -o "$tmp/asm.o" || return 1
         for symbol in __PERCPU_asm_word __PERCPU_percpu__head; do
-            llvm-nm-19 --undefined-only "$tmp/asm.o" | grep -w $symbol || return 1
+            llvm-nm --undefined-only "$tmp/asm.o" | grep -w $symbol || return 1
         done
     done
 }
@@ -43,14 +45,14 @@ run() {
 }
 
 echo 1..11
-check 'x86_64, gcc' assemble x86_64 gcc
-check 'x86_64, clang' assemble x86_64 clang-19 --target=x86_64-unknown-none-elf
-check 'aarch64, clang' assemble aarch64 clang-19 --target=aarch64-none-elf
-check 'arm, A32, clang' assemble arm clang-19 --target=armv7a-none-eabi
-check 'arm, T32, clang' assemble arm clang-19 --target=armv7a-none-eabi -mthumb
-check 'riscv64, clang' assemble riscv clang-19 --target=riscv64-none-elf
-check 'riscv32, clang' assemble riscv clang-19 --target=riscv32-none-elf
-check 'loongarch64, clang' assemble loongarch64 clang-19 --target=loongarch64-none-gnusf
+with gcc check 'x86_64, gcc' assemble x86_64 gcc
+with clang check 'x86_64, clang' assemble x86_64 clang --target=x86_64-unknown-none-elf
+with clang check 'aarch64, clang' assemble aarch64 clang --target=aarch64-none-elf
+with clang check 'arm, A32, clang' assemble arm clang --target=armv7a-none-eabi
+with clang check 'arm, T32, clang' assemble arm clang --target=armv7a-none-eabi -mthumb
+with clang check 'riscv64, clang' assemble riscv clang --target=riscv64-none-elf
+with clang check 'riscv32, clang' assemble riscv clang --target=riscv32-none-elf
+with clang check 'loongarch64, clang' assemble loongarch64 clang --target=loongarch64-none-gnusf
 check 'assembly and C agree, PIE' run '-O2 -fPIE -pie'
 check 'assembly and C agree, at a fixed address' run '-O2 -fno-pie -no-pie'
 check 'assembly and C agree, static' run '-O0 -fno-pie -static'

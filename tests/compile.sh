@@ -14,11 +14,12 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC_LIST=${CC_LIST-gcc clang-19 clang-14}
-CXX_LIST=${CXX_LIST-g++ clang++-19 clang++-14}
+CC_LIST=${CC_LIST-gcc clang clang-14}
+CXX_LIST=${CXX_LIST-g++ clang++ clang++-14}
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+. "$here/tools.sh"
 
 n=0 failed=0
 result() { # ok|not, name, log
@@ -33,7 +34,7 @@ result() { # ok|not, name, log
 }
 skip() {
     n=$((n + 1))
-    echo "ok $n - $1 # SKIP not installed"
+    echo "ok $n - $1 # SKIP missing: $2"
 }
 field() { # name, file
     sed -n "s|^// $1: *||p" "$2"
@@ -108,7 +109,7 @@ compilers() { # language, list
     shift
     for cc in "$@"; do
         if ! command -v "$cc" >/dev/null; then
-            skip "$lang: $cc"
+            skip "$lang: $cc" "$cc"
             continue
         fi
         local stds="c17 gnu17" ext=c

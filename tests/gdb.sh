@@ -9,6 +9,7 @@ root=$(dirname "$here")
 CC=${CC:-gcc}
 flags="-std=gnu17 -g -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 . "$here/work.sh"
+needs gdb
 
 build() { # name, flags
     $CC $flags $2 -I"$root/include" -o "$work/$1" "$here/rseq/stepped.c" "$root"/src/*.c \

@@ -9,13 +9,15 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC=${CC:-aarch64-linux-gnu-gcc} BFD=${BFD:-aarch64-linux-gnu-ld} LLD=${LLD:-ld.lld-19}
+CC=${CC:-aarch64-linux-gnu-gcc} BFD=${BFD:-aarch64-linux-gnu-ld} LLD=${LLD:-ld.lld}
 OBJDUMP=${OBJDUMP:-aarch64-linux-gnu-objdump}
 case $CC in *clang*) CC="$CC --target=aarch64-none-elf" extra= ;;
 *) extra=-fno-tree-loop-distribute-patterns ;; esac
 work=$(mktemp -d) || exit 1
 if [ "${1:-}" = -k ]; then echo "# $work"; else trap 'rm -rf "$work"' EXIT; fi
 trap 'exit 1' HUP INT TERM
+. "$here/tools.sh"
+needs "$CC" "$BFD" "$LLD" "$OBJDUMP" qemu-system-aarch64
 
 flags="-std=gnu17 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector
     -fno-asynchronous-unwind-tables -mgeneral-regs-only -mstrict-align -mno-outline-atomics

@@ -9,13 +9,15 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC=${CC:-arm-none-eabi-gcc} BFD=${BFD:-arm-none-eabi-ld} LLD=${LLD:-ld.lld-19}
+CC=${CC:-arm-none-eabi-gcc} BFD=${BFD:-arm-none-eabi-ld} LLD=${LLD:-ld.lld}
 OBJDUMP=${OBJDUMP:-arm-none-eabi-objdump}
 case $CC in *clang*) CC="$CC --target=armv7a-none-eabi" extra= ;;
 *) extra=-fno-tree-loop-distribute-patterns ;; esac
 work=$(mktemp -d) || exit 1
 if [ "${1:-}" = -k ]; then echo "# $work"; else trap 'rm -rf "$work"' EXIT; fi
 trap 'exit 1' HUP INT TERM
+. "$here/tools.sh"
+needs "$CC" "$BFD" "$LLD" "$OBJDUMP" qemu-system-arm
 
 flags="-std=gnu17 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector
     -fno-asynchronous-unwind-tables -march=armv7-a -mfloat-abi=soft -mno-unaligned-access

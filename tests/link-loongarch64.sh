@@ -9,11 +9,13 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC=${CC:-clang-19} LLD=${LLD:-ld.lld-19} READELF=${READELF:-llvm-readelf-19}
+CC=${CC:-clang} LLD=${LLD:-ld.lld} READELF=${READELF:-llvm-readelf}
 CC="$CC --target=loongarch64-none-gnusf -msoft-float"
 work=$(mktemp -d) || exit 1
 if [ "${1:-}" = -k ]; then echo "# $work"; else trap 'rm -rf "$work"' EXIT; fi
 trap 'exit 1' HUP INT TERM
+. "$here/tools.sh"
+needs "$CC" "$LLD" "$READELF" qemu-system-loongarch64
 
 flags="-std=gnu17 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector
     -fno-asynchronous-unwind-tables -DPERCPU_PLATFORM_BARE -I$root/include -I$here/harness

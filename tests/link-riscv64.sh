@@ -9,11 +9,13 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC=${CC:-riscv64-linux-gnu-gcc} BFD=${BFD:-riscv64-linux-gnu-ld} LLD=${LLD:-ld.lld-19}
+CC=${CC:-riscv64-linux-gnu-gcc} BFD=${BFD:-riscv64-linux-gnu-ld} LLD=${LLD:-ld.lld}
 OBJDUMP=${OBJDUMP:-riscv64-linux-gnu-objdump}
 work=$(mktemp -d) || exit 1
 if [ "${1:-}" = -k ]; then echo "# $work"; else trap 'rm -rf "$work"' EXIT; fi
 trap 'exit 1' HUP INT TERM
+. "$here/tools.sh"
+needs "$CC" "$BFD" "$LLD" "$OBJDUMP" qemu-system-riscv64 qemu-system-riscv32
 
 # Linkers may relax: nothing says no.
 flags="-std=gnu17 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector

@@ -5,13 +5,13 @@
 # usage: link.sh [-k] [PART]...     parts: config near lto hosted sizes older vma hooks variants; default all
 #   -k  keep the work folder and say where it is
 #
-# Environment: GCC, CLANG, BFD, LLD, MUSL_GCC. musl-gcc is skipped where it is not installed, the
-# others are needed. Boots QEMU through tools/qemu-run.
+# Environment: GCC, CLANG, BFD, LLD, MUSL_GCC. What needs musl-gcc or QEMU (tools/qemu-run) is skipped
+# without it, everything without one of the others.
 # shellcheck disable=SC2086,SC2046,SC2013 # flags are lists of words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-GCC=${GCC:-gcc} CLANG=${CLANG:-clang-19} BFD=${BFD:-ld.bfd} LLD=${LLD:-ld.lld-19}
+GCC=${GCC:-gcc} CLANG=${CLANG:-clang} BFD=${BFD:-ld.bfd} LLD=${LLD:-ld.lld}
 MUSL_GCC=${MUSL_GCC:-musl-gcc}
 work=$(mktemp -d) || exit 1
 keep=
@@ -21,6 +21,8 @@ if [ "${1:-}" = -k ]; then
     echo "# $work"
 fi
 [ -n "$keep" ] || trap 'rm -rf "$work"' EXIT
+. "$here/tools.sh"
+needs "$GCC" "$CLANG" "$BFD" "$LLD"
 parts=" ${*:-config near lto hosted sizes older vma hooks variants} "
 # A part that dies in the middle is no part that passed.
 part=
@@ -139,7 +141,7 @@ machine() {
 
 # name, image: boot it; it is a test program
 boots() {
-    passes "$1" "$root/tools/qemu-run" x86_64 "$2"
+    with qemu-system-x86_64 passes "$1" "$root/tools/qemu-run" x86_64 "$2"
 }
 
 # -- Parts of different configurations do not link ----------------------------------------------
@@ -300,7 +302,7 @@ if wanted hosted; then
         if command -v "$MUSL_GCC" >/dev/null; then
             hosted "musl${platform:+, ${platform,,}}" "$MUSL_GCC" "-fPIE $musl$define" -static-pie
         else
-            skip "musl${platform:+, ${platform,,}}" "$MUSL_GCC is not installed"
+            skip "musl${platform:+, ${platform,,}}" "missing: $MUSL_GCC"
         fi
     done
 
@@ -455,7 +457,7 @@ if wanted variants; then
             -DBARE_MMU=0 -DBARE_CPUS=8 $vma
         must bare_link "$ld" "$work/k.lds" "$work/k.elf" "$work/machine"/*.o \
             "$work/variant"/*.c.o
-        passes "$title" "$root/tools/qemu-run" x86_64 $options "$work/k.elf"
+        with qemu-system-x86_64 passes "$title" "$root/tools/qemu-run" x86_64 $options "$work/k.elf"
     done <<END
 bare, debug and hooks, each instruction interruptible|$GCC|$BFD|0||-DPERCPU_PLATFORM_BARE -DPERCPU_DEBUG -DPERCPU_PREEMPT|--singlestep
 bare, debug and hooks, VMA 0, high half|$CLANG|$LLD|0xffffffff80000000|-DPERCPU_ZERO_VMA|-DPERCPU_PLATFORM_BARE -DPERCPU_DEBUG -DPERCPU_PREEMPT|

@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools import needs
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
@@ -32,12 +34,12 @@ DELAY = '-DPERCPU__RSEQ_DELAY="' + r'isb\n\t' * 6 + '"'
 # A node for each CPU.
 NODES = ' '.join(f'-object memory-backend-ram,id=m{n},size=128M -numa node,cpus={n},memdev=m{n}' for n in (0, 1))
 
-# kernel, its package, gcc, clang; on arm T32 and A32. Several nodes are aarch64's.
+# kernel, gcc, clang; on arm T32 and A32. Several nodes are aarch64's.
 TARGETS = {
-    'aarch64': ('arm64', 'linux-image-cloud-arm64', 'aarch64-linux-gnu-gcc',
-                'clang-19 --target=aarch64-linux-gnu'),
-    'arm': ('armhf', 'linux-image-armmp-lpae', 'arm-linux-gnueabihf-gcc -mthumb',
-            'clang-19 --target=armv7a-linux-gnueabihf -marm'),
+    'aarch64': ('arm64', 'aarch64-linux-gnu-gcc',
+                'clang --target=aarch64-linux-gnu'),
+    'arm': ('armhf', 'arm-linux-gnueabihf-gcc -mthumb',
+            'clang --target=armv7a-linux-gnueabihf -marm'),
 }
 MUTATION = r'"str %\[c\], \[%\[rseq\], #8\]\\n"', r'"\\n"'
 # Of the mutant: one of each line fails.
@@ -96,11 +98,8 @@ def archive(files):
 
 def boot(target, programs, folder):
     """Runs those programs, name: (signals, arguments), that were built. -> name: (status, output)."""
-    arch, package, _, _ = TARGETS[target]
+    arch, _, _ = TARGETS[target]
     kernel = ROOT / '.cache' / f'vmlinuz-{arch}'
-    if not kernel.exists():
-        raise Failure(f'{kernel} is missing. tools/fetch-kernel {arch} fetches it, when apt can reach a mirror; '
-                      f'it is the /boot/vmlinuz-* of the package that Debian\'s {package} depends on')
     built = {name: folder / name for name in ('init', *programs) if (folder / name).exists()}
     if 'init' not in built:
         raise Failure('init was not built')
@@ -118,7 +117,11 @@ def main():
     if len(sys.argv) != 2 or sys.argv[1] not in TARGETS:
         sys.exit(__doc__)
     target = sys.argv[1]
-    _, _, gcc, clang = TARGETS[target]
+    arch, gcc, clang = TARGETS[target]
+    needs(gcc, clang, f'qemu-system-{"aarch64" if target == "aarch64" else "arm"}')
+    if not (ROOT / '.cache' / f'vmlinuz-{arch}').exists():
+        print(f'1..0 # SKIP missing: vmlinuz-{arch}')
+        return 0
     herds = [HERE / 't_rseq.c', HERE / 't_list.c']
     others = [HERE / 't_areas.c', *LIBRARY]
     # A signal that is pending is not sent again: of the mutant's hundreds have to arrive.

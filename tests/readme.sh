@@ -12,6 +12,7 @@ CC="${CC:-cc}"
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+. "$root/tests/tools.sh"
 
 count=0
 check() {
@@ -98,7 +99,7 @@ check 'the documents have the code' extract
 # shellcheck disable=SC2086
 check 'the kernel compiles, x86_64' kernel_builds $CC
 for target in aarch64-none-elf armv7a-none-eabi riscv64-none-elf loongarch64-none-gnusf; do
-    check "the kernel compiles, ${target%%-*}" kernel_builds clang-19 --target=$target
+    with clang check "the kernel compiles, ${target%%-*}" kernel_builds clang --target=$target
 done
 check 'the kernel links with the lines for its linker script' kernel_links
 check 'the program runs and counts' program_runs program '8000 requests'

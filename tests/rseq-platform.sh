@@ -11,6 +11,7 @@ root=$(dirname "$here")
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 . "$here/work.sh"
+needs taskset
 
 # build OUTPUT SOURCES PROGRAM FLAGS...: with the library inside.
 build() {
@@ -224,19 +225,19 @@ sanitized() {
 }
 
 with_clang() {
-    local CC=clang-19
+    local CC=clang-sanitizers
     "$@"
 }
 
 check 'ThreadSanitizer sees order in blocks and lists' sanitized tsan "$work/library" thread
 check 'LeakSanitizer looks into areas' sanitized lsan "$work/library" address
-check 'the library with clang'\''s ThreadSanitizer is built' \
+with clang-sanitizers check 'the library with clang'\''s ThreadSanitizer is built' \
     with_clang build_library "$work/library-tsan" "$root" -fsanitize=thread
-check 'threads end before it is gone' with_clang sanitized all-tsan "$work/library-tsan" thread
+with clang-sanitizers check 'threads end before it is gone' with_clang sanitized all-tsan "$work/library-tsan" thread
 check 'a mutant: threads end in the last round' mutant late src/platform/modules.h \
     's/ - \(&__tsan_release \? 1 : 0\)//'
-check 'it is built' with_clang build_library "$work/late/library" "$work/late" -fsanitize=thread
-check 'it crashes' says SEGV with_clang sanitized late-tsan "$work/late/library" thread
+with clang-sanitizers check 'it is built' with_clang build_library "$work/late/library" "$work/late" -fsanitize=thread
+with clang-sanitizers check 'it crashes' says SEGV with_clang sanitized late-tsan "$work/late/library" thread
 check 'a mutant: sanitizers are told nothing' mutant untold src/platform/rseq.c \
     's/if \(&__(lsan|tsan)_[a-z_]*\)/if (false)/'
 check 'it is built' build_library "$work/untold/library" "$work/untold"
@@ -338,9 +339,9 @@ run_same_name() {
 
 check 'the same name in two modules, declared' same_name "$work/declared" "$root" "$CC" -DDECLARED
 check 'two variables' says '^right' run_same_name "$work/declared"
-for hides in clang-19 clang-14; do
-    check "the same name in two modules, $hides" same_name "$work/$hides" "$root" $hides
-    check "two variables, $hides" says '^right' run_same_name "$work/$hides"
+for hides in clang clang-14; do
+    with $hides check "the same name in two modules, $hides" same_name "$work/$hides" "$root" $hides
+    with $hides check "two variables, $hides" says '^right' run_same_name "$work/$hides"
 done
 check 'the same name in two modules, exported' same_name "$work/exported" "$root" "$CC"
 check 'the process ends, and says why' says \

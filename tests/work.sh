@@ -31,3 +31,4 @@ mutant() {
 # Programs with sanitizers of GCC 12 begin so: those know addresses of 28 random bits only.
 no_aslr=
 [ "$(cat /proc/sys/vm/mmap_rnd_bits)" -le 28 ] || no_aslr='setarch -R'
+. "$root/tests/tools.sh"

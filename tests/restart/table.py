@@ -21,6 +21,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+from tools import needs  # noqa: E402
+
 FLAGS = ('-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables '
          '-Wall -Wextra -Werror -DPERCPU_PLATFORM_BARE -DPERCPU_RESTART')
 A64 = '-mgeneral-regs-only -mstrict-align -mno-outline-atomics'
@@ -32,21 +35,21 @@ RISCV = (r'^(c\.)?add\s.*\bgp$', r'^(c\.)?s[bhwd]\s')
 # Compilers, GNU ld, load address, how the register is read, how a sequence commits, in the words of
 # llvm-objdump. arm twice: A32 and T32.
 TARGETS = {
-    'aarch64': ({'gcc': f'aarch64-linux-gnu-gcc {A64}', 'clang': f'clang-19 --target=aarch64-none-elf {A64}'},
+    'aarch64': ({'gcc': f'aarch64-linux-gnu-gcc {A64}', 'clang': f'clang --target=aarch64-none-elf {A64}'},
                 'aarch64-linux-gnu-ld', 0x40200000, (r'^mrs\s.*tpidr_el1', r'^str[bh]?\s')),
     'arm': ({'gcc': f'arm-none-eabi-gcc -marm {ARM}',
-             'clang': f'clang-19 --target=armv7a-none-eabi -mthumb {ARM}'},
+             'clang': f'clang --target=armv7a-none-eabi -mthumb {ARM}'},
             'arm-none-eabi-ld', 0x40200000, (r'^mrc\s+p15, #0x0, \w+, c13, c0, #0x3', r'^str(|b|h|exd)(\.w)?\s')),
-    'riscv64': ({'gcc': f'riscv64-linux-gnu-gcc {RV64}', 'clang': f'clang-19 --target=riscv64-none-elf {RV64}'},
+    'riscv64': ({'gcc': f'riscv64-linux-gnu-gcc {RV64}', 'clang': f'clang --target=riscv64-none-elf {RV64}'},
                 'riscv64-linux-gnu-ld -m elf64lriscv', 0x80200000, RISCV),
-    'riscv32': ({'gcc': f'riscv64-linux-gnu-gcc {RV32}', 'clang': f'clang-19 --target=riscv32-none-elf {RV32}'},
+    'riscv32': ({'gcc': f'riscv64-linux-gnu-gcc {RV32}', 'clang': f'clang --target=riscv32-none-elf {RV32}'},
                 'riscv64-linux-gnu-ld -m elf32lriscv', 0x80000000, RISCV),
-    'loongarch64': ({'clang': 'clang-19 --target=loongarch64-none-gnusf -msoft-float'},
+    'loongarch64': ({'clang': 'clang --target=loongarch64-none-gnusf -msoft-float'},
                     None, 0x200000, (r'^ldx?\..*\$r21$', r'^stx?\.')),
 }
-LLD = 'ld.lld-19'
+LLD = 'ld.lld'
 # What arm's ARMv7-A is, objects do not say; other architectures ignore it.
-DISASSEMBLE = ['llvm-objdump-19', '-d', '--no-show-raw-insn', '--print-imm-hex', '--mattr=+v7']
+DISASSEMBLE = ['llvm-objdump', '-d', '--no-show-raw-insn', '--print-imm-hex', '--mattr=+v7']
 
 # How it is compiled, how it is linked, by which compilers and linkers, whether never() goes, and which
 # linker makes one file of the two before that by -r: both sources' entries are one section then, which
@@ -342,6 +345,8 @@ class Tests:
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in TARGETS:
         sys.exit(__doc__)
+    compilers, bfd, _, _ = TARGETS[sys.argv[1]]
+    needs(compilers[sys.argv[2]], LLD, DISASSEMBLE[0], *([bfd] if bfd else []))
     with tempfile.TemporaryDirectory() as work:
         tests = Tests(*sys.argv[1:], Path(work))
         tests.ways()

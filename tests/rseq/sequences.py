@@ -22,15 +22,16 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / 'restart'))
 from table import Failure, code, run, sections  # noqa: E402
+from tools import absent, needs  # noqa: E402
 
-ARM_GCC, ARM_CLANG = 'arm-linux-gnueabihf-gcc', 'clang-19 --target=armv7a-linux-gnueabihf'  # hangs with -O0
+ARM_GCC, ARM_CLANG = 'arm-linux-gnueabihf-gcc', 'clang --target=armv7a-linux-gnueabihf'  # hangs with -O0
 # There is no libc for loongarch64; another's headers have what is needed.
-LOONGARCH64 = 'clang-19 --target=loongarch64-linux-gnu -nostdlibinc -isystem /usr/aarch64-linux-gnu/include'
+LOONGARCH64 = 'clang --target=loongarch64-linux-gnu -nostdlibinc -isystem /usr/aarch64-linux-gnu/include'
 COMPILERS = {
-    'x86_64': ('gcc', 'clang-19 --target=x86_64-linux-gnu'),
-    'aarch64': ('aarch64-linux-gnu-gcc', 'clang-19 --target=aarch64-linux-gnu'),
+    'x86_64': ('gcc', 'clang --target=x86_64-linux-gnu'),
+    'aarch64': ('aarch64-linux-gnu-gcc', 'clang --target=aarch64-linux-gnu'),
     'arm': (f'{ARM_GCC} -marm', f'{ARM_GCC} -mthumb', f'{ARM_CLANG} -marm', f'{ARM_CLANG} -mthumb'),
-    'riscv64': ('riscv64-linux-gnu-gcc', 'clang-19 --target=riscv64-linux-gnu'),
+    'riscv64': ('riscv64-linux-gnu-gcc', 'clang --target=riscv64-linux-gnu'),
     'loongarch64': (LOONGARCH64,),
 }
 FLAGS = '-std=gnu17 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -Wall -Wextra -Werror -c'.split()
@@ -43,7 +44,7 @@ DELAYED = ('aarch64', 'arm')  # which linux.py runs
 DELAY = r'-DPERCPU__RSEQ_DELAY="yield\n\t"'
 ELSEWHERE = ('percpu__bias', 'percpu__rseq_offset', 'percpu__rseq_mask', 'percpu__rseq_cpus',
              'percpu__slow', 'percpu__slow_slot', 'percpu__list_slow', 'memcpy')
-LINK = ['ld.lld-19', '-static', '-e', '0', '-Ttext=0x200000', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
+LINK = ['ld.lld', '-static', '-e', '0', '-Ttext=0x200000', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
 
 # Instructions in the words of llvm-objdump. N is a number. "load": of the CPU's number; "cid": of mm_cid and
 # the sign of that; "store": the value, or None, the address's registers, and the offset, or None; "branch":
@@ -267,7 +268,7 @@ def check_built(compiler, flags, target, include, folder):
 def check_all(compiler, flags, target, include, folder):
     """-> number of sequences; raises Failure. Each function of the source has one, or calls one."""
     image, wrong, starts = check_built(compiler, flags, target, include, folder)
-    symbols = run(['llvm-nm-19', '--print-size', image])
+    symbols = run(['llvm-nm', '--print-size', image])
     functions = re.findall(r'^(\w+) (\w+) T sequence_', symbols, re.MULTILINE)
     for at, size in functions if '-O0' not in flags else ():
         at, size = int(at, 16) & ~1, int(size, 16)
@@ -325,12 +326,17 @@ def is_found(target, mistake, folder):
 
 
 def main():
+    needs('clang', 'ld.lld', 'llvm-nm', 'llvm-objdump')
     results = []
 
     def name(compiler):
         return compiler.split(' -nostdlibinc')[0]
 
-    def test(title, function, *arguments):
+    def test(title, compiler, function, *arguments):
+        if absent(compiler):
+            results.append(True)
+            print(f'ok {len(results)} - {title} # SKIP missing:', *absent(compiler))
+            return
         with tempfile.TemporaryDirectory() as folder:
             try:
                 note, wrong = function(*arguments, Path(folder)), ''
@@ -345,13 +351,13 @@ def main():
     for target, compilers in COMPILERS.items():
         for compiler in compilers:
             for flags in (OPTIMISED, UNOPTIMISED) if compiler == compilers[0] else (OPTIMISED,):
-                test(f'{target}: {name(compiler)} {flags}', check_all, compiler, flags, target,
+                test(f'{target}: {name(compiler)} {flags}', compiler, check_all, compiler, flags, target,
                      ROOT / 'include')
         flags = f'-Os -fPIE {CID} {DELAY if target in DELAYED else ""}'
-        test(f'{target}: {name(compilers[-1])} {flags}', check_all, compilers[-1], flags, target,
+        test(f'{target}: {name(compilers[-1])} {flags}', compilers[-1], check_all, compilers[-1], flags, target,
              ROOT / 'include')
         for mistake in SPOILED + (MISSING_DELAY,) * (target in DELAYED):
-            test(f'{target}: {mistake[0]}', is_found, target, mistake)
+            test(f'{target}: {mistake[0]}', compilers[-1], is_found, target, mistake)
     print(f'1..{len(results)}')
     print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
     return not all(results)

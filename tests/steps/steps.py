@@ -36,6 +36,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'tests'))
+from tools import needs  # noqa: E402
+
 CHECK = ROOT / 'build' / 'check'
 PERFORMANCE = ROOT / 'docs' / 'performance.md'
 LIMIT = 300  # instructions of one operation
@@ -700,6 +703,7 @@ def main():
             return str(failure)
     if len(args) < 3:
         sys.exit(__doc__)
+    needs(f'qemu-system-{args[0].partition("-")[0]}')
     return test(args[0], args[1], args[2:])
 
 
