@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 . "$here/work.sh"
 target=${1:?a target}
-LLD=${LLD:-ld.lld-19}
+LLD=${LLD:-ld.lld}
 
 # gcc, clang's target, flags; GNU ld, its and LLD's emulation; the folder in tests/bare; where the
 # loader puts the image, and where it is linked; R_*_RELATIVE, and whether relocations have addends.
@@ -46,11 +46,12 @@ loongarch64)
 *)
     echo "Bail out! no target $target" && exit 1 ;;
 esac
-CC=${CC:-${gcc:-clang-19}}
+CC=${CC:-${gcc:-clang}}
 case $CC in
 *clang*) CC="$CC --target=$triple" ;;
 *) more=-fno-tree-loop-distribute-patterns ;;
 esac
+needs "$CC" "$LLD" ${bfd:+"$bfd"}
 linkers='bfd lld'
 [ -n "$bfd" ] || linkers=lld
 

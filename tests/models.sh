@@ -7,6 +7,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 . "$here/work.sh"
+needs spin gcc
 only=${1:-}
 
 # explore MODEL DEFINITIONS...: prints what spin's verifier found.

@@ -12,6 +12,7 @@ CC=${CC:-gcc}
 musl='musl-gcc -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include'
 flags='-std=gnu17 -O1 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread'
 . "$here/work.sh"
+needs strace musl-gcc
 
 build() { # folder, compiler
     local compile="$2 $flags -I$root/include -Wl,--wrap=nanosleep"

@@ -96,13 +96,13 @@ static void *enter(void *unused)
     return unused;
 }
 
-/* The words before an area's variables: who owns it, and how many wait. */
+/* The word before an area's variables: who owns it, and in bit 31 whether somebody waits. */
 static bool somebody_waits(void)
 {
     bool waits = false;
 
     percpu_for_each(cpu)
-        waits |= ((volatile uint32_t *)percpu_area_base(cpu))[1] != 0;
+        waits |= *(volatile uint32_t *)percpu_area_base(cpu) >> 31 != 0;
     return waits;
 }
 

@@ -169,7 +169,7 @@ def build(compiler, linkers, ld, flags, link, script, work, objects, relocatable
         merged = work / 'merged.o'
         run(linkers[relocatable].split() + ['-r', '-o', merged] + objects[:2])
         if relocatable == 'lld':  # as build systems do with modules
-            run(['llvm-strip-19', '--strip-unneeded', merged])
+            run(['llvm-strip', '--strip-unneeded', merged])
         objects = [merged] + objects[2:]
     (work / 'script').write_text(script)
     (work / 'order').write_text('\n'.join(REORDERED) + '\n')

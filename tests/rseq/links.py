@@ -18,8 +18,9 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 from sequences import COMPILERS, ELSEWHERE, FLAGS, check  # noqa: E402
 from table import Failure, run  # noqa: E402
+from tools import needs  # noqa: E402
 
-LLD = 'ld.lld-19'
+LLD = 'ld.lld'
 BFD = {'x86_64': 'x86_64-linux-gnu-ld.bfd', 'aarch64': 'aarch64-linux-gnu-ld.bfd',
        'arm': 'arm-linux-gnueabihf-ld.bfd', 'riscv64': 'riscv64-linux-gnu-ld.bfd'}
 GC = '--gc-sections -z start-stop-gc'
@@ -52,6 +53,7 @@ def link(target, compiler, ways, include, folder):
 
 
 def main():
+    needs(LLD, *BFD.values())
     results = []
 
     def test(title, wrong):
