@@ -24,7 +24,7 @@ compile() { # source, flags, compiler...
     shift 2
     count=$((count + 1))
     # shellcheck disable=SC2086
-    if "$@" $flags -Wall -Wextra -Wconversion -Wshadow -Wundef -Werror -I"$here/../include" \
+    if "$@" $flags -Wall -Wextra -Wconversion -Wshadow -Wundef -Wc++-compat -Werror -I"$here/../include" \
         -c -x c -o "$tmp/o" "$here/compile/$source" >"$tmp/log" 2>&1; then
         echo "ok $count - $source, $flags"
     else

@@ -112,8 +112,8 @@ compilers() { # language, list
             skip "$lang: $cc" "$cc"
             continue
         fi
-        local stds="c17 gnu17" ext=c
-        if [ "$lang" = c++ ]; then stds="c++17 gnu++17" ext=cpp; fi
+        local stds="c17 gnu17" ext=c more=-Wc++-compat
+        if [ "$lang" = c++ ]; then stds="c++17 gnu++17" ext=cpp more=; fi
         for std in $stds; do
             for p in "${platforms[@]}"; do
                 # With GNU's extensions once: all other tests have them.
@@ -122,7 +122,7 @@ compilers() { # language, list
                     for opt in -O0 -O2; do
                         [ "$source$opt" = alone-O0 ] && continue
                         good_case "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
-                            -std="$std" $opt $warnings -I"$root/include" ${p#*|} \
+                            -std="$std" $opt $warnings $more -I"$root/include" ${p#*|} \
                             "$here/compile/$source.inc"
                     done
                 done

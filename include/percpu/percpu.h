@@ -271,9 +271,12 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_sub(var, n) PERCPU__UPDATE(percpu__sub, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_inc(var) PERCPU__UPDATE(percpu__add, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
 #define percpu_dec(var) PERCPU__UPDATE(percpu__sub, PERCPU__VAR(__PERCPU_##var), 1, __COUNTER__)
-#define percpu_and(var, n) PERCPU__UPDATE(percpu__and, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
-#define percpu_or(var, n) PERCPU__UPDATE(percpu__or, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
-#define percpu_xor(var, n) PERCPU__UPDATE(percpu__xor, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_and(var, n)                                                                         \
+    PERCPU__UPDATE(percpu__bit_and, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_or(var, n)                                                                          \
+    PERCPU__UPDATE(percpu__bit_or, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
+#define percpu_xor(var, n)                                                                         \
+    PERCPU__UPDATE(percpu__bit_xor, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_add_return(var, n)                                                                  \
     PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), n, __COUNTER__)
 #define percpu_sub_return(var, n)                                                                  \
@@ -358,9 +361,9 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_sub_at(p, n) PERCPU__UPDATE(percpu__sub, PERCPU__AT(p), n, __COUNTER__)
 #define percpu_inc_at(p) PERCPU__UPDATE(percpu__add, PERCPU__AT(p), 1, __COUNTER__)
 #define percpu_dec_at(p) PERCPU__UPDATE(percpu__sub, PERCPU__AT(p), 1, __COUNTER__)
-#define percpu_and_at(p, n) PERCPU__UPDATE(percpu__and, PERCPU__AT(p), n, __COUNTER__)
-#define percpu_or_at(p, n) PERCPU__UPDATE(percpu__or, PERCPU__AT(p), n, __COUNTER__)
-#define percpu_xor_at(p, n) PERCPU__UPDATE(percpu__xor, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_and_at(p, n) PERCPU__UPDATE(percpu__bit_and, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_or_at(p, n) PERCPU__UPDATE(percpu__bit_or, PERCPU__AT(p), n, __COUNTER__)
+#define percpu_xor_at(p, n) PERCPU__UPDATE(percpu__bit_xor, PERCPU__AT(p), n, __COUNTER__)
 #define percpu_add_return_at(p, n) PERCPU__RESULT(percpu__add_return, PERCPU__AT(p), n, __COUNTER__)
 #define percpu_sub_return_at(p, n) PERCPU__RESULT(percpu__sub_return, PERCPU__AT(p), n, __COUNTER__)
 #define percpu_inc_return_at(p) percpu_add_return_at(p, 1)

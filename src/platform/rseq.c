@@ -683,9 +683,9 @@ uintptr_t percpu__slow_slot(void)
         case PERCPU__SLOW_READ: return percpu__read_##bits(p, false);                              \
         case PERCPU__SLOW_WRITE: percpu__write_##bits(p, value, false); return 0;                  \
         case PERCPU__SLOW_ADD: return percpu__fetch_add_##bits(p, value, false);                   \
-        case PERCPU__SLOW_AND: percpu__and_##bits(p, value, false); return 0;                      \
-        case PERCPU__SLOW_OR: percpu__or_##bits(p, value, false); return 0;                        \
-        case PERCPU__SLOW_XOR: percpu__xor_##bits(p, value, false); return 0;                      \
+        case PERCPU__SLOW_AND: percpu__bit_and_##bits(p, value, false); return 0;                  \
+        case PERCPU__SLOW_OR: percpu__bit_or_##bits(p, value, false); return 0;                    \
+        case PERCPU__SLOW_XOR: percpu__bit_xor_##bits(p, value, false); return 0;                  \
         case PERCPU__SLOW_XCHG: return percpu__xchg_##bits(p, value, false);                       \
         case PERCPU__SLOW_CMPXCHG: return percpu__cmpxchg_##bits(p, expected, value, false);       \
         }                                                                                          \

@@ -531,9 +531,9 @@ PERCPU__INLINE void percpu__update_end(const volatile void *p)
         percpu__update_end(p);                                                                     \
     }
 PERCPU__UPDATE_BY_SIZE(add)
-PERCPU__UPDATE_BY_SIZE(and)
-PERCPU__UPDATE_BY_SIZE(or)
-PERCPU__UPDATE_BY_SIZE(xor)
+PERCPU__UPDATE_BY_SIZE(bit_and)
+PERCPU__UPDATE_BY_SIZE(bit_or)
+PERCPU__UPDATE_BY_SIZE(bit_xor)
 
 #define PERCPU__RESULT_BY_SIZE(name)                                                               \
     PERCPU__INLINE uint64_t percpu__##name(volatile void *p, uint64_t value, size_t size,          \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes and updates from restartable sequences, for architectures where they are alike. Part of
- * ARCH_rseq.h, which defines for each size and for write, add, and, or, xor, xchg and cmpxchg
+ * ARCH_rseq.h, which defines for each size and for write, add, bit_and, bit_or, bit_xor, xchg and
+ * cmpxchg
  *
  *     bool percpu__rseq_NAME_BITS(volatile void *p, uintBITS_t expected, uintBITS_t value,
  *                                 uintBITS_t *old, uintBITS_t *now, uintptr_t *copy);
@@ -43,9 +44,9 @@
 #define PERCPU__RSEQ_UPDATES(bits)                                                                 \
     PERCPU__RSEQ_VOID(bits, write, PERCPU__SLOW_WRITE)                                             \
     PERCPU__RSEQ_VOID(bits, add, PERCPU__SLOW_ADD)                                                 \
-    PERCPU__RSEQ_VOID(bits, and, PERCPU__SLOW_AND)                                                 \
-    PERCPU__RSEQ_VOID(bits, or, PERCPU__SLOW_OR)                                                   \
-    PERCPU__RSEQ_VOID(bits, xor, PERCPU__SLOW_XOR)                                                 \
+    PERCPU__RSEQ_VOID(bits, bit_and, PERCPU__SLOW_AND)                                             \
+    PERCPU__RSEQ_VOID(bits, bit_or, PERCPU__SLOW_OR)                                               \
+    PERCPU__RSEQ_VOID(bits, bit_xor, PERCPU__SLOW_XOR)                                             \
     PERCPU__RSEQ_RESULT(bits, add_return, PERCPU__RSEQ_ADDED, PERCPU__SLOW_ADD, now, old + value)  \
     PERCPU__RSEQ_RESULT(bits, fetch_add, PERCPU__RSEQ_ADDED, PERCPU__SLOW_ADD, old, old)           \
     PERCPU__RSEQ_RESULT(bits, xchg, xchg, PERCPU__SLOW_XCHG, old, old)                             \

@@ -175,7 +175,7 @@ template <class T, class N> inline __attribute__((always_inline)) T operand(N n)
 
 /* T itself, after the checks: the structure only carries assertions. */
 #define PERCPU__CHECKED(T)                                                                         \
-    __typeof__(*(__typeof__(T) *)sizeof(struct {                                                   \
+    __typeof__(*(__typeof__(T) *)__extension__ sizeof(struct {                                     \
         char c;                                                                                    \
         PERCPU__ASSERT(!__builtin_types_compatible_p(__typeof__(T) *, const __typeof__(T) *),      \
                        "percpu: a per-CPU variable cannot be const");                              \

@@ -14,9 +14,9 @@
 
 #define PERCPU__UPDATE_PROTOTYPES(bits)                                                            \
     PERCPU__CALLED void percpu__add_##bits(volatile void *p, uint##bits##_t value, bool near);     \
-    PERCPU__CALLED void percpu__and_##bits(volatile void *p, uint##bits##_t value, bool near);     \
-    PERCPU__CALLED void percpu__or_##bits(volatile void *p, uint##bits##_t value, bool near);      \
-    PERCPU__CALLED void percpu__xor_##bits(volatile void *p, uint##bits##_t value, bool near);     \
+    PERCPU__CALLED void percpu__bit_and_##bits(volatile void *p, uint##bits##_t value, bool near); \
+    PERCPU__CALLED void percpu__bit_or_##bits(volatile void *p, uint##bits##_t value, bool near);  \
+    PERCPU__CALLED void percpu__bit_xor_##bits(volatile void *p, uint##bits##_t value, bool near); \
     /* The new value, the old value. */                                                            \
     PERCPU__CALLED uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near);      \
@@ -106,9 +106,9 @@ PERCPU__UPDATE_PROTOTYPES(64)
 
 #define PERCPU__UPDATES_BY_MASKING(bits)                                                           \
     PERCPU__BY_MASKING(bits, void, (void), add, old + value, 0)                                    \
-    PERCPU__BY_MASKING(bits, void, (void), and, old &value, 0)                                     \
-    PERCPU__BY_MASKING(bits, void, (void), or, old | value, 0)                                     \
-    PERCPU__BY_MASKING(bits, void, (void), xor, old ^ value, 0)                                    \
+    PERCPU__BY_MASKING(bits, void, (void), bit_and, old &value, 0)                                 \
+    PERCPU__BY_MASKING(bits, void, (void), bit_or, old | value, 0)                                 \
+    PERCPU__BY_MASKING(bits, void, (void), bit_xor, old ^ value, 0)                                \
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, add_return, old + value, old + value)         \
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, fetch_add, old + value, old)                  \
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, xchg, value, old)                             \
@@ -162,9 +162,9 @@ PERCPU__INLINE uint64_t percpu__expected(uint64_t value, size_t size __attribute
 
 #define PERCPU__UPDATES_BY_ATOMIC(bits)                                                            \
     PERCPU__BY_ATOMIC(bits, void, (void), add, __atomic_fetch_add)                                 \
-    PERCPU__BY_ATOMIC(bits, void, (void), and, __atomic_fetch_and)                                 \
-    PERCPU__BY_ATOMIC(bits, void, (void), or, __atomic_fetch_or)                                   \
-    PERCPU__BY_ATOMIC(bits, void, (void), xor, __atomic_fetch_xor)                                 \
+    PERCPU__BY_ATOMIC(bits, void, (void), bit_and, __atomic_fetch_and)                             \
+    PERCPU__BY_ATOMIC(bits, void, (void), bit_or, __atomic_fetch_or)                               \
+    PERCPU__BY_ATOMIC(bits, void, (void), bit_xor, __atomic_fetch_xor)                             \
     PERCPU__BY_ATOMIC(bits, uint##bits##_t, return, add_return, __atomic_add_fetch)                \
     PERCPU__BY_ATOMIC(bits, uint##bits##_t, return, fetch_add, __atomic_fetch_add)                 \
     PERCPU__BY_ATOMIC(bits, uint##bits##_t, return, xchg, __atomic_exchange_n)                     \

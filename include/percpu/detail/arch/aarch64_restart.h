@@ -48,19 +48,19 @@
 #define PERCPU__A64_UPDATES(bits, word, same, w, load, store, logical)                             \
     PERCPU__A64_OP(add, bits, word, load w, store w, "add %" w "[n], %" w "[o], %" w "[v]\n\t",    \
                    "[n]", "rIJ")                                                                   \
-    PERCPU__A64_OP(and, bits, word, load w, store w, "and %" w "[n], %" w "[o], %" w "[v]\n\t",    \
-                   "[n]", logical)                                                                 \
-    PERCPU__A64_OP(or, bits, word, load w, store w, "orr %" w "[n], %" w "[o], %" w "[v]\n\t",     \
-                   "[n]", logical)                                                                 \
-    PERCPU__A64_OP(xor, bits, word, load w, store w, "eor %" w "[n], %" w "[o], %" w "[v]\n\t",    \
-                   "[n]", logical)                                                                 \
+    PERCPU__A64_OP(bit_and, bits, word, load w, store w,                                           \
+                   "and %" w "[n], %" w "[o], %" w "[v]\n\t", "[n]", logical)                      \
+    PERCPU__A64_OP(bit_or, bits, word, load w, store w,                                            \
+                   "orr %" w "[n], %" w "[o], %" w "[v]\n\t", "[n]", logical)                      \
+    PERCPU__A64_OP(bit_xor, bits, word, load w, store w,                                           \
+                   "eor %" w "[n], %" w "[o], %" w "[v]\n\t", "[n]", logical)                      \
     PERCPU__A64_OP(xchg, bits, word, load w, store w, "", "[v]", "rZ")                             \
     PERCPU__A64_OP(cmpxchg, bits, word, load w, store w,                                           \
                    "cmp %" w "[o], %" w "[e]\n\tb.ne .Lpercpu_end%=\n\t", "[v]", "rZ")             \
     PERCPU__A64_VOID(add, bits, word, same)                                                        \
-    PERCPU__A64_VOID(and, bits, word, same)                                                        \
-    PERCPU__A64_VOID(or, bits, word, same)                                                         \
-    PERCPU__A64_VOID(xor, bits, word, same)                                                        \
+    PERCPU__A64_VOID(bit_and, bits, word, same)                                                    \
+    PERCPU__A64_VOID(bit_or, bits, word, same)                                                     \
+    PERCPU__A64_VOID(bit_xor, bits, word, same)                                                    \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near)       \
     {                                                                                              \

@@ -88,13 +88,13 @@ PERCPU__INLINE void percpu__relax(void)
     PERCPU__A64_RSEQ_OP(add, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
                         "add %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", "rIJ")                                  \
-    PERCPU__A64_RSEQ_OP(and, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
+    PERCPU__A64_RSEQ_OP(bit_and, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
                         "and %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(or, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                     \
+    PERCPU__A64_RSEQ_OP(bit_or, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                 \
                         "orr %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(xor, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
+    PERCPU__A64_RSEQ_OP(bit_xor, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
                         "eor %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
                         "str" suffix " %" w "[n], [%[c]]", logical)                                \
     PERCPU__A64_RSEQ_OP(xchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                   \

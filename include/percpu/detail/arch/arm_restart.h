@@ -23,7 +23,7 @@
                          "str" suffix " " result ", [%m[a], %[copy]]" PERCPU__RESTART_END "\n2:"   \
                          : [copy] "=&r"(copy), [o] "=&r"(o), [n] "=&r"(*now),                      \
                            [a] "+Q"(*(volatile percpu__u##bits *)address)                          \
-                         : [v] value_in(value), [e] "rI"(expected) : "cc");            \
+                         : [v] value_in(value), [e] "rI"(expected) : "cc");                        \
         return o;                                                                                  \
     }
 
@@ -60,9 +60,9 @@
 
 #define PERCPU__ARM_UPDATES(bits, word)                                                            \
     PERCPU__ARM_VOID(add, bits, word)                                                              \
-    PERCPU__ARM_VOID(and, bits, word)                                                              \
-    PERCPU__ARM_VOID(or, bits, word)                                                               \
-    PERCPU__ARM_VOID(xor, bits, word)                                                              \
+    PERCPU__ARM_VOID(bit_and, bits, word)                                                          \
+    PERCPU__ARM_VOID(bit_or, bits, word)                                                           \
+    PERCPU__ARM_VOID(bit_xor, bits, word)                                                          \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near)       \
     {                                                                                              \
@@ -94,9 +94,9 @@
 
 #define PERCPU__ARM_WORD_UPDATES(bits, suffix)                                                     \
     PERCPU__ARM_WORDS(bits, suffix, add, "add %[n], %[o], %[v]\n\t", "%[n]", "rIL")                \
-    PERCPU__ARM_WORDS(bits, suffix, and, "and %[n], %[o], %[v]\n\t", "%[n]", "rIK")                \
-    PERCPU__ARM_WORDS(bits, suffix, or, "orr %[n], %[o], %[v]\n\t", "%[n]", "rI")                  \
-    PERCPU__ARM_WORDS(bits, suffix, xor, "eor %[n], %[o], %[v]\n\t", "%[n]", "rI")                 \
+    PERCPU__ARM_WORDS(bits, suffix, bit_and, "and %[n], %[o], %[v]\n\t", "%[n]", "rIK")            \
+    PERCPU__ARM_WORDS(bits, suffix, bit_or, "orr %[n], %[o], %[v]\n\t", "%[n]", "rI")              \
+    PERCPU__ARM_WORDS(bits, suffix, bit_xor, "eor %[n], %[o], %[v]\n\t", "%[n]", "rI")             \
     PERCPU__ARM_WORDS(bits, suffix, xchg, "", "%[v]", "r")                                         \
     PERCPU__ARM_WORDS(bits, suffix, cmpxchg, "cmp %[o], %[e]\n\tbne 2f\n\t", "%[v]", "r")          \
     PERCPU__ARM_UPDATES(bits, uint32_t)
@@ -108,9 +108,9 @@ PERCPU__ARM_WORD_UPDATES(32, "")
     low " %Q[o], %Q[o], %Q[v]\n\t" high " %R[o], %R[o], %R[v]\n\t", "%Q[o], %R[o]",                \
         "%[s]", "", , [s] "=&r"(scratch) :
 PERCPU__ARM_DOUBLEWORD(add, o - value, PERCPU__ARM_BOTH("adds", "adc"))
-PERCPU__ARM_DOUBLEWORD(and, 0, PERCPU__ARM_BOTH("and", "and"))
-PERCPU__ARM_DOUBLEWORD(or, 0, PERCPU__ARM_BOTH("orr", "orr"))
-PERCPU__ARM_DOUBLEWORD(xor, 0, PERCPU__ARM_BOTH("eor", "eor"))
+PERCPU__ARM_DOUBLEWORD(bit_and, 0, PERCPU__ARM_BOTH("and", "and"))
+PERCPU__ARM_DOUBLEWORD(bit_or, 0, PERCPU__ARM_BOTH("orr", "orr"))
+PERCPU__ARM_DOUBLEWORD(bit_xor, 0, PERCPU__ARM_BOTH("eor", "eor"))
 PERCPU__ARM_DOUBLEWORD(xchg, o, "", "%Q[v], %R[v]", "%[s]", "", , [s] "=&r"(scratch) :)
 PERCPU__ARM_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\tbne 2f\n\tteq %R[o], %[eh]\n\tbne 2f\n\t",
                        "%Q[v], %R[v]", "%Q[o]", "mov %Q[o], %[el]", : [el] "r"((uint32_t)expected),

@@ -122,9 +122,9 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 #define PERCPU__ARM_RSEQ_UPDATES(bits, suffix)                                                     \
     PERCPU__ARM_RSEQ_OP(write, bits, "str" suffix " %[v], [%[c]]", "r")                            \
     PERCPU__ARM_RSEQ_BY(add, bits, "add", suffix, "rIL")                                           \
-    PERCPU__ARM_RSEQ_BY(and, bits, "and", suffix, "rIK")                                           \
-    PERCPU__ARM_RSEQ_BY(or, bits, "orr", suffix, "rI")                                             \
-    PERCPU__ARM_RSEQ_BY(xor, bits, "eor", suffix, "rI")                                            \
+    PERCPU__ARM_RSEQ_BY(bit_and, bits, "and", suffix, "rIK")                                       \
+    PERCPU__ARM_RSEQ_BY(bit_or, bits, "orr", suffix, "rI")                                         \
+    PERCPU__ARM_RSEQ_BY(bit_xor, bits, "eor", suffix, "rI")                                        \
     PERCPU__ARM_RSEQ_OP(xchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
                         "str" suffix " %[v], [%[c]]", "r")                                         \
     PERCPU__ARM_RSEQ_OP(cmpxchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                               \
@@ -167,9 +167,9 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
     low " %Q[o], %Q[o], %Q[v]\n\t" PERCPU__RSEQ_DELAY                                              \
     high " %R[o], %R[o], %R[v]\n\t" PERCPU__RSEQ_DELAY, "%Q[o], %R[o]", PERCPU__ARM_RSEQ_SCRATCH
 PERCPU__ARM_RSEQ_DOUBLEWORD(add, o - value, PERCPU__ARM_RSEQ_BOTH("adds", "adc"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(and, 0, PERCPU__ARM_RSEQ_BOTH("and", "and"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(or, 0, PERCPU__ARM_RSEQ_BOTH("orr", "orr"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(xor, 0, PERCPU__ARM_RSEQ_BOTH("eor", "eor"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(bit_and, 0, PERCPU__ARM_RSEQ_BOTH("and", "and"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(bit_or, 0, PERCPU__ARM_RSEQ_BOTH("orr", "orr"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(bit_xor, 0, PERCPU__ARM_RSEQ_BOTH("eor", "eor"))
 PERCPU__ARM_RSEQ_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
 PERCPU__ARM_RSEQ_DOUBLEWORD(xchg, o, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
 PERCPU__ARM_RSEQ_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\t" PERCPU__RSEQ_DELAY

@@ -37,9 +37,9 @@
 #define PERCPU__LOONG_UPDATES(bits, load, store, loaded)                                           \
     PERCPU__LOONG_OP(addi, bits, load, store, "addi.d %[n], %[o], %[v]\n\t", "%[n]", "I")          \
     PERCPU__LOONG_OP(addr, bits, load, store, "add.d %[n], %[o], %z[v]\n\t", "%[n]", "rJ")         \
-    PERCPU__LOONG_OP(and, bits, load, store, "and %[n], %[o], %z[v]\n\t", "%[n]", "rJ")            \
-    PERCPU__LOONG_OP(or, bits, load, store, "or %[n], %[o], %z[v]\n\t", "%[n]", "rJ")              \
-    PERCPU__LOONG_OP(xor, bits, load, store, "xor %[n], %[o], %z[v]\n\t", "%[n]", "rJ")            \
+    PERCPU__LOONG_OP(bit_and, bits, load, store, "and %[n], %[o], %z[v]\n\t", "%[n]", "rJ")        \
+    PERCPU__LOONG_OP(bit_or, bits, load, store, "or %[n], %[o], %z[v]\n\t", "%[n]", "rJ")          \
+    PERCPU__LOONG_OP(bit_xor, bits, load, store, "xor %[n], %[o], %z[v]\n\t", "%[n]", "rJ")        \
     PERCPU__LOONG_OP(xchg, bits, load, store, "", "%z[v]", "rJ")                                   \
     PERCPU__LOONG_OP(cmpxchg, bits, load, store, "bne %[o], %z[e], .Lpercpu_end%=\n\t",            \
                      "%z[v]", "rJ")                                                                \
@@ -51,9 +51,9 @@
         return percpu__loong_addr_##bits(p, expected, value, near, now);                           \
     }                                                                                              \
     PERCPU__LOONG_VOID(add, add, bits)                                                             \
-    PERCPU__LOONG_VOID(and, and, bits)                                                             \
-    PERCPU__LOONG_VOID(or, or, bits)                                                               \
-    PERCPU__LOONG_VOID(xor, xor, bits)                                                             \
+    PERCPU__LOONG_VOID(bit_and, bit_and, bits)                                                     \
+    PERCPU__LOONG_VOID(bit_or, bit_or, bits)                                                       \
+    PERCPU__LOONG_VOID(bit_xor, bit_xor, bits)                                                     \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near)       \
     {                                                                                              \

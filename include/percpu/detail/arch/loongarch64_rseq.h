@@ -77,9 +77,9 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     PERCPU__LOONG_RSEQ_OP(, write, bits, loaded, "st." store " %z[v], %[c], 0", "rJ")              \
     PERCPU__LOONG_RSEQ_BY("addi.d", addi, bits, loaded, load, store, "%[v]", "I")                  \
     PERCPU__LOONG_RSEQ_BY("add.d", addr, bits, loaded, load, store, "%z[v]", "rJ")                 \
-    PERCPU__LOONG_RSEQ_BY("and", and, bits, loaded, load, store, "%z[v]", "rJ")                    \
-    PERCPU__LOONG_RSEQ_BY("or", or, bits, loaded, load, store, "%z[v]", "rJ")                      \
-    PERCPU__LOONG_RSEQ_BY("xor", xor, bits, loaded, load, store, "%z[v]", "rJ")                    \
+    PERCPU__LOONG_RSEQ_BY("and", bit_and, bits, loaded, load, store, "%z[v]", "rJ")                \
+    PERCPU__LOONG_RSEQ_BY("or", bit_or, bits, loaded, load, store, "%z[v]", "rJ")                  \
+    PERCPU__LOONG_RSEQ_BY("xor", bit_xor, bits, loaded, load, store, "%z[v]", "rJ")                \
     PERCPU__LOONG_RSEQ_OP(, xchg, bits, loaded, "ld." load " %[o], %[c], 0\n\t"                    \
                           "st." store " %z[v], %[c], 0", "rJ")                                     \
     PERCPU__LOONG_RSEQ_OP(, cmpxchg, bits, loaded, "ld." load " %[o], %[c], 0\n\t"                 \

@@ -38,16 +38,16 @@
 /* `loaded` is what `load` makes of the type: what cmpxchg compares with. */
 #define PERCPU__RISCV_UPDATES(bits, load, store, loaded)                                           \
     PERCPU__RISCV_OP(add, bits, load, store, "add %[n], %[o], %[v]\n\t", "%[n]", "rI")             \
-    PERCPU__RISCV_OP(and, bits, load, store, "and %[n], %[o], %[v]\n\t", "%[n]", "rI")             \
-    PERCPU__RISCV_OP(or, bits, load, store, "or %[n], %[o], %[v]\n\t", "%[n]", "rI")               \
-    PERCPU__RISCV_OP(xor, bits, load, store, "xor %[n], %[o], %[v]\n\t", "%[n]", "rI")             \
+    PERCPU__RISCV_OP(bit_and, bits, load, store, "and %[n], %[o], %[v]\n\t", "%[n]", "rI")         \
+    PERCPU__RISCV_OP(bit_or, bits, load, store, "or %[n], %[o], %[v]\n\t", "%[n]", "rI")           \
+    PERCPU__RISCV_OP(bit_xor, bits, load, store, "xor %[n], %[o], %[v]\n\t", "%[n]", "rI")         \
     PERCPU__RISCV_OP(xchg, bits, load, store, "", "%z[v]", "rJ")                                   \
     PERCPU__RISCV_OP(cmpxchg, bits, load, store, "bne %[o], %z[e], .Lpercpu_end%=\n\t", "%z[v]",   \
                      "rJ")                                                                         \
     PERCPU__RISCV_VOID(add, bits, loaded)                                                          \
-    PERCPU__RISCV_VOID(and, bits, loaded)                                                          \
-    PERCPU__RISCV_VOID(or, bits, loaded)                                                           \
-    PERCPU__RISCV_VOID(xor, bits, loaded)                                                          \
+    PERCPU__RISCV_VOID(bit_and, bits, loaded)                                                      \
+    PERCPU__RISCV_VOID(bit_or, bits, loaded)                                                       \
+    PERCPU__RISCV_VOID(bit_xor, bits, loaded)                                                      \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
                                                             uint##bits##_t value, bool near)       \
     {                                                                                              \

@@ -85,15 +85,15 @@ PERCPU__INLINE void percpu__relax(void)
 #define PERCPU__RISCV_RSEQ_WIDE(bits, loaded, value)                                               \
     (__builtin_constant_p(value) ? (intptr_t)(int##bits##_t)(value) : (intptr_t)(loaded)(value))
 
-#define PERCPU__RISCV_RSEQ_BY(name, bits, loaded, load, store)                                     \
+#define PERCPU__RISCV_RSEQ_BY(name, insn, bits, loaded, load, store)                               \
     PERCPU__RISCV_RSEQ_OP(name, bits, loaded, load " %[o], 0(%[c])\n\t"                            \
-                          #name " %[n], %[o], %[v]\n\t" store " %[n], 0(%[c])", "rI")
+                          insn " %[n], %[o], %[v]\n\t" store " %[n], 0(%[c])", "rI")
 #define PERCPU__RISCV_RSEQ_UPDATES(bits, loaded, load, store)                                      \
     PERCPU__RISCV_RSEQ_OP(write, bits, loaded, store " %z[v], 0(%[c])", "rJ")                      \
-    PERCPU__RISCV_RSEQ_BY(add, bits, loaded, load, store)                                          \
-    PERCPU__RISCV_RSEQ_BY(and, bits, loaded, load, store)                                          \
-    PERCPU__RISCV_RSEQ_BY(or, bits, loaded, load, store)                                           \
-    PERCPU__RISCV_RSEQ_BY(xor, bits, loaded, load, store)                                          \
+    PERCPU__RISCV_RSEQ_BY(add, "add", bits, loaded, load, store)                                   \
+    PERCPU__RISCV_RSEQ_BY(bit_and, "and", bits, loaded, load, store)                               \
+    PERCPU__RISCV_RSEQ_BY(bit_or, "or", bits, loaded, load, store)                                 \
+    PERCPU__RISCV_RSEQ_BY(bit_xor, "xor", bits, loaded, load, store)                               \
     PERCPU__RISCV_RSEQ_OP(xchg, bits, loaded, load " %[o], 0(%[c])\n\t"                            \
                           store " %z[v], 0(%[c])", "rJ")                                           \
     PERCPU__RISCV_RSEQ_OP(cmpxchg, bits, loaded, load " %[o], 0(%[c])\n\t"                         \

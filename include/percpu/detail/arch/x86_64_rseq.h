@@ -110,9 +110,9 @@ PERCPU__INLINE void percpu__relax(void)
 #define PERCPU__X86_RSEQ_UPDATES(bits, suffix, in, immediate)                                      \
     PERCPU__X86_RSEQ_OP(write, "mov", bits, suffix, in, immediate)                                 \
     PERCPU__X86_RSEQ_OP(add, "add", bits, suffix, in, immediate)                                   \
-    PERCPU__X86_RSEQ_OP(and, "and", bits, suffix, in, immediate)                                   \
-    PERCPU__X86_RSEQ_OP(or, "or", bits, suffix, in, immediate)                                     \
-    PERCPU__X86_RSEQ_OP(xor, "xor", bits, suffix, in, immediate)                                   \
+    PERCPU__X86_RSEQ_OP(bit_and, "and", bits, suffix, in, immediate)                               \
+    PERCPU__X86_RSEQ_OP(bit_or, "or", bits, suffix, in, immediate)                                 \
+    PERCPU__X86_RSEQ_OP(bit_xor, "xor", bits, suffix, in, immediate)                               \
     PERCPU__X86_RSEQ_RESULT(added, bits, suffix, in, immediate,                                    \
                             "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", o - value)  \
     PERCPU__X86_RSEQ_RESULT(xchg, bits, suffix, in, immediate, "", "%[v]", o)                      \

@@ -8,17 +8,17 @@
 #define PERCPU_DETAIL_ARCH_X86_64_UPDATE_H
 
 /* clang-format off */
-#define PERCPU__X86_OP(name, bits, suffix, in, immediate)                                          \
+#define PERCPU__X86_OP(name, insn, bits, suffix, in, immediate)                                    \
     PERCPU__X86_FN(void, name, bits, volatile void *p, uint##bits##_t value)                       \
     {                                                                                              \
-        __asm__ volatile(#name suffix " %1, " PERCPU__X86_GS "%0"                                  \
+        __asm__ volatile(insn suffix " %1, " PERCPU__X86_GS "%0"                                   \
                          : "+m"(*(volatile percpu__u##bits *)p) : in immediate(value) : "cc");     \
     }
 #define PERCPU__X86_UPDATES(bits, suffix, in, immediate)                                           \
-    PERCPU__X86_OP(add, bits, suffix, in, immediate)                                               \
-    PERCPU__X86_OP(and, bits, suffix, in, immediate)                                               \
-    PERCPU__X86_OP(or, bits, suffix, in, immediate)                                                \
-    PERCPU__X86_OP(xor, bits, suffix, in, immediate)                                               \
+    PERCPU__X86_OP(add, "add", bits, suffix, in, immediate)                                        \
+    PERCPU__X86_OP(bit_and, "and", bits, suffix, in, immediate)                                    \
+    PERCPU__X86_OP(bit_or, "or", bits, suffix, in, immediate)                                      \
+    PERCPU__X86_OP(bit_xor, "xor", bits, suffix, in, immediate)                                    \
     PERCPU__X86_FN(uint##bits##_t, fetch_add, bits, volatile void *p, uint##bits##_t value)        \
     {                                                                                              \
         __asm__ volatile("xadd" suffix " %0, " PERCPU__X86_GS "%1"                                 \
