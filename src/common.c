@@ -34,9 +34,7 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
 {
     uint64_t sum = 0;
     percpu_for_each(cpu) {
-        uint64_t copy = 0; /* little-endian: a narrow value lands in the low bytes */
-        percpu__load_from(&copy, percpu__remote_raw(p, cpu), size);
-        sum += copy;
+        sum += percpu__load_from(percpu__remote_raw(p, cpu), size);
     }
     return sum;
 }
@@ -68,7 +66,7 @@ void percpu__reset_from(uintptr_t from, void *p, size_t size)
     bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;
 
     if (one_piece && !(to & (size - 1)))
-        percpu__store_to(to, (const void *)from, size);
+        percpu__store_to(to, percpu__bits((const void *)from, size), size);
     else
         __builtin_memcpy((void *)to, (const void *)from, size);
     percpu__guard_release(&guard);

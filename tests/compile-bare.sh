@@ -24,8 +24,8 @@ compile() { # source, flags, compiler...
     shift 2
     count=$((count + 1))
     # shellcheck disable=SC2086
-    if "$@" $flags -Wall -Wextra -Wconversion -Wshadow -Wundef -Wc++-compat -Werror -I"$here/../include" \
-        -c -x c -o "$tmp/o" "$here/compile/$source" >"$tmp/log" 2>&1; then
+    if "$@" $flags -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef \
+        -Wc++-compat -Werror -I"$here/../include" -c -x c -o "$tmp/o" "$here/compile/$source" >"$tmp/log" 2>&1; then
         echo "ok $count - $source, $flags"
     else
         failed=$((failed + 1))

@@ -6,8 +6,9 @@
 # "// error: "; with -DGOOD the same file must compile without a warning, so it is the mistake that
 # was refused. "// flags:" are for both, "// bad:" and "// good:" for one of them.
 #
-# everything.inc uses every macro of the interface; it and the header alone must compile as C17 and
-# C++17, without a warning, on every platform.
+# everything.inc uses every macro of the interface; it, the header alone, and operations in each
+# other's operands (nested.inc) must compile as C17 and C++17, without a warning, on every platform;
+# on one also in every other mode from gnu99 on that a compiler has.
 #
 # Environment: CC_LIST and CXX_LIST, the compilers; those not installed are reported as skipped.
 # shellcheck disable=SC2086,SC2046,SC2013 # flags are lists of words
@@ -16,7 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 CC_LIST=${CC_LIST-gcc clang clang-14}
 CXX_LIST=${CXX_LIST-g++ clang++ clang++-14}
-warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Werror"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 . "$here/tools.sh"
@@ -106,26 +107,36 @@ platforms=(
 
 compilers() { # language, list
     local lang=$1 cc std
+    local stds="c17 gnu17" modes="gnu99 gnu11 c11 gnu2x c2x gnu2y c2y" ext=c more=-Wc++-compat
+    [ "$lang" = c ] || stds="c++17 gnu++17" modes="c++20 gnu++20 c++2b c++2c" ext=cpp more=
     shift
     for cc in "$@"; do
         if ! command -v "$cc" >/dev/null; then
             skip "$lang: $cc" "$cc"
             continue
         fi
-        local stds="c17 gnu17" ext=c more=-Wc++-compat
-        if [ "$lang" = c++ ]; then stds="c++17 gnu++17" ext=cpp more=; fi
         for std in $stds; do
             for p in "${platforms[@]}"; do
                 # With GNU's extensions once: all other tests have them.
                 [[ $std == gnu* && $p != "${platforms[0]}" ]] && continue
-                for source in alone everything; do
+                for source in alone everything nested; do
                     for opt in -O0 -O2; do
-                        [ "$source$opt" = alone-O0 ] && continue
+                        [[ $opt == -O0 && $source != everything ]] && continue
                         good_case "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
                             -std="$std" $opt $warnings $more -I"$root/include" ${p#*|} \
                             "$here/compile/$source.inc"
                     done
                 done
+            done
+        done
+        # clang 22 and newer warn of __COUNTER__ in all modes but C2y's.
+        printf '#pragma GCC %s\n' system_header 'poison __COUNTER__' >"$work/poison.h"
+        for std in $modes; do
+            "$cc" -x "$lang" -std="$std" -E -o /dev/null /dev/null 2>/dev/null || continue
+            for source in everything nested; do
+                good_case "$source.inc: $cc -std=$std" "$cc" -x "$lang" -std="$std" -O1 \
+                    $warnings $more -include "$work/poison.h" -I"$root/include" \
+                    ${platforms[0]#*|} "$here/compile/$source.inc"
             done
         done
         for file in "$here"/compile/*."$ext"; do

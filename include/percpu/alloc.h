@@ -103,7 +103,7 @@ void percpu_alloc_unlock(uintptr_t state);
 #ifdef __cplusplus
 #define PERCPU__ALIGN_OF(T) alignof(T)
 #else
-#define PERCPU__ALIGN_OF(T) _Alignof(T)
+#define PERCPU__ALIGN_OF(T) __extension__ _Alignof(T)
 #endif
 
 PERCPU__INLINE void PERCPU *percpu__alloc_array(size_t size, size_t n, size_t align)

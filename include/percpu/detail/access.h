@@ -142,23 +142,44 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 #endif
 
 /* One access to any CPU's copy, by its address. */
-PERCPU__INLINE void percpu__load_from(void *out, uintptr_t address, size_t size)
+PERCPU__INLINE uint64_t percpu__load_from(uintptr_t address, size_t size)
 {
     switch (size) {
-    case 1: *(percpu__u8 *)out = *(const volatile percpu__u8 *)address; break;
-    case 2: *(percpu__u16 *)out = *(const volatile percpu__u16 *)address; break;
-    case 4: *(percpu__u32 *)out = *(const volatile percpu__u32 *)address; break;
-    default: *(percpu__u64 *)out = percpu__load_64(address); break;
+    case 1: return *(const volatile percpu__u8 *)address;
+    case 2: return *(const volatile percpu__u16 *)address;
+    case 4: return *(const volatile percpu__u32 *)address;
+    default: return percpu__load_64(address);
     }
 }
 
-PERCPU__INLINE void percpu__store_to(uintptr_t address, const void *in, size_t size)
+PERCPU__INLINE void percpu__store_to(uintptr_t address, uint64_t bits, size_t size)
 {
     switch (size) {
-    case 1: *(volatile percpu__u8 *)address = *(const percpu__u8 *)in; break;
-    case 2: *(volatile percpu__u16 *)address = *(const percpu__u16 *)in; break;
-    case 4: *(volatile percpu__u32 *)address = *(const percpu__u32 *)in; break;
-    default: percpu__store_64(address, *(const percpu__u64 *)in); break;
+    case 1: *(volatile percpu__u8 *)address = (uint8_t)bits; break;
+    case 2: *(volatile percpu__u16 *)address = (uint16_t)bits; break;
+    case 4: *(volatile percpu__u32 *)address = (uint32_t)bits; break;
+    default: percpu__store_64(address, bits); break;
+    }
+}
+
+/* A scalar that is the caller's own, as bits and back. */
+PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
+{
+    switch (size) {
+    case 1: return *(const percpu__u8 *)value;
+    case 2: return *(const percpu__u16 *)value;
+    case 4: return *(const percpu__u32 *)value;
+    default: return *(const percpu__u64 *)value;
+    }
+}
+
+PERCPU__INLINE void percpu__set_bits(void *value, uint64_t bits, size_t size)
+{
+    switch (size) {
+    case 1: *(percpu__u8 *)value = (uint8_t)bits; break;
+    case 2: *(percpu__u16 *)value = (uint16_t)bits; break;
+    case 4: *(percpu__u32 *)value = (uint32_t)bits; break;
+    default: *(percpu__u64 *)value = bits; break;
     }
 }
 
@@ -393,27 +414,27 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 
 /* -- Operations ------------------------------------------------------------------------------ */
 
-/* percpu__load_raw and percpu__store_raw: `size` is a constant, one case remains. */
-PERCPU__INLINE void percpu__load_raw(void *out, const volatile void *p, size_t size, bool near)
+/* `size` is a constant in all of these, and one case remains. */
+PERCPU__INLINE uint64_t percpu__load_raw(const volatile void *p, size_t size, bool near)
 {
     percpu__debug_current();
     switch (size) {
-    case 1: *(percpu__u8 *)out = percpu__read_8(p, near); break;
-    case 2: *(percpu__u16 *)out = percpu__read_16(p, near); break;
-    case 4: *(percpu__u32 *)out = percpu__read_32(p, near); break;
-    default: *(percpu__u64 *)out = percpu__read_64(p, near); break;
+    case 1: return percpu__read_8(p, near);
+    case 2: return percpu__read_16(p, near);
+    case 4: return percpu__read_32(p, near);
+    default: return percpu__read_64(p, near);
     }
 }
 
-PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t size, bool near)
+PERCPU__INLINE void percpu__store_raw(volatile void *p, uint64_t bits, size_t size, bool near)
 {
     percpu__debug_current();
     percpu__write_begins(p, size, false);
     switch (size) {
-    case 1: percpu__write_8(p, *(const percpu__u8 *)in, near); break;
-    case 2: percpu__write_16(p, *(const percpu__u16 *)in, near); break;
-    case 4: percpu__write_32(p, *(const percpu__u32 *)in, near); break;
-    default: percpu__write_64(p, *(const percpu__u64 *)in, near); break;
+    case 1: percpu__write_8(p, (uint8_t)bits, near); break;
+    case 2: percpu__write_16(p, (uint16_t)bits, near); break;
+    case 4: percpu__write_32(p, (uint32_t)bits, near); break;
+    default: percpu__write_64(p, bits, near); break;
     }
     percpu__write_ends(p);
 }
@@ -424,22 +445,23 @@ PERCPU__INLINE void percpu__store_raw(volatile void *p, const void *in, size_t s
 #endif
 
 /* The same with the guard, where the access is more than one instruction. */
-PERCPU__INLINE void percpu__load(void *out, const volatile void *p, size_t size, bool near)
+PERCPU__INLINE uint64_t percpu__load(const volatile void *p, size_t size, bool near)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(p, size, near);
     if (!one)
         percpu__preempt_off();
-    percpu__load_raw(out, p, size, near);
+    uint64_t bits = percpu__load_raw(p, size, near);
     if (!one)
         percpu__preempt_on();
+    return bits;
 }
 
-PERCPU__INLINE void percpu__store(volatile void *p, const void *in, size_t size, bool near)
+PERCPU__INLINE void percpu__store(volatile void *p, uint64_t bits, size_t size, bool near)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(p, size, near);
     if (!one)
         percpu__preempt_off();
-    percpu__store_raw(p, in, size, near);
+    percpu__store_raw(p, bits, size, near);
     if (!one)
         percpu__preempt_on();
 }
@@ -569,17 +591,15 @@ PERCPU__INLINE uint64_t percpu__cmpxchg(volatile void *p, uint64_t expected, uin
     return old;
 }
 
-/* A scalar as the updates see it, and back. Little-endian: the low bytes. */
-PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
+PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64_t value,
+                                        size_t size, bool near)
 {
-    uint64_t bits = 0;
-    __builtin_memcpy(&bits, value, size);
-    return bits;
-}
-
-PERCPU__INLINE void percpu__from_bits(void *value, uint64_t bits, size_t size)
-{
-    __builtin_memcpy(value, &bits, size);
+    uint64_t wanted = percpu__bits(expected, size);
+    uint64_t old = percpu__cmpxchg(p, wanted, value, size, near);
+    bool done = old == wanted;
+    if (!done)
+        percpu__set_bits(expected, old, size);
+    return done;
 }
 
 /* Negated after the conversion to the variable's type: modulo 2^n that is subtraction. */
@@ -595,22 +615,26 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 
 /* -- Macros: typed on the outside, bytes on the inside ---------------------------------------- */
 
-/* `id` makes the local's name unique: an operand may contain another read. */
-#define PERCPU__READ(load, p, id) PERCPU__READ_(load, p, id)
-#define PERCPU__READ_(load, p, id)                                                                 \
+/*
+ * Operands are expressions of the user's and may contain other operations. They are arguments of
+ * functions and initialisers without a name: a local variable would be in their scope, and two of
+ * them of one name are what -Wshadow reports. (__COUNTER__ makes names unique, and clang 22 warns
+ * of it in standard modes.)
+ */
+#define PERCPU__TEMPLATE_ADDRESS(p) ((volatile void *)(uintptr_t)PERCPU__OPERAND(p))
+
+#define PERCPU__READ(load, p)                                                                      \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
-        PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
-        load(&percpu__r##id, PERCPU__OPERAND(p), sizeof(percpu__r##id), PERCPU__IS_NEAR(*(p)));    \
-        percpu__r##id;                                                                             \
+        PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                \
+                          load(PERCPU__OPERAND(p), sizeof(*(p)), PERCPU__IS_NEAR(*(p))));          \
     })
 
 #define PERCPU__WRITE(store, p, value)                                                             \
     __extension__({                                                                                \
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
-        PERCPU__VALUE_TYPE(*(p)) percpu__w = (value);                                              \
-        store((volatile void *)(uintptr_t)PERCPU__OPERAND(p), &percpu__w, sizeof(percpu__w),       \
-              PERCPU__IS_NEAR(*(p)));                                                              \
+        store(PERCPU__TEMPLATE_ADDRESS(p), PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value),       \
+              sizeof(*(p)), PERCPU__IS_NEAR(*(p)));                                                \
     })
 
 #define PERCPU__CURRENT_PTR(p)                                                                     \
@@ -628,24 +652,21 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
 #define PERCPU__REMOTE_PTR(remote, p, cpu)                                                         \
     ((PERCPU__PLAIN_TYPE(*(p)) *)remote(PERCPU__ADDRESS(p), cpu))
 
-#define PERCPU__REMOTE_READ(p, cpu, id) PERCPU__REMOTE_READ_(p, cpu, id)
-#define PERCPU__REMOTE_READ_(p, cpu, id)                                                           \
+#define PERCPU__REMOTE_READ(p, cpu)                                                                \
     __extension__({                                                                                \
         PERCPU__CHECK_SCALAR(*(p));                                                                \
         PERCPU__CHECK_REMOTE(*(p));                                                                \
-        PERCPU__VALUE_TYPE(*(p)) percpu__r##id;                                                    \
-        percpu__load_from(&percpu__r##id, percpu__remote_checked(PERCPU__ADDRESS(p), cpu),         \
-                          sizeof(percpu__r##id));                                                  \
-        percpu__r##id;                                                                             \
+        PERCPU__FROM_BITS(                                                                         \
+            PERCPU__VALUE_TYPE(*(p)),                                                              \
+            percpu__load_from(percpu__remote_checked(PERCPU__ADDRESS(p), cpu), sizeof(*(p))));     \
     })
 
 #define PERCPU__REMOTE_WRITE(p, cpu, value)                                                        \
     __extension__({                                                                                \
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__CHECK_REMOTE(*(p));                                                                \
-        PERCPU__VALUE_TYPE(*(p)) percpu__rw = (value);                                             \
-        percpu__store_to(percpu__remote_checked(PERCPU__ADDRESS(p), cpu), &percpu__rw,             \
-                         sizeof(percpu__rw));                                                      \
+        percpu__store_to(percpu__remote_checked(PERCPU__ADDRESS(p), cpu),                          \
+                         PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p)));          \
     })
 
 #define PERCPU__SUM(p)                                                                             \
@@ -656,65 +677,55 @@ PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, siz
     })
 
 /* As `var op= n` does, the operand is converted to the variable's type first. */
-#define PERCPU__UPDATE(op, p, n, id) PERCPU__UPDATE_(op, p, n, id)
-#define PERCPU__UPDATE_(op, p, n, id)                                                              \
+#define PERCPU__UPDATE(op, p, n)                                                                   \
     __extension__({                                                                                \
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
         PERCPU__CHECK_INTEGER(*(p));                                                               \
-        PERCPU__VALUE_TYPE(*(p))                                                                   \
-        percpu__n##id = PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n);                       \
-        op((volatile void *)(uintptr_t)PERCPU__OPERAND(p), (uint64_t)percpu__n##id,                \
-           sizeof(percpu__n##id), PERCPU__IS_NEAR(*(p)));                                          \
+        op(PERCPU__TEMPLATE_ADDRESS(p),                                                            \
+           (uint64_t)PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n), sizeof(*(p)),            \
+           PERCPU__IS_NEAR(*(p)));                                                                 \
     })
 
-#define PERCPU__RESULT(op, p, n, id) ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(op, p, n, id))
+#define PERCPU__RESULT(op, p, n) ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(op, p, n))
 
-#define PERCPU__XCHG(p, value, id) PERCPU__XCHG_(p, value, id)
-#define PERCPU__XCHG_(p, value, id)                                                                \
+#define PERCPU__XCHG(p, value)                                                                     \
     __extension__({                                                                                \
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
-        PERCPU__VALUE_TYPE(*(p)) percpu__x##id = (value);                                          \
-        size_t percpu__s##id = sizeof(percpu__x##id);                                              \
-        percpu__from_bits(&percpu__x##id,                                                          \
-                          percpu__xchg((volatile void *)(uintptr_t)PERCPU__OPERAND(p),             \
-                                       percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id, \
-                                       PERCPU__IS_NEAR(*(p))),                                     \
-                          percpu__s##id);                                                          \
-        percpu__x##id;                                                                             \
+        PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                \
+                          percpu__xchg(PERCPU__TEMPLATE_ADDRESS(p),                                \
+                                       PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value),           \
+                                       sizeof(*(p)), PERCPU__IS_NEAR(*(p))));                      \
     })
 
-#define PERCPU__CMPXCHG(p, old, new_value, id) PERCPU__CMPXCHG_(p, old, new_value, id)
-#define PERCPU__CMPXCHG_(p, old, new_value, id)                                                    \
-    __extension__({                                                                                \
-        PERCPU__VALUE_TYPE(*(p)) percpu__o##id = (old);                                            \
-        (void)PERCPU__TRY_CMPXCHG_(p, &percpu__o##id, new_value, id##_);                           \
-        percpu__o##id;                                                                             \
-    })
-
-#define PERCPU__TRY_CMPXCHG(p, old, new_value, id) PERCPU__TRY_CMPXCHG_(p, old, new_value, id)
-#define PERCPU__TRY_CMPXCHG_(p, old, new_value, id)                                                \
+#define PERCPU__CMPXCHG(p, old, new_value)                                                         \
     __extension__({                                                                                \
         PERCPU__CHECK_WRITABLE(*(p));                                                              \
-        PERCPU__VALUE_TYPE(*(p)) *percpu__e##id = (old), percpu__x##id = (new_value);              \
-        size_t percpu__s##id = sizeof(percpu__x##id);                                              \
-        uint64_t percpu__b##id = percpu__bits(percpu__e##id, percpu__s##id);                       \
-        uint64_t percpu__was##id = percpu__cmpxchg(                                                \
-            (volatile void *)(uintptr_t)PERCPU__OPERAND(p), percpu__b##id,                         \
-            percpu__bits(&percpu__x##id, percpu__s##id), percpu__s##id, PERCPU__IS_NEAR(*(p)));    \
-        bool percpu__ok##id = percpu__was##id == percpu__b##id;                                    \
-        if (!percpu__ok##id)                                                                       \
-            percpu__from_bits(percpu__e##id, percpu__was##id, percpu__s##id);                      \
-        percpu__ok##id;                                                                            \
+        PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                \
+                          percpu__cmpxchg(PERCPU__TEMPLATE_ADDRESS(p),                             \
+                                          PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), old),          \
+                                          PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value),    \
+                                          sizeof(*(p)), PERCPU__IS_NEAR(*(p))));                   \
     })
 
-/* Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. */
-#define PERCPU__WITH(take, p, q, id) PERCPU__WITH_(take, p, q, id)
-#define PERCPU__WITH_(take, p, q, id)                                                              \
-    for (struct percpu__guard percpu__g##id                                                        \
+#define PERCPU__TRY_CMPXCHG(p, old, new_value)                                                     \
+    __extension__({                                                                                \
+        PERCPU__CHECK_WRITABLE(*(p));                                                              \
+        percpu__try_cmpxchg(PERCPU__TEMPLATE_ADDRESS(p),                                           \
+                            PERCPU__CONVERTED(PERCPU__VALUE_TYPE(*(p)) *, old),                    \
+                            PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value), sizeof(*(p)),    \
+                            PERCPU__IS_NEAR(*(p)));                                                \
+    })
+
+/*
+ * Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. The
+ * guard is named after the block's pointer, so that blocks nest where their pointers may.
+ */
+#define PERCPU__WITH(take, p, q)                                                                   \
+    for (struct percpu__guard percpu__guard_of_##q                                                 \
          __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
-         *percpu__once##id = &percpu__g##id;                                                       \
-         percpu__once##id; percpu__once##id = 0)                                                   \
-        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__g##id, p);                  \
-             percpu__once##id; percpu__once##id = 0)
+         *percpu__once_##q = &percpu__guard_of_##q;                                                \
+         percpu__once_##q; percpu__once_##q = 0)                                                   \
+        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p);           \
+             percpu__once_##q; percpu__once_##q = 0)
 
 #endif

@@ -127,9 +127,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool 
 
 PERCPU__INLINE uintptr_t percpu__list_first(const volatile void *p, bool near)
 {
-    uintptr_t first;
-    percpu__load(&first, p, sizeof(first), near);
-    return first;
+    return (uintptr_t)percpu__load(p, sizeof(uintptr_t), near);
 }
 
 PERCPU__INLINE bool percpu__list_replace(volatile void *p, uintptr_t old, uintptr_t now, bool near)

@@ -134,6 +134,23 @@ template <class T, class N> inline __attribute__((always_inline)) T operand(N n)
                   PERCPU__NO_INTEGER);
     return (T)n;
 }
+template <class T> inline __attribute__((always_inline)) T converted(T value)
+{
+    return value;
+}
+/* A scalar as the operations see it, in the low bytes, and back. */
+template <class T> inline __attribute__((always_inline)) uint64_t to_bits(T value)
+{
+    uint64_t bits = 0;
+    __builtin_memcpy(&bits, &value, sizeof(value));
+    return bits;
+}
+template <class T> inline __attribute__((always_inline)) T from_bits(uint64_t bits)
+{
+    T value;
+    __builtin_memcpy(&value, &bits, sizeof(value));
+    return value;
+}
 } // namespace percpu__types
 
 /* An initialiser that is no constant expression would run in the template only. */
@@ -220,10 +237,24 @@ template <class T, class N> inline __attribute__((always_inline)) T operand(N n)
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
 
-/* What is added or combined: an integer, as a T. */
+/*
+ * A value converted to T as an assignment does, with the compiler's warnings. The same as bits, in
+ * the low bytes, and bits as a T. What is added or combined: an integer, as a T.
+ */
 #ifdef __cplusplus
+#define PERCPU__CONVERTED(T, value) percpu__types::converted<T>(value)
+#define PERCPU__TO_BITS(T, value) percpu__types::to_bits<T>(value)
+#define PERCPU__FROM_BITS(T, bits) percpu__types::from_bits<T>(bits)
 #define PERCPU__UPDATE_OPERAND(T, n) percpu__types::operand<T>(n)
 #else
+#define PERCPU__CONVERTED(T, value) ((T){(value)})
+#define PERCPU__TO_BITS(T, value) percpu__bits(&(T){(value)}, sizeof(T))
+#define PERCPU__FROM_BITS(T, bits)                                                                 \
+    (((union {                                                                                     \
+         uint64_t percpu__bits;                                                                    \
+         T percpu__value;                                                                          \
+     }){bits})                                                                                     \
+         .percpu__value)
 #define PERCPU__UPDATE_OPERAND(T, n)                                                               \
     __extension__({                                                                                \
         PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4, PERCPU__NO_INTEGER);        \

@@ -82,10 +82,8 @@ PERCPU__UPDATE_PROTOTYPES(64)
     {                                                                                              \
         uintptr_t state = percpu__irq_save();                                                      \
         uintptr_t copy = percpu__current(p, near);                                                 \
-        uint##bits##_t old, now;                                                                   \
-        percpu__load_from(&old, copy, sizeof(old));                                                \
-        now = (uint##bits##_t)(new_value);                                                         \
-        percpu__store_to(copy, &now, sizeof(now));                                                 \
+        uint##bits##_t old = (uint##bits##_t)percpu__load_from(copy, sizeof(old));                 \
+        percpu__store_to(copy, (uint##bits##_t)(new_value), sizeof(old));                          \
         percpu__irq_restore(state);                                                                \
         how(type)(result);                                                                         \
     }
@@ -96,10 +94,9 @@ PERCPU__UPDATE_PROTOTYPES(64)
     {                                                                                              \
         uintptr_t state = percpu__irq_save();                                                      \
         uintptr_t copy = percpu__current(p, near);                                                 \
-        uint##bits##_t old;                                                                        \
-        percpu__load_from(&old, copy, sizeof(old));                                                \
+        uint##bits##_t old = (uint##bits##_t)percpu__load_from(copy, sizeof(old));                 \
         if (old == expected)                                                                       \
-            percpu__store_to(copy, &value, sizeof(value));                                         \
+            percpu__store_to(copy, value, sizeof(value));                                          \
         percpu__irq_restore(state);                                                                \
         return old;                                                                                \
     }
