@@ -48,9 +48,11 @@ static size_t modules_size;                  /* bytes that they take before each
 static const void *const modules;
 #endif
 
+#ifdef PERCPU_DEBUG
 /* What the first percpu_init*() was called with, for the report of a second one. */
 static uintptr_t first_base;
 static size_t first_count;
+#endif
 
 /* -- One initialises, the others wait --------------------------------------------------- */
 
@@ -403,8 +405,10 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
         for (size_t cpu = 0; cpu < count; cpu++)
             make_variables(m, cpu);
 #endif
+#ifdef PERCPU_DEBUG
     first_base = in_place ? 0 : base;
     first_count = in_place ? 0 : count;
+#endif
     area_count = count;
     __atomic_store_n(&percpu__limit, count, __ATOMIC_RELEASE);
     unlock(READY);
