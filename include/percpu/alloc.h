@@ -16,6 +16,8 @@
 #ifndef PERCPU_ALLOC_H
 #define PERCPU_ALLOC_H
 
+#include <percpu/detail/compiler.h>
+
 #include <percpu/percpu.h>
 
 #ifdef __cplusplus

@@ -33,6 +33,8 @@
 #ifndef PERCPU_ASM_H
 #define PERCPU_ASM_H
 
+#include <percpu/detail/compiler.h>
+
 /* The storage of a variable, or of a member: PERCPU_SYMBOL(stats) + 8. */
 #define PERCPU_SYMBOL(name) __PERCPU_##name
 
@@ -68,6 +70,12 @@
 /* The mark of code that is only right in a program, as in detail/config.h. */
 #if defined(__ASSEMBLER__) && defined(PERCPU_PLATFORM_THREAD)
 /* clang-format off */
+.ifdef .gasversion.
+.if .gasversion. < 23600 /* as in detail/config.h */
+.error "percpu: this assembler is too old: binutils 2.36 or newer is needed"
+.abort
+.endif
+.endif
 .pushsection percpu_for_programs, "aR", %progbits
 .long 0
 .popsection

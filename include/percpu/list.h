@@ -22,6 +22,8 @@
 #ifndef PERCPU_LIST_H
 #define PERCPU_LIST_H
 
+#include <percpu/detail/compiler.h>
+
 #include <percpu/percpu.h>
 
 #ifdef __cplusplus

@@ -46,6 +46,8 @@
 #ifndef PERCPU_PERCPU_H
 #define PERCPU_PERCPU_H
 
+#include <percpu/detail/compiler.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -124,9 +124,6 @@
 
 /* -- Options ------------------------------------------------------------------------- */
 
-#if !defined(__GNUC__)
-#error "percpu: GCC 12, clang 14 or newer is needed (GNU C extensions)"
-#endif
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "percpu: big-endian targets are not supported: no port was tested on one"
 #endif
@@ -237,6 +234,19 @@
 #if defined(PERCPU_PLATFORM_SINGLE) && PERCPU_MAX_CPUS != 1
 #error "percpu: PERCPU_PLATFORM_SINGLE has one CPU; do not set PERCPU_MAX_CPUS"
 #endif
+
+/* -- The assembler ------------------------------------------------------------------- */
+
+/*
+ * Sections that the linker keeps, flag "R", came with binutils 2.36. An older assembler would
+ * report each use; .abort is the end of it. Only GNU's says which version it is.
+ */
+__asm__(".ifdef .gasversion.\n\t"
+        ".if .gasversion. < 23600\n\t"
+        ".error \"percpu: this assembler is too old: binutils 2.36 or newer is needed\"\n\t"
+        ".abort\n\t"
+        ".endif\n\t"
+        ".endif");
 
 /* -- The link-time check ------------------------------------------------------------- */
 
