@@ -11,7 +11,7 @@
 # on one also in every other mode from gnu99 on that a compiler has.
 #
 # Environment: CC_LIST and CXX_LIST, the compilers; those not installed are reported as skipped.
-# shellcheck disable=SC2086,SC2046,SC2013 # flags are lists of words
+# shellcheck disable=SC2086,SC2046,SC2013,SC2015 # flags are lists of words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
@@ -132,7 +132,9 @@ compilers() { # language, list
         # clang 22 and newer warn of __COUNTER__ in all modes but C2y's.
         printf '#pragma GCC %s\n' system_header 'poison __COUNTER__' >"$work/poison.h"
         for std in $modes; do
-            "$cc" -x "$lang" -std="$std" -E -o /dev/null /dev/null 2>/dev/null || continue
+            # Not where the compiler does not know the mode or the C library replaces a keyword.
+            echo '#include <stdint.h>' | "$cc" -x "$lang" -std="$std" -dM -E - >"$work/macros" 2>&1 &&
+                ! grep -q 'define _Static_assert' "$work/macros" || continue
             for source in everything nested; do
                 good_case "$source.inc: $cc -std=$std" "$cc" -x "$lang" -std="$std" -O1 \
                     $warnings $more -include "$work/poison.h" -I"$root/include" \

@@ -33,10 +33,11 @@ for header in percpu list alloc asm; do
         gcc -w -U__GNUC__ -I"$root/include" "$work/$header.c"
     check "$header.h: clang 13" refused 'clang 14, GCC 12 or newer' \
         "${clang:-clang}" -w -U__clang_major__ -D__clang_major__=13 -I"$root/include" "$work/$header.c"
-    for std in gnu89 c99; do
-        check "$header.h: $std" refused 'gnu99 is needed' \
-            "$CC" -std=$std -I"$root/include" "$work/$header.c"
-    done
+    check "$header.h: gnu89" refused 'or -std=gnu99' \
+        "$CC" -std=gnu89 -I"$root/include" "$work/$header.c"
+    [ "$header" = asm ] || check "$header.h: _Static_assert of the C library" \
+        refused 'replaces _Static_assert' \
+        "$CC" "-D_Static_assert(x, y)=int z" -I"$root/include" "$work/$header.c"
 done
 echo '#include <percpu/asm.h>' >"$work/code.S"
 check 'asm.h in assembly: GCC 11' refused 'GCC 12, clang 14 or newer' \

@@ -20,11 +20,9 @@
 #include <percpu/detail/no-such-compiler>
 #endif
 
-/* (C library headers make something else of _Static_assert in strict C99.) */
 #if !defined(__cplusplus) && !defined(__ASSEMBLER__)
-#if !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L ||                                    \
-    (defined(__STRICT_ANSI__) && __STDC_VERSION__ < 201112L)
-#error "percpu: C17 is wanted, and C11 or -std=gnu99 is needed"
+#if !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
+#error "percpu: C11 or newer is needed, or -std=gnu99"
 #include <percpu/detail/no-such-language>
 #endif
 #endif

@@ -6,6 +6,12 @@
 #ifndef PERCPU_DETAIL_TYPES_H
 #define PERCPU_DETAIL_TYPES_H
 
+/* As glibc does in strict C99, and an old one with clang in gnu99. */
+#if !defined(__cplusplus) && defined(_Static_assert)
+#error "percpu: C11 or newer is needed: in this mode the C library replaces _Static_assert"
+#include <percpu/detail/no-such-language>
+#endif
+
 #define PERCPU_CACHE_LINE 64
 
 #define PERCPU__INLINE static inline __attribute__((always_inline))
