@@ -815,25 +815,22 @@ static size_t size_of(const void PERCPU *object)
 
 static struct percpu_alloc_usage stats(void)
 {
-    struct percpu_alloc_usage all = {0, 0, 0, 0, 0, 0};
+    struct percpu_alloc_usage all;
     uintptr_t state = lock();
+    size_t reserved = 0, committed = 0, metadata = 0; /* granules, granules, bytes */
     uint32_t largest = 0;
 
-    if (start() == 0) {
-        all.objects = heap.objects;
-        all.used = heap.used * GRANULE;
-    }
+    (void)start();
     for (unsigned i = 0; i < heap.blocks; i++) {
         const struct block *b = &heap.block[i];
         uint32_t run = b->end - b->top + run_before(b, b->top);
 
-        all.reserved += (size_t)(b->end - b->first) * GRANULE;
-        all.committed += (size_t)((b->is_systems ? b->top : b->end) - b->first) * GRANULE;
-        all.metadata += b->is_systems ? metadata_of(b->top - b->first) : b->metadata;
+        reserved += b->end - b->first;
+        committed += (b->is_systems ? b->top : b->end) - b->first;
+        metadata += b->is_systems ? metadata_of(b->top - b->first) : b->metadata;
         if (run > largest)
             largest = run;
     }
-    all.committed -= heap.returned * GRANULE;
     if (heap.rows) {
         unsigned row = highest(heap.rows);
         granule g = heap.list[row][highest(heap.columns[row])];
@@ -843,8 +840,14 @@ static struct percpu_alloc_usage stats(void)
                 largest = run;
         }
     }
-    unlock(state);
+    /* Member by member: a structure of zeros to begin with would be a call of memset(). */
+    all.objects = heap.objects;
+    all.used = heap.used * GRANULE;
+    all.reserved = reserved * GRANULE;
+    all.committed = (committed - heap.returned) * GRANULE;
+    all.metadata = metadata;
     all.largest_free = (size_t)largest * GRANULE;
+    unlock(state);
     return all;
 }
 

@@ -41,6 +41,25 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
 
 typedef uintptr_t __attribute__((may_alias)) word;
 
+#if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)
+void percpu__copy(uintptr_t to, uintptr_t from, size_t size)
+{
+    __builtin_memcpy((void *)to, (const void *)from, size);
+}
+#else
+/* volatile, or compilers make calls of memcpy() of the loops. */
+void percpu__copy(uintptr_t to, uintptr_t from, size_t size)
+{
+    uintptr_t end = from + size;
+
+    if ((to | from) % sizeof(word) == 0)
+        for (; end - from >= sizeof(word); from += sizeof(word), to += sizeof(word))
+            *(volatile word *)to = *(const volatile word *)from;
+    for (; from != end; from++, to++)
+        *(volatile char *)to = *(const volatile char *)from;
+}
+#endif
+
 void percpu__zero(uintptr_t at, size_t size)
 {
     word *p = (word *)at, *end = (word *)(at + size);
@@ -68,7 +87,7 @@ void percpu__reset_from(uintptr_t from, void *p, size_t size)
     if (one_piece && !(to & (size - 1)))
         percpu__store_to(to, percpu__bits((const void *)from, size), size);
     else
-        __builtin_memcpy((void *)to, (const void *)from, size);
+        percpu__copy(to, from, size);
     percpu__guard_release(&guard);
 }
 

@@ -24,6 +24,13 @@ void percpu__template_image(uintptr_t *first, uintptr_t *end) PERCPU__HIDDEN;
 void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 
 /*
+ * Copies `size` bytes that do not overlap. On bare and freestanding single not with memcpy(): areas
+ * are made and variables reset before caches are on, where a kernel's own memcpy() may use unaligned
+ * accesses, vector registers or cache instructions that do not work yet.
+ */
+void percpu__copy(uintptr_t to, uintptr_t from, size_t size) PERCPU__HIDDEN;
+
+/*
  * The memory of percpu_init_in_place(). percpu__slots() says how many areas there will be, also
  * before initialisation; percpu__slots_reserve() how many bytes of each are for dynamic memory at
  * most; percpu__slots_take() answers a negative error or 0 and the base, a multiple of align.

@@ -175,11 +175,4 @@ bool percpu__restart_ready(void)
     return true;
 }
 
-#else
-
-bool percpu__restart_ready(void)
-{
-    return true;
-}
-
 #endif

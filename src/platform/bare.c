@@ -90,8 +90,10 @@ int percpu__template_check(void)
 #endif
     if (head->magic != PERCPU__MAGIC || head->cpu != PERCPU__NO_CPU)
         return -PERCPU_ENOTEMPLATE;
+#ifdef PERCPU_RESTART /* without it restart.c can be left out */
     if (!percpu__restart_ready())
         return -PERCPU_ERESTART;
+#endif
     return 0;
 }
 
@@ -104,7 +106,7 @@ void percpu__template_image(uintptr_t *first, uintptr_t *image_end)
 void percpu__template_copy(uintptr_t area)
 {
     if (area != image())
-        __builtin_memcpy((void *)area, (const void *)image(), percpu__template_size());
+        percpu__copy(area, image(), percpu__template_size());
 }
 
 size_t percpu__slots_reserve(void)

@@ -244,7 +244,12 @@ static void give_back(void)
 
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
-    *memory = (struct percpu__memory){0, 0, 0, ~(SIZE_MAX >> 1), false};
+    /* Member by member: at -O0 clang calls memcpy() for a structure of constants. */
+    memory->home = 0;
+    memory->size = 0;
+    memory->delta = 0;
+    memory->align = ~(SIZE_MAX >> 1);
+    memory->is_systems = false;
     return true;
 }
 
@@ -269,7 +274,7 @@ static void keep_initial_values(void)
     size = load_end - first;
     if (pristine || !template_or_null || (size_t)(slot_end - slot) < size)
         return;
-    __builtin_memcpy(slot, template_or_null, size);
+    percpu__copy((uintptr_t)slot, (uintptr_t)template_or_null, size);
     pristine = (uintptr_t)slot - first;
 }
 
