@@ -32,11 +32,11 @@ __asm__(".pushsection .text.sites,\"ax\",@progbits\n"
         ".popsection");
 extern const char sites[];
 
-/* In src/restart.c, and the configuration that it names. */
+/* In src/restart.c, whose configuration is named here as the library does. */
 uintptr_t percpu_restart_pc(uintptr_t pc);
 bool percpu__restart_ready(void);
-extern const char percpu_built_as__bare__cpus_64__restart;
-const char percpu_built_as__bare__cpus_64__restart = 0;
+#define PERCPU__DEFINE_CONFIG 1
+#include <percpu/detail/config.h>
 
 static uintptr_t in_a_sequence(size_t site)
 {

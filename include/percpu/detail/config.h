@@ -52,6 +52,12 @@
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/x86_64_rseq.h>
 #define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/x86_64_list.h>
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
+#ifndef __SSE__
+#define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#endif
+#if defined(__CET__) && (__CET__ & 1)
+#define PERCPU__BUILT_BRANCH_TARGETS 1 /* -fcf-protection=branch: endbr64 */
+#endif
 #elif defined(__loongarch64)
 #define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/loongarch64_rseq.h>
@@ -59,6 +65,9 @@
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000"                      /* lu12i.w and ori */
 #define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
+#if __loongarch_frlen == 0
+#define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#endif
 #if defined(PERCPU_ZERO_VMA) && !__has_attribute(model)
 #error                                                                                             \
     "percpu: PERCPU_ZERO_VMA on loongarch64 needs clang 18 or GCC 13, which have attribute model: without it code in the high half gets wrong addresses"
@@ -68,6 +77,12 @@
 #define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/arm_rseq.h>
 #define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/arm_list.h>
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template that its code reaches at VMA 0 */
+#ifdef __SOFTFP__ /* -mfloat-abi=soft; GCC's -mgeneral-regs-only with softfp defines nothing */
+#define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#endif
+#ifndef __ARM_FEATURE_UNALIGNED
+#define PERCPU__BUILT_STRICT_ALIGN 1
+#endif
 #ifdef PERCPU_ARM_TPIDRPRW
 #define PERCPU__ARM_TPID "c13, c0, 4"
 #define PERCPU__CFG_ARCH "__tpidrprw"
@@ -80,6 +95,15 @@
 #define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/aarch64_list.h>
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* one movz */
+#ifndef __ARM_FP
+#define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#endif
+#if !defined(__ARM_FEATURE_UNALIGNED) && (defined(__clang__) || defined(PERCPU__DEFINE_CONFIG))
+#define PERCPU__BUILT_STRICT_ALIGN 1 /* GCC does not tell: its users do not ask, its library fits */
+#endif
+#ifdef __ARM_FEATURE_BTI_DEFAULT
+#define PERCPU__BUILT_BRANCH_TARGETS 1 /* -mbranch-protection=bti */
+#endif
 #ifdef PERCPU_ARM_EL2
 #define PERCPU__A64_EL 2
 #define PERCPU__CFG_ARCH "__el2"
@@ -97,6 +121,9 @@
 #endif
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x7ffff000" /* lui */
+#if !defined(__riscv_flen) && !defined(__riscv_vector)
+#define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#endif
 #if __riscv_xlen == 64 && !defined(__clang__) && __GNUC__ < 14
 /* 32 bits of lr.w, which extends the sign, are compared with 64: GCC's PR target/114130. */
 #define PERCPU__ARCH_CAS_EXTENDS_SIGN 1
@@ -256,6 +283,11 @@ __asm__(".ifdef .gasversion.\n\t"
  * says: undefined reference to `percpu_built_as__bare__cpus_64__debug'.
  * The reference is a 4-byte difference in a section that --gc-sections keeps ("R"), since
  * it then needs no dynamic relocation and works in every code model.
+ *
+ * Kernels compile some files with flags that restrict the compiler (PERCPU__BUILT_*, which the
+ * selector above derives from what compilers predefine). What such a file calls must be as
+ * restricted, and need not where no file is: a file refers to percpu_built_with__<restriction> for
+ * each that it was compiled with, and the library defines those that it was compiled with.
  */
 #define PERCPU__STR_(x) #x
 #define PERCPU__STR(x) PERCPU__STR_(x)
@@ -265,27 +297,43 @@ __asm__(".ifdef .gasversion.\n\t"
             PERCPU__CFG_DEBUG
 
 #ifdef PERCPU__DEFINE_CONFIG /* src/common.c */
-__asm__(".pushsection .rodata.percpu_config,\"aR\",%progbits\n\t"
-        ".globl " PERCPU__CFG_SYMBOL "\n\t"
-        ".hidden " PERCPU__CFG_SYMBOL "\n" PERCPU__CFG_SYMBOL ":\n\t"
-        ".long 0\n\t"
-        ".popsection");
+#define PERCPU__CFG_ENTRY(section, symbol)                                                         \
+    __asm__(".pushsection " section ",\"aR\",%progbits\n\t"                                        \
+            ".globl " symbol "\n\t"                                                                \
+            ".hidden " symbol "\n" symbol ":\n\t"                                                  \
+            ".long 0\n\t"                                                                          \
+            ".popsection")
 #if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_ZERO_VMA_LIMIT)
 /* For the ASSERT of percpu-vma0.ld, where linkers do not check the relocations. */
 __asm__(
     ".weak __percpu_zero_vma_limit\n\t.set __percpu_zero_vma_limit, " PERCPU__ARCH_ZERO_VMA_LIMIT);
 #endif
 #else
+#define PERCPU__CFG_ENTRY(section, symbol)                                                         \
+    __asm__(".pushsection " section ",\"aR\",%progbits\n\t"                                        \
+            ".hidden " symbol "\n\t"                                                               \
+            ".long " symbol " - .\n\t"                                                             \
+            ".popsection")
+#endif
+
 /* thread: a shared library with code that is only right in a program has this section. */
-#if defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU__SHIFTED)
+#if defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU__SHIFTED) && !defined(PERCPU__DEFINE_CONFIG)
 #define PERCPU__CFG_SECTION "percpu_for_programs"
 #else
 #define PERCPU__CFG_SECTION ".rodata.percpu_config"
 #endif
-__asm__(".pushsection " PERCPU__CFG_SECTION ",\"aR\",%progbits\n\t"
-        ".hidden " PERCPU__CFG_SYMBOL "\n\t"
-        ".long " PERCPU__CFG_SYMBOL " - .\n\t"
-        ".popsection");
+PERCPU__CFG_ENTRY(PERCPU__CFG_SECTION, PERCPU__CFG_SYMBOL);
+
+#if defined(PERCPU_PLATFORM_BARE) || !__STDC_HOSTED__
+#ifdef PERCPU__BUILT_GENERAL_REGS_ONLY
+PERCPU__CFG_ENTRY(PERCPU__CFG_SECTION, "percpu_built_with__general_regs_only");
+#endif
+#ifdef PERCPU__BUILT_STRICT_ALIGN
+PERCPU__CFG_ENTRY(PERCPU__CFG_SECTION, "percpu_built_with__strict_align");
+#endif
+#ifdef PERCPU__BUILT_BRANCH_TARGETS
+PERCPU__CFG_ENTRY(PERCPU__CFG_SECTION, "percpu_built_with__branch_targets");
+#endif
 #endif
 
 #endif
