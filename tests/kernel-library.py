@@ -17,6 +17,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tools import needs
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 FLAGS = ('-std=gnu17 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector '
@@ -54,6 +56,7 @@ target, compiler = sys.argv[1:]
 compilers, abi, restricted, free, untold, BFD = TARGETS[target]
 if free in (HARD64, HARD32) and compiler == 'clang': # which vectorises, and uses no scalar ones
     free += 'v'
+needs(compilers[compiler], 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objdump', 'llvm-size', *([BFD] if BFD else []))
 CC = f'{compilers[compiler]} {FLAGS}'
 LINKERS = ([BFD] if BFD else []) + ['ld.lld-19']
 
@@ -159,7 +162,6 @@ ZERO = script('zero.lds', '-DPERCPU_ZERO_VMA')
 # -- What it must provide ----------------------------------------------------------------------------
 
 GCC = compiler == 'gcc'
-MEMCPY = '__aeabi_memcpy' if target == 'arm' and not GCC else 'memcpy'
 NEEDS = [name for row in section('What the library needs of a kernel') for name in named(row[0])]
 
 
@@ -168,8 +170,6 @@ def needs_of(flags, is_user):
     needs = set()
     if 'PREEMPT' in flags:
         needs |= {'percpu_preempt_disable', 'percpu_preempt_enable'}
-    if is_user and '-O0' in flags:
-        needs |= {MEMCPY}
     if '-moutline-atomics' in flags:
         needs |= {'__aarch64_*'}
     if is_user and SINGLE in flags and target.startswith('riscv') and (GCC or target == 'riscv32'):
@@ -272,7 +272,7 @@ def check_parts():
             result(f'no more than it uses, {linker.split()[0]}: {title}', output if status else
                    f'linked: {" ".join(sorted(taken))}' if taken != expected else '')
         text = sum(int(line.split()[0]) for line in must(
-            'llvm-size-19 ' + ' '.join(str(o) for o in objects if o.name[:-2] in expected)).splitlines()[1:])
+            'llvm-size ' + ' '.join(str(o) for o in objects if o.name[:-2] in expected)).splitlines()[1:])
         sizes.append(f'# {title}: {" ".join(sorted(expected))}: {text} bytes of code and constants at -O2')
         # The others left out altogether.
         status, output = link(LINKERS[-1], NATURAL, work / 'out', *user,
@@ -357,7 +357,7 @@ def check_code():
         seen = []
         for some in (flags, without):
             archive, _ = library('code', f'{opt} {some} {BARE} -DPERCPU_RESTART', KERNELS)
-            seen.append(run(f'env OBJDUMP=llvm-objdump-19 {ROOT}/tools/check-code {what} {archive}'))
+            seen.append(run(f'env OBJDUMP=llvm-objdump {ROOT}/tools/check-code {what} {archive}'))
         wrong = seen[0][1] or seen[0][0]
         print(f'# {what} {opt}: {len(seen[1][1].splitlines())} functions without the flag')
         if seen[1][0] != (1 if seen[1][1] else 0) or not seen[1][1] and (what, opt, compiler) in MUST_FIND:

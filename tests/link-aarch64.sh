@@ -193,8 +193,8 @@ no_atomics() {
         /^[0-9a-f]+ </ { name = $2; sub(/(\..*)?>:/, "", name) }
         $2 ~ /^(ld|st)a?l?x[rp][bh]?$|^(cas|swp)|^(ld|st)(add|clr|eor|set|[su](max|min))/ {
             print name, $0
-            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_lock|init|lock|take)$/) locks++
-            else if (name ~ /^<(percpu_(alloc_[a-z_]+|free)|report)$/) later++
+            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_lock|init|lock|take|wait_and_take)$/) locks++
+            else if (name ~ /^<(percpu_(alloc_[a-z_]+|free)|report|new_area)$/) later++
             else others++
         }
         END { exit !(locks && !others) }'
@@ -239,7 +239,7 @@ lock_is_exclusive() {
     must "$root/tools/qemu-run" aarch64 --qemu="-d in_asm -D $log" "$work/lock"
     for at in $("$OBJDUMP" -d --no-show-raw-insn "$work/lock" | awk '
         /^[0-9a-f]+ </ { name = $2 }
-        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|init|lock|take)(\..*)?>:/ { print $1 }
+        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|init|lock|take|wait_and_take)(\..*)?>:/ { print $1 }
         '); do
         grep -q "^0x0*$at" "$log" && return 0
     done

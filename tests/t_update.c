@@ -157,9 +157,11 @@ static void conversions(size_t bound)
     check_eq(index, 0);
     check_eq(evaluated, 2);
     check_eq(percpu_xchg(elements[index++], evaluated++), 2);
-    check_eq(percpu_cmpxchg(elements[--index], evaluated-- - 1, evaluated + 40), 2);
+    int written = 41;
+    check_eq(percpu_cmpxchg(elements[--index], evaluated-- - 1, ++written), 2);
     check_eq(index, 0);
     check_eq(evaluated, 2);
+    check_eq(written, 42);
 
     /* An operation as the operand of the same operation. */
     percpu_write(wide, 5);

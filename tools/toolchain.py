@@ -39,6 +39,7 @@ TOOLS = {
     'llvm-objcopy': ('LLVM_OBJCOPY', 'OBJCOPY'),
     'llvm-objdump': ('LLVM_OBJDUMP', 'OBJDUMP'),
     'llvm-readelf': ('LLVM_READELF', 'READELF'),
+    'llvm-size': ('LLVM_SIZE', 'SIZE'),
     'llvm-strip': ('LLVM_STRIP', 'STRIP'),
 }
 # Meson's names.
