@@ -588,4 +588,71 @@ TEST(list_drain_keeps_every_node)
     check(drained > 0);
 }
 
+/* -- fork() ------------------------------------------------------------------------------------ */
+
+static PERCPU_DEFINE(struct percpu_list, of_forkers);
+static atomic_uint forkers_at_work;
+
+static void *push_and_pop(void *data)
+{
+    struct percpu_list_node *node = data;
+
+    forkers_at_work++;
+    while (!enough) {
+        if (node)
+            percpu_list_push(of_forkers, node);
+        node = percpu_list_pop(of_forkers);
+        if (!node)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void use_everywhere(void)
+{
+    static struct percpu_list_node mine[TEST_MAX_CPUS];
+    cpu_set_t one;
+
+    for (size_t cpu = 0; cpu < test_cpus(); cpu++) {
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        percpu_list_push(of_forkers, &mine[cpu]);
+        (void)percpu_list_pop(of_forkers);
+    }
+}
+
+/* What threads that are not in a child were about to do with lists keeps nobody waiting there. */
+TEST(list_fork)
+{
+    static struct percpu_list_node nodes[4];
+    pthread_t thread[4];
+
+    enough = false;
+    forkers_at_work = 0;
+    for (size_t t = 0; t < 4; t++)
+        check_eq(pthread_create(&thread[t], NULL, push_and_pop, &nodes[t]), 0);
+    while (forkers_at_work < 4)
+        sched_yield();
+    for (int i = 0; i < 20; i++) {
+        int status = -1, patience = 3000;
+        pid_t child = fork(), found;
+
+        if (child == 0) {
+            use_everywhere();
+            _exit(0);
+        }
+        check(child > 0);
+        /* Where it hangs, it has all signals blocked but this one. */
+        while ((found = waitpid(child, &status, WNOHANG)) == 0 || (found < 0 && errno == EINTR))
+            if (usleep(1000), patience-- == 0)
+                kill(child, SIGKILL);
+        if (!check_eq(status, 0))
+            break;
+    }
+    enough = true;
+    for (size_t t = 0; t < 4; t++)
+        pthread_join(thread[t], NULL);
+}
+
 #endif

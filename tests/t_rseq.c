@@ -10,10 +10,12 @@
 #include <percpu/alloc.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -128,6 +130,56 @@ TEST(rseq_unregistered_thread)
         check_eq(percpu_remote_read(of_strangers, percpu_area_num() - 1), 1000);
         check_eq(percpu_remote_read(owned_by_strangers, percpu_area_num() - 1), 2);
     }
+}
+
+/* -- The end of a thread --------------------------------------------------------------------- */
+
+static PERCPU_DEFINE(uint64_t, at_the_end);
+static pthread_key_t key_at_the_end;
+static atomic_uint still_registered;
+
+/* The kernel takes one struct rseq from a thread, and refuses a second one: rseq(2). */
+static bool is_registered(void)
+{
+    struct percpu__rseq other __attribute__((aligned(32))) = {0};
+
+    if (syscall(SYS_rseq, &other, sizeof other, 0, PERCPU__RSEQ_SIGNATURE) != 0)
+        return true;
+    syscall(SYS_rseq, &other, sizeof other, 1, PERCPU__RSEQ_SIGNATURE);
+    return false;
+}
+
+/* In each round it comes behind the library's destructor, whose key was made before. */
+static void end_thread(void *rounds)
+{
+    percpu_inc(at_the_end);
+    if (++*(int *)rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS)
+        pthread_setspecific(key_at_the_end, rounds);
+    else
+        still_registered += is_registered();
+}
+
+static void *use_and_end(void *rounds)
+{
+    percpu_inc(at_the_end);
+    pthread_setspecific(key_at_the_end, rounds);
+    return NULL;
+}
+
+/* What the kernel knows of a thread is memory that goes with the thread: it would write there. */
+TEST(rseq_thread_leaves_unregistered)
+{
+    bool is_ours = string_contains(percpu_info(), "percpu registers threads");
+    pthread_t thread;
+    int rounds = 0;
+
+    check_eq(pthread_key_create(&key_at_the_end, end_thread), 0);
+    check_eq(pthread_create(&thread, NULL, use_and_end, &rounds), 0);
+    pthread_join(thread, NULL);
+    check_eq(rounds, _POSIX_THREAD_DESTRUCTOR_ITERATIONS);
+    check_eq(percpu_sum(at_the_end), 1 + rounds);
+    check(!is_ours || still_registered == 0);
+    pthread_key_delete(key_at_the_end);
 }
 
 /* -- A herd of threads: more than CPUs, moved about, interrupted ------------------------------ */
@@ -628,6 +680,61 @@ TEST(rseq_blocks_own_their_area)
     }
     check_eq(sum.a, blocks);
     check_eq(sum.b, handler_blocks);
+}
+
+/* A thread's state in /proc: is it asleep? */
+static bool sleeps(int tid)
+{
+    char name[64], text[256] = "";
+    FILE *file;
+
+    snprintf(name, sizeof name, "/proc/self/task/%d/stat", tid);
+    file = fopen(name, "re");
+    if (file && !fgets(text, sizeof text, file))
+        text[0] = 0;
+    if (file)
+        fclose(file);
+    return string_contains(text, ") S ");
+}
+
+static atomic_int resetter;
+static atomic_bool reset_done;
+
+static void *reset_two(void *unused)
+{
+    put_on(0, 0);
+    resetter = (int)syscall(SYS_gettid);
+    percpu_reset_to_init(two);
+    reset_done = true;
+    return unused;
+}
+
+/* A variable of more than a word is reset as by a block: not while another one works on it. */
+TEST(rseq_reset_waits_for_a_block)
+{
+    cpu_set_t before;
+    pthread_t thread;
+
+    sched_getaffinity(0, sizeof before, &before);
+    put_on(0, 0);
+    resetter = 0;
+    reset_done = false;
+    percpu_with_current(two, p) {
+        volatile struct two *q = p;
+
+        q->a = 77;
+        check_eq(pthread_create(&thread, NULL, reset_two, NULL), 0);
+        while (!reset_done && (resetter == 0 || !sleeps(resetter)))
+            sched_yield();
+        check(!reset_done);
+        check_eq(q->a, 77);
+    }
+    pthread_join(thread, NULL);
+    percpu_with_current(two, p) {
+        check_eq(p->a, 0);
+        check_eq(p->b, 0);
+    }
+    sched_setaffinity(0, sizeof before, &before);
 }
 
 /* Holds the area of the last CPU until it is told, or cancelled. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -273,6 +274,55 @@ TEST(thread_areas_below_the_program)
         check_eq(percpu_fini(), 0);
     }
     munmap(low, size);
+}
+
+/* -- An area is made before it is seen --------------------------------------------------------- */
+
+static unsigned char *guarded;
+static size_t guarded_size, watched_cpu;
+static volatile unsigned writes_seen, seen_too_early;
+
+/* Before each page of an area is written for the first time: is there such an area yet? */
+static void about_to_write(int number, siginfo_t *info, void *unused)
+{
+    uintptr_t at = (uintptr_t)info->si_addr & ~(uintptr_t)4095;
+
+    (void)unused;
+    if (at - (uintptr_t)guarded >= guarded_size ||
+        mprotect((void *)at, 4096, PROT_READ | PROT_WRITE) != 0)
+        signal(number, SIG_DFL);
+    writes_seen++;
+    if (percpu_area_base(watched_cpu) != 0 || percpu_remote_ptr(mark, watched_cpu) != NULL)
+        seen_too_early++;
+}
+
+TEST(thread_area_is_made_before_it_is_seen)
+{
+    struct percpu_layout one = percpu_area_layout_expected(1);
+    size_t step = (one.size + 4095) & ~(size_t)4095;
+    struct sigaction action = {.sa_flags = SA_SIGINFO}, before;
+    unsigned char *p;
+
+    guarded_size = 4 * step + one.align;
+    guarded = mmap(NULL, guarded_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!check(guarded != MAP_FAILED))
+        return;
+    p = guarded + (-(uintptr_t)guarded & (one.align - 1));
+    action.sa_sigaction = about_to_write;
+    sigaction(SIGSEGV, &action, &before);
+    writes_seen = seen_too_early = 0;
+    watched_cpu = 0;
+    check_eq(percpu_init(p, 1), 1);
+    watched_cpu = 5; /* beyond all others, */
+    check_eq(percpu_init_cpu(5, p + step), 1);
+    watched_cpu = 3; /* and among them */
+    check_eq(percpu_init_cpu(3, p + 2 * step), 1);
+    sigaction(SIGSEGV, &before, NULL);
+    check(writes_seen >= 3);
+    check_eq(seen_too_early, 0);
+    check_eq(percpu_remote_read(mark, 3), 1);
+    check_eq(percpu_fini(), 0);
+    munmap(guarded, guarded_size);
 }
 
 /* -- The call that sets the register clobbers what it says ------------------------------------- */

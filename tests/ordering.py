@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What no run of a program shows, in the code that compilers make: memory order, which x86_64 and
+emulators have without asking; masks against misspeculation; what the compiler must not move or leave
+out. TAP.
+
+usage: ordering.py [NAME...]        the tests with these names; default: all
+
+Environment: CC, AARCH64_CC and so on, CLANG.
+"""
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+CLANG = os.environ.get('CLANG') or next(
+    (f'clang-{n}' for n in range(40, 13, -1) if shutil.which(f'clang-{n}')), 'clang')
+OBJDUMP = os.environ.get('LLVM_OBJDUMP') or next(
+    (f'llvm-objdump-{n}' for n in range(40, 13, -1) if shutil.which(f'llvm-objdump-{n}')),
+    'llvm-objdump')
+
+
+class Failure(Exception):
+    pass
+
+
+def run(command):
+    try:
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+    except OSError as error:
+        raise Failure(f'{command[0]}: {error.strerror}') from error
+    if done.returncode != 0:
+        raise Failure(f'{" ".join(map(str, command))}\n{done.stdout}')
+    return done.stdout
+
+
+@functools.cache
+def functions(compiler, flags, source):
+    """-> name of each function, without what compilers append, to its instructions."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / 'o'
+        run([*compiler.split(), '-std=gnu17', *flags.split(), f'-I{ROOT}/include', '-c', '-o', made,
+             ROOT / source])
+        text = run([OBJDUMP, '-d', '--no-show-raw-insn', made])
+    found, body = {}, []
+    for line in text.splitlines():
+        if label := re.match(r'[0-9a-f]+ <(\w+)[^>]*>:', line):
+            body = found.setdefault(label[1], [])
+        elif code := re.match(r'\s*[0-9a-f]+:\s+(\S.*)', line):
+            text = re.sub(r'\s+', ' ', code[1].strip()).lower()
+            if body and body[-1] == 'lock':  # a prefix
+                body.pop()
+                text = f'lock {text}'
+            body.append(text)
+    return found
+
+
+# -- Memory order ------------------------------------------------------------------------------------
+
+# What the functions of a file contain, at least. Inlined ones are not: each has its own.
+#   A acquire, S sequentially consistent load; R release, T sequentially consistent store; X acquire,
+#   Y acquire and release exchange or addition; F fence
+WATCH = {'add_bytes': 'YS', 'find': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
+         'percpu__watch_freed': 'TT', 'percpu__watch_write': 'Y', 'percpu__watch_written': 'Y',
+         'table': 'Y'}
+AREAS = {'check_current': 'A', 'fini': 'R', 'has_area': 'AA', 'init': 'R', 'init_cpu': 'R',
+         'init_reg': 'A', 'make_area': 'R', 'num': 'A', 'take': 'X', 'unlock': 'R'}
+ORDERS = {
+    'areas.c bare': AREAS,
+    'areas.c thread': {**AREAS, 'add_module': 'R', 'initial_of': 'A'},
+    'common.c bare': {'percpu__next_cpu': 'AA'},
+    'common.c thread': {'percpu__next_cpu': 'AA'},
+    'alloc.c bare': {'lock': 'X', 'unlock': 'R'},
+    'platform/rseq.c rseq': {
+        'give_back': 'TS', 'lock_lists': 'YY', 'module_of': 'A', 'note_owner': 'T',
+        'percpu__own': 'F', 'place_template': 'R', 'start': 'XXR', 'unlock_lists': 'Y',
+        'wait_for': 'YS'},
+    'platform/watch.c rseq': WATCH,
+    'platform/thread.c thread': {'percpu__reg_claim': 'XR', 'percpu__reg_release_all': 'A',
+                                 'release': 'R'},
+    'platform/modules.c rseq': {'percpu__first_allocator': 'AY'},
+    '../tests/ordering.c bare': {'f_remote': 'A'},
+    '../tests/ordering.c thread': {'f_remote': 'A'},
+    '../tests/ordering.c rseq': {'f_close': 'Y', 'f_open': 'Y'},
+}
+# An instruction, and the kinds that have one.
+A64 = {r'lda(p|)rb? ': 'AS', r'stlrb? ': 'RT', r'ldaxrb? ': 'XY', r'stlxrb? ': 'Y', r'dmb ': 'F'}
+A64_CLANG = {r'ldarb? ': 'S', **A64}  # with FEAT_LRCPC
+X86 = {r'(xchg\w* .*\()|lock ': 'TXY', r'(mfence|lock )': 'F'}
+WAYS = (
+    (os.environ.get('AARCH64_CC', 'aarch64-linux-gnu-gcc'), '-march=armv8-a -mno-outline-atomics', A64),
+    (f'{CLANG} --target=aarch64-linux-gnu', '-march=armv8-a+rcpc -mno-outline-atomics', A64_CLANG),
+    (os.environ.get('CC', 'gcc'), '', X86),
+)
+
+
+def check_orders(file, function, kinds):
+    name, platform = file.split()
+    for compiler, flags, instructions in WAYS:
+        flags = (f'-O1 -fno-inline -D_GNU_SOURCE -DPERCPU_DEBUG -DPERCPU_PLATFORM_{platform.upper()} '
+                 f'{"-ffreestanding" if platform == "bare" else ""} {flags}')
+        if name == '../tests/ordering.c':
+            flags = flags.replace('-DPERCPU_DEBUG', '')
+        found = functions(compiler, flags, f'src/{name}').get(function)
+        if found is None:
+            raise Failure(f'{compiler}: there is no function {function}()')
+        for instruction, of in instructions.items():
+            if of == 'F' and 'F' not in kinds or instructions is X86 and of == 'F' and \
+                    function == 'percpu__own':  # an acquire fence is no instruction there
+                continue
+            wanted = sum(kind in of for kind in kinds)
+            there = sum(bool(re.search(instruction, text)) for text in found)
+            if there < wanted:
+                raise Failure(f'{compiler}: {function}() has {there} of {wanted} {instruction}:\n    '
+                              + '\n    '.join(found))
+
+
+# -- What compilers leave out ------------------------------------------------------------------------
+
+BARE = '-ffreestanding -fno-pic -fno-stack-protector'
+PLATFORMS = {
+    'bare': f'{BARE} -DPERCPU_PLATFORM_BARE',
+    'restart': f'{BARE} -DPERCPU_PLATFORM_BARE -DPERCPU_RESTART',
+    'thread': '-D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD',
+    'single': '-D_GNU_SOURCE -DPERCPU_PLATFORM_SINGLE',
+    'rseq': '-D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ',
+}
+ARM = '-march=armv7-a+fp -marm'
+# Compilers; platforms; what reads the per-CPU register; what makes a mask of a sign, or selects by one.
+HOSTED = ('bare', 'restart', 'thread', 'single', 'rseq')
+MASK = {
+    'x86_64': r'^sarq? |^cmovn?sq? ',
+    'aarch64': r'asr .*#(63|0x3f)|^cs(etm|el) .*, (ge|lt|pl|mi)$',
+    'arm': r'asr .*#31|^(mov|movw|add)(ge|lt|pl|mi) ',
+    'riscv64': r'^srai .*(63|0x3f)$|^slti ',
+    'riscv32': r'^srai .*(31|0x1f)$|^slti ',
+    'loongarch64': r'^srai\.d .*63$|^slti ',
+}
+TARGETS = {
+    'x86_64': (('gcc', f'{CLANG} --target=x86_64-linux-gnu'), ('bare', 'thread', 'single', 'rseq'),
+               r'%gs:'),
+    'aarch64': (('aarch64-linux-gnu-gcc -mno-outline-atomics',
+                 f'{CLANG} --target=aarch64-linux-gnu -mno-outline-atomics'), HOSTED, r'tpidr_el1'),
+    'arm': ((f'arm-linux-gnueabihf-gcc {ARM}', f'{CLANG} --target=armv7a-linux-gnueabihf {ARM}'), HOSTED,
+            r'^mrc '),
+    'riscv64': (('riscv64-linux-gnu-gcc', f'{CLANG} --target=riscv64-linux-gnu'), HOSTED, r'\bgp\b'),
+    'riscv32': (('riscv64-linux-gnu-gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32',
+                 f'{CLANG} --target=riscv32-none-elf -march=rv32ima_zicsr_zifencei -mabi=ilp32'),
+                ('bare', 'restart'), r'\bgp\b'),
+    'loongarch64': ((f'{CLANG} --target=loongarch64-linux-gnu -nostdlibinc '
+                     '-isystem /usr/aarch64-linux-gnu/include',), HOSTED, r'\$r21'),
+}
+
+
+def count(body, pattern):
+    return sum(bool(re.search(pattern, text)) for text in body)
+
+
+VALUE = r'\b(328|0x148)\b'
+
+
+def check_code(target, platform, what):
+    compilers, _, register = TARGETS[target]
+    for compiler in compilers:
+        code = functions(compiler, f'-O2 {PLATFORMS[platform]}', 'tests/ordering.c')
+        body, wrong = code[what], None
+        if what in ('f_push', 'f_pop', 'f_take_all') and count(body, VALUE) < 2:
+            wrong = 'one access to the node\'s other member, not one before and one after'
+        elif what == 'f_irq' and count(body, VALUE) < 3:
+            wrong = f'{count(body, VALUE)} accesses where there are three in the source'
+        elif what == 'f_remote':
+            if not count(body, MASK[target]):
+                wrong = 'a wrong prediction may use any index'
+        elif what.endswith('twice'):
+            pattern = register if platform in ('bare', 'restart') else None
+            if pattern and count(body, pattern) < 2:
+                wrong = 'the register is read once for two accesses'
+        if wrong:
+            raise Failure(f'{compiler}: {wrong}:\n    ' + '\n    '.join(body))
+
+
+def tests():
+    """Name to function and arguments."""
+    found = {}
+    for file, table in ORDERS.items():
+        for function, kinds in table.items():
+            name = f'{file.replace("../tests/ordering.c", "percpu.h")}: {function}() has its order'
+            found[name] = check_orders, (file, function, kinds)
+    titles = {'f_push': 'a push is a barrier', 'f_pop': 'a pop is a barrier',
+              'f_take_all': 'a take_all is a barrier', 'f_remote': 'a CPU\'s number is masked',
+              'f_irq': 'interrupts off and on are barriers',
+              'f_twice': 'two reads are two', 'f_current_twice': 'two pointers are two'}
+    for target, (_, platforms, _) in TARGETS.items():
+        for platform in platforms:
+            bare = platform in ('bare', 'restart')
+            for what, title in titles.items():
+                if what == 'f_irq' and not bare or what == 'f_remote' and platform == 'single' or \
+                        what.endswith('twice') and not bare:
+                    continue
+                found[f'{target} {platform}: {title}'] = check_code, (target, platform, what)
+    return found
+
+
+def main():
+    known = tests()
+    names = sys.argv[1:] or list(known)
+
+    def test(name):
+        if name not in known:
+            return 'there is no such test'
+        function, arguments = known[name]
+        try:
+            function(*arguments)
+        except Failure as failure:
+            return str(failure)
+        return ''
+
+    failed = 0
+    print(f'1..{len(names)}')
+    with ThreadPoolExecutor(2) as pool:
+        for n, (name, wrong) in enumerate(zip(names, pool.map(test, names)), 1):
+            failed += bool(wrong)
+            print(f'{"not ok" if wrong else "ok"} {n} - {name}')
+            for line in wrong.splitlines()[:40]:
+                print(f'# {line}')
+            sys.stdout.flush()
+    print(f'# end: {len(names) - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
