@@ -414,12 +414,10 @@ static bool next_list(struct list *list)
 {
     uint32_t ones = 0;
 
-    if (list->row >= ROWS)
-        return false;
     if (list->column < COLUMNS)
         ones = heap.columns[list->row] & (~0u << list->column);
     if (!ones) {
-        uint32_t rows = list->row + 1 < ROWS ? heap.rows & (~0u << (list->row + 1)) : 0;
+        uint32_t rows = heap.rows & (~0u << (list->row + 1));
         if (!rows)
             return false;
         list->row = lowest(rows);

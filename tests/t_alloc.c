@@ -10,9 +10,17 @@
 #include <stdatomic.h>
 
 #if !HARNESS_BARE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -204,7 +212,7 @@ static void refused(void)
 {
     static const size_t bad_align[] = {0, 3, 24, 6000, SIZE_MAX};
     struct percpu_alloc_usage before = percpu_alloc_stats();
-    volatile size_t many = SIZE_MAX / sizeof(struct pair) + 1; /* times the size: a small number */
+    volatile size_t many = SIZE_MAX / sizeof(struct pair) + 2; /* times the size: a small number */
 
     for (size_t i = 0; i < sizeof bad_align / sizeof *bad_align; i++)
         check(percpu_alloc_bytes(8, bad_align[i]) == NULL);
@@ -223,6 +231,25 @@ static void refused(void)
 TEST(alloc_refused)
 {
     with_memory(refused);
+}
+
+/* An alignment that there is, is there on each CPU. */
+static void aligned(void)
+{
+    for (size_t align = 1; align <= (size_t)1 << 24; align *= 2) {
+        void PERCPU *p = percpu_alloc_bytes(8, align);
+
+        check(p != NULL || align > PAGE);
+        if (p)
+            percpu_for_each(cpu)
+                check_eq((uintptr_t)copy(p, cpu) & (align - 1), 0);
+        percpu_free(p);
+    }
+}
+
+TEST(alloc_alignments)
+{
+    with_memory(aligned);
 }
 
 #if !HARNESS_BARE || !defined(PERCPU_PLATFORM_SINGLE)
@@ -543,6 +570,7 @@ static void misuse(void)
     check_report(percpu_free, a + 1, "inside of an object");
     check_report(percpu_free, a + 8, "inside of an object");
     check_report(percpu_free, b + 199, "inside of an object");
+    check_report(percpu_free, b + 192, "inside of an object"); /* its last granule */
     check_report(call_size, b + 64, "inside of an object");
     check_report(percpu_free, &local, "was never allocated");
 #ifndef PERCPU_PLATFORM_RSEQ                                 /* where other tests have been there */
@@ -586,6 +614,188 @@ TEST(alloc_leak)
     check_eq(percpu_alloc_stats().objects, 0);
     check_eq(percpu_fini(), 0);
 }
+#endif
+
+#if !HARNESS_BARE
+
+/* Where the system does not take pages, and says so, they hold what they held. */
+TEST(alloc_pages_that_stay)
+{
+    enum { LARGE = 4u << 20 };
+    struct sock_filter refuse[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof refuse / sizeof *refuse, refuse};
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct object o = {NULL, LARGE, 7};
+
+#ifndef PERCPU_PLATFORM_RSEQ
+        (void)!percpu_init_in_place();
+#endif
+        /* Without filters (qemu-user) the pages go. */
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+            (void)!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+        o.p = percpu_alloc_bytes(LARGE, 8);
+        mark(&o);
+        percpu_free(o.p);
+        o.p = percpu_alloc_bytes(LARGE, 8);
+        _exit(!o.p || !holds(&o, true));
+    }
+    check(child > 0 && waitpid(child, &status, 0) == child);
+    check_eq(status, 0);
+}
+
+#endif
+
+#if !HARNESS_BARE && !defined(PERCPU_PLATFORM_RSEQ)
+
+enum { TRAPPED = 42 };
+
+/* The trap is no asynchronous signal: it interrupts nothing but the allocator. */
+static void trapped(int signal_number)
+{
+    bool reported =
+        panics_end("written after percpu_free") == 1; /* NOLINT(bugprone-signal-handler) */
+
+    (void)signal_number;
+    _exit(reported ? TRAPPED : 1);
+}
+
+/* What was free is told where the next run is, or, at its end, how long it was. */
+static void lie(unsigned char PERCPU *p, size_t offset, uint32_t value)
+{
+    memcpy(copy(p, 0) + offset, &value, sizeof value);
+}
+
+/*
+ * Of two free runs of 64 bytes the first is told that the next one is at granule 1, which is an
+ * object. Once it is taken that is the head of their list.
+ */
+static void make_false_head(void)
+{
+    unsigned char PERCPU *a, PERCPU *b;
+
+    (void)!percpu_alloc_bytes(64, 8);
+    a = percpu_alloc_bytes(64, 8);
+    (void)!percpu_alloc_bytes(8, 8);
+    b = percpu_alloc_bytes(64, 8);
+    (void)!percpu_alloc_bytes(8, 8);
+    percpu_free(a);
+    percpu_free(b);
+    lie(b, 0, 1);
+    (void)!percpu_alloc_bytes(64, 8);
+}
+
+static void take_false_head(void)
+{
+    make_false_head();
+    (void)!percpu_alloc_bytes(64, 8);
+}
+
+static void take_larger_false_head(void)
+{
+    make_false_head();
+    (void)!percpu_alloc_bytes(40, 8);
+}
+
+/* Nothing else is left where an alignment could be found. */
+static void find_false_head(void)
+{
+    make_false_head();
+    for (size_t size = (size_t)1 << 30; size > 64; size /= 2)
+        while (percpu_alloc_bytes(size, 8))
+            ;
+    (void)!percpu_alloc_bytes(64, PAGE);
+}
+
+/* The last run is said to be longer than it is, so that it begins within an object. */
+static void grow_false_run(void)
+{
+    unsigned char PERCPU *last;
+
+    (void)!percpu_alloc_bytes(200, 8);
+    last = percpu_alloc_bytes(64, 8);
+    percpu_free(last);
+    lie(last, 60, 16);
+    (void)!percpu_alloc_bytes(1000, 8);
+}
+
+/* The same of a run before an object that is given back. */
+static void join_false_run(void)
+{
+    unsigned char PERCPU *run, PERCPU *object;
+
+    (void)!percpu_alloc_bytes(200, 8);
+    run = percpu_alloc_bytes(64, 8);
+    object = percpu_alloc_bytes(64, 8);
+    (void)!percpu_alloc_bytes(8, 8);
+    percpu_free(run);
+    lie(run, 60, 16);
+    percpu_free(object);
+}
+
+/* Whoever writes to what is free damages the lists; that ends the program before it damages more. */
+TEST(alloc_written_after_free)
+{
+    static void (*const damage[])(void) = {take_false_head, take_larger_false_head, find_false_head,
+                                           grow_false_run, join_false_run};
+
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        int status = 0;
+        pid_t child = fork();
+
+        if (child == 0) {
+            if (percpu_init_in_place() <= 0)
+                _exit(2);
+            panics_begin();
+            signal(SIGILL, trapped);
+            signal(SIGTRAP, trapped);
+            damage[i]();
+            _exit(0);
+        }
+        check(child > 0 && waitpid(child, &status, 0) == child);
+        check(WIFEXITED(status));
+        check_eq(WEXITSTATUS(status), TRAPPED);
+    }
+}
+
+/* Pages of addresses that the process has. */
+static size_t pages(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    size_t number = 0;
+
+    check(file && fscanf(file, "%zu", &number) == 1);
+    if (file)
+        fclose(file);
+    return number;
+}
+
+TEST(alloc_fini_gives_back)
+{
+    size_t before = 0;
+
+    for (int round = 0; round < 4; round++) {
+        if (round == 1)
+            before = pages();
+        check(percpu_init_in_place() > 0);
+        percpu_free(percpu_alloc(word));
+        check_eq(percpu_fini(), 0);
+#if HAS_AREAS
+        check_eq(percpu_init_with(arena(), CPUS, RESERVE), CPUS);
+        percpu_free(percpu_alloc(word));
+        check_eq(percpu_fini(), 0);
+#endif
+    }
+    check_eq(pages(), before);
+}
+
 #endif
 
 /* There is no initial value to go back to. */
@@ -652,7 +862,34 @@ TEST(alloc_late_cpu)
     check_eq(percpu_fini(), 0);
 }
 
+/* Objects and variables share no cache line. */
+TEST(alloc_not_beside_variables)
+{
+    size_t line = PERCPU_CACHE_LINE, offset;
+    void PERCPU *p;
+
+    check_eq(percpu_init_with(arena(), 2, RESERVE), 2);
+    p = percpu_alloc_bytes(8, 8);
+    offset = (uintptr_t)copy(p, 1) - percpu_area_base(1);
+    check(offset / line > (percpu_area_size() - 1) / line);
+    percpu_free(p);
+    check_eq(percpu_fini(), 0);
+}
+
 #ifdef PERCPU_PLATFORM_THREAD
+/* In place there is room for modules before each area: neither a late CPU nor a block lies there. */
+TEST(alloc_before_areas_in_place)
+{
+    uintptr_t before;
+
+    check(percpu_init_in_place() > 0);
+    before = percpu_area_base(0) - percpu_area_layout_expected(1).size;
+    before &= ~(percpu_area_layout_expected(1).align - 1);
+    check_eq(percpu_init_cpu(4000, (void *)before), -PERCPU_EOVERLAP);
+    check_eq(percpu_alloc_add_block((void *)(before & ~(uintptr_t)7), 256), -PERCPU_EOVERLAP);
+    check_eq(percpu_fini(), 0);
+}
+
 /* Nobody asked for the reserve in place: a CPU may come without, as long as nothing lies there. */
 TEST(alloc_late_cpu_in_place)
 {
@@ -719,6 +956,187 @@ TEST(alloc_blocks)
         percpu_free(p);
     }
     check_eq(percpu_fini(), 0);
+}
+
+#endif
+
+#if HAS_AREAS
+
+/* What lies where, in units of RESERVE: areas without a reserve, and one block. */
+static void one_block(size_t other_cpu, size_t block)
+{
+    unsigned char *base = arena();
+
+    check_eq(percpu_init_cpu(0, base), 1);
+    if (other_cpu != 0)
+        check_eq(percpu_init_cpu(2, base + other_cpu * RESERVE), 1);
+    check_eq(percpu_alloc_add_block(base + block * RESERVE, RESERVE), 0);
+}
+
+/* A late CPU, and with how much for objects. */
+static int late(size_t at, size_t room)
+{
+    return percpu_init_cpu_with(1, (void *)(percpu_area_base(0) + at * RESERVE), room);
+}
+
+TEST(alloc_late_cpu_and_block)
+{
+    one_block(0, 8);
+    check_eq(late(8, 0), -PERCPU_EOVERLAP); /* in CPU 0's block; its own would be at 16 */
+    check_eq(late(9, 0), 1);
+    check_eq(percpu_fini(), 0);
+
+    one_block(10, 4);
+    check_eq(late(6, 0), -PERCPU_EOVERLAP); /* its block would be at 10, CPU 2's area */
+    check_eq(late(7, 0), 1);
+    check_eq(percpu_fini(), 0);
+
+    one_block(0, 1);
+    check_eq(late(6, 2 * RESERVE), -PERCPU_EOVERLAP); /* its block would be at 7, in its own area */
+    check_eq(late(6, 0), 1);
+    check_eq(percpu_fini(), 0);
+}
+
+/* Copies of a block are as far from each other as areas. */
+TEST(alloc_block_over_its_own_copy)
+{
+    unsigned char *base = arena();
+
+    check_eq(percpu_init_cpu(0, base), 1);
+    check_eq(percpu_init_cpu(1, base + RESERVE), 1);
+    check_eq(percpu_alloc_add_block(base + 3 * RESERVE, 2 * RESERVE), -PERCPU_EOVERLAP);
+    check_eq(percpu_alloc_add_block(base + 3 * RESERVE, RESERVE + 8), -PERCPU_EOVERLAP);
+    check_eq(percpu_alloc_add_block(base + 3 * RESERVE, RESERVE), 0);
+    check_eq(percpu_fini(), 0);
+}
+
+TEST(alloc_block_without_cpu_0)
+{
+    unsigned char *base = arena();
+
+    check_eq(percpu_init_cpu(1, base), 1);
+    check_eq(percpu_alloc_add_block(base + RESERVE, RESERVE), -PERCPU_ERANGE);
+    check_eq(percpu_init_cpu(0, base + 2 * RESERVE), 1);
+    check_eq(percpu_alloc_add_block(base + 5 * RESERVE, RESERVE), 0);
+    check_eq(percpu_fini(), 0);
+}
+
+/* Of a block whose size is no multiple of 8 the last bytes are left alone. */
+TEST(alloc_block_of_any_size)
+{
+    unsigned char *base = arena(), *end = base + RESERVE + PAGE + 5;
+
+    check_eq(percpu_init_cpu(0, base), 1);
+    check_eq(percpu_alloc_add_block(base + RESERVE, PAGE + 5), 0);
+    check(percpu_alloc_stats().largest_free <= PAGE);
+    check(end[-6] == 0 || HARNESS_BARE); /* there bits are behind the objects */
+    for (int i = 1; i <= 5; i++)
+        check_eq(end[-i], 0xa5);
+    check_eq(percpu_fini(), 0);
+}
+
+/* Before there is memory any CPU may come; alignments are then those of the distances. */
+TEST(alloc_late_cpu_before_memory)
+{
+    unsigned char *base = arena();
+
+    check_eq(percpu_init_cpu(0, base), 1);
+    check(percpu_alloc_bytes(8, 8) == NULL);
+    check_eq(percpu_init_cpu(1, base + 3 * RESERVE + percpu_area_layout_expected(1).align), 1);
+    check_eq(percpu_alloc_add_block(base + RESERVE, RESERVE), 0);
+    for (size_t align = 1; align <= PAGE; align *= 2) {
+        void PERCPU *p = percpu_alloc_bytes(8, align);
+
+        check(p != NULL || align > percpu_area_layout_expected(1).align);
+        if (p)
+            percpu_for_each(cpu)
+                check_eq((uintptr_t)copy(p, cpu) & (align - 1), 0);
+        percpu_free(p);
+    }
+    check_eq(percpu_fini(), 0);
+}
+
+#endif
+
+#if HAS_AREAS && !HARNESS_BARE
+
+static int late_answer, block_answer;
+
+static void *add_late_cpu(void *base)
+{
+    late_answer = percpu_init_cpu(1, (unsigned char *)base + 4 * RESERVE);
+    return NULL;
+}
+
+static void *add_a_block(void *base)
+{
+    block_answer = percpu_alloc_add_block((unsigned char *)base + RESERVE, RESERVE);
+    return NULL;
+}
+
+/* A CPU and a block that come at the same time; what comes second has to fit the first. */
+TEST(alloc_block_and_late_cpu_at_once)
+{
+    for (int round = 0; round < 20; round++) {
+        unsigned char *base = arena();
+        pthread_t thread[2];
+
+        check_eq(percpu_init_cpu(0, base), 1);
+        check_eq(pthread_create(&thread[0], NULL, add_late_cpu, base), 0);
+        check_eq(pthread_create(&thread[1], NULL, add_a_block, base), 0);
+        for (int i = 0; i < 2; i++)
+            pthread_join(thread[i], NULL);
+        check_eq(late_answer, 1);
+        check_eq(block_answer, 0);
+        check_eq(percpu_fini(), 0);
+    }
+}
+
+/* The system keeps the pages of shared memory, whatever it is told of them: they hold no zeros. */
+TEST(alloc_in_shared_memory)
+{
+    enum { LARGE = 4u << 20 };
+    struct percpu_layout layout = percpu_area_layout_expected_with(1, LARGE + PAGE);
+    void *memory = mmap(NULL, layout.size + layout.align, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uintptr_t base = ((uintptr_t)memory + layout.align - 1) & ~(layout.align - 1);
+
+    if (!check(memory != MAP_FAILED))
+        return;
+    check_eq(percpu_init_with((void *)base, 1, LARGE + PAGE), 1);
+    for (int round = 0; round < 2; round++) {
+        void PERCPU *p = percpu_alloc_bytes(LARGE, 8);
+
+        if (!check(p != NULL))
+            break;
+        check(all_zero(p, LARGE, 0));
+        memset(copy(p, 0), 1, LARGE);
+        percpu_free(p);
+    }
+    check_eq(percpu_fini(), 0);
+    munmap(memory, layout.size + layout.align);
+}
+
+/* A block whose books have no room is refused, and may come again. */
+TEST(alloc_block_without_memory_for_books)
+{
+    unsigned char *base = arena();
+    struct rlimit before, none;
+
+    check_eq(percpu_init_cpu(0, base), 1);
+    check_eq(percpu_alloc_add_block(base + RESERVE, PAGE), 0); /* the heap is there */
+    getrlimit(RLIMIT_AS, &before);
+    none = before;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_AS, &none);
+    check_eq(percpu_alloc_add_block(base + 2 * RESERVE, RESERVE), -PERCPU_ENOMEM);
+    setrlimit(RLIMIT_AS, &before);
+    check(percpu_alloc_bytes(PAGE + 8, 8) == NULL);
+    check_eq(percpu_alloc_add_block(base + 2 * RESERVE, RESERVE), 0);
+    check(percpu_alloc_bytes(PAGE + 8, 8) != NULL);
+    panics_begin();
+    check_eq(percpu_fini(), 0);
+    check_eq(panics_end("percpu_fini"), IN_DEBUG(1));
 }
 
 #endif
@@ -864,6 +1282,37 @@ static void threads(void)
 TEST(alloc_everywhere)
 {
     with_memory(threads);
+}
+
+static atomic_bool asking;
+
+static void *ask(void *unused)
+{
+    while (asking)
+        if (percpu_alloc_stats().used > percpu_alloc_stats().reserved)
+            wrong++;
+    return unused;
+}
+
+/* Questions come while others are at work. */
+static void questions(void)
+{
+    pthread_t asks, works;
+
+    wrong = 0;
+    asking = true;
+    check_eq(pthread_create(&asks, NULL, ask, NULL), 0);
+    check_eq(pthread_create(&works, NULL, alloc_thread, NULL), 0);
+    pthread_join(works, NULL);
+    asking = false;
+    pthread_join(asks, NULL);
+    check_eq(wrong, 0);
+    hands_empty();
+}
+
+TEST(alloc_stats_meanwhile)
+{
+    with_memory(questions);
 }
 
 /* -- fork() ------------------------------------------------------------------------------------ */

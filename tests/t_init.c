@@ -142,9 +142,40 @@ TEST(init_too_far_for_the_register)
     base &= ~(percpu_area_layout_expected(1).align - 1);
     check_eq(percpu_init((void *)base, 1), -PERCPU_EDELTA);
     check_eq(percpu_init_cpu(0, (void *)base), -PERCPU_EDELTA);
+    /* The first one could be held, the second one not. */
+    base = percpu_symbol_vma(seven) - percpu_offset(seven) + ((uintptr_t)1 << 47) - stride();
+    base &= ~(percpu_area_layout_expected(1).align - 1);
+    check_eq(percpu_init((void *)base, 3), -PERCPU_EDELTA);
     check_uninitialised();
 }
 #endif
+
+/* A template that is none: its section was not loaded, or it has been an area. */
+TEST(init_without_a_template)
+{
+    static const volatile uintptr_t vma = (uintptr_t)&__PERCPU_percpu__head;
+    volatile struct percpu__head *head =
+        (volatile struct percpu__head *)(template_image() + (vma - percpu_symbol_vma(seven)) +
+                                         percpu_offset(seven));
+    void *p = area_memory(0, 2);
+
+    if (!check_eq(head->magic, PERCPU__MAGIC))
+        return;
+    for (int round = 0; round < 2; round++) {
+        if (round == 0)
+            head->magic = 0;
+        else
+            head->cpu = 0;
+        check_eq(percpu_init(p, 2), -PERCPU_ENOTEMPLATE);
+        check_eq(percpu_init_in_place(), -PERCPU_ENOTEMPLATE);
+        check_eq(percpu_init_cpu(0, p), -PERCPU_ENOTEMPLATE);
+        head->magic = PERCPU__MAGIC;
+        head->cpu = PERCPU__NO_CPU;
+    }
+    check_uninitialised();
+    check_eq(percpu_init(p, 2), 2);
+    check_eq(percpu_fini(), 0);
+}
 
 /* -- Layout ------------------------------------------------------------------------------------ */
 
@@ -170,6 +201,28 @@ TEST(peer_layout_overflow)
         check_eq(percpu_area_layout_expected(counts[i]).size, 0);
         check_eq(percpu_area_layout_expected(counts[i]).align, 0);
     }
+}
+
+/* Whatever is asked for: 0 and 0, or room for it that can be addressed. */
+TEST(layout_with_any_reserve)
+{
+    size_t size = percpu_area_size();
+
+    for (size_t room = SIZE_MAX; room > SIZE_MAX - 5 * size; room -= 8)
+        for (size_t n = 1; n <= 3; n++) {
+            struct percpu_layout l =
+                percpu_area_layout_expected_with(n, room - (n - 1) * (room / n));
+
+            if (l.size == 0 ? l.align != 0
+                            : l.size / n < size || l.size > SIZE_MAX - l.align ||
+                                  l.size / n - size < room - (n - 1) * (room / n)) {
+                check(false);
+                return;
+            }
+        }
+    check_eq(percpu_area_layout_expected_with(1, SIZE_MAX).size, 0);
+    check_eq(percpu_init_with(area_memory(0, 1), 1, SIZE_MAX), -PERCPU_EOVERFLOW);
+    check_eq(percpu_init_with(area_memory(0, 1), 1, SIZE_MAX - size), -PERCPU_EOVERFLOW);
 }
 
 /* -- Initialised ------------------------------------------------------------------------------- */
