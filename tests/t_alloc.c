@@ -618,6 +618,37 @@ TEST(alloc_leak)
 
 #if !HARNESS_BARE
 
+/* An object is zeroed again only where something was written. */
+TEST(alloc_again_commits_nothing)
+{
+    enum { N = 50, SLACK = 32 * 1024 };
+    void PERCPU *p[N], PERCPU *end;
+    size_t before = 0;
+
+#ifndef PERCPU_PLATFORM_RSEQ
+    check(percpu_init_in_place() > 0);
+#endif
+    for (int i = 0; i < N; i++) {
+        p[i] = percpu_alloc_bytes(PAGE, 8);
+        memset(copy(p[i], 0), 1, PAGE);
+    }
+    end = percpu_alloc_bytes(8, 8); /* what is before it stays in lists */
+    for (int round = 0; round < 2; round++) {
+        int n = round == 0 ? 1 : N; /* once for emulators, which translate, into memory */
+
+        before = written_memory();
+        for (int i = 0; i < n; i++)
+            percpu_free(p[i]);
+        for (int i = 0; i < n; i++)
+            p[i] = percpu_alloc_bytes(PAGE, 8);
+    }
+    check(written_memory() <= before + SLACK);
+    for (int i = 0; i < N; i++)
+        percpu_free(p[i]);
+    percpu_free(end);
+    finish();
+}
+
 /* Where the system does not take pages, and says so, they hold what they held. */
 TEST(alloc_pages_that_stay)
 {
@@ -909,6 +940,8 @@ TEST(alloc_late_cpu_in_place)
 }
 #endif
 
+static PERCPU_DEFINE(uint64_t[32], beside);
+
 TEST(alloc_blocks)
 {
     unsigned char *base = arena(), *block = base + RESERVE;
@@ -924,6 +957,9 @@ TEST(alloc_blocks)
     check_eq(percpu_alloc_add_block(base, RESERVE), -PERCPU_EOVERLAP);        /* CPU 0's area */
     check_eq(percpu_alloc_add_block(block, SLOT), -PERCPU_EOVERLAP);          /* CPU 1's area */
     check_eq(percpu_alloc_add_block(base + SLOT, RESERVE), -PERCPU_EOVERLAP); /* the same */
+#ifndef PERCPU_ZERO_VMA
+    check_eq(percpu_alloc_add_block((void *)percpu_symbol_vma(beside), 256), -PERCPU_EOVERLAP);
+#endif
     check_eq(percpu_alloc_stats().reserved, 0);
     check_eq(percpu_alloc_add_block(block, RESERVE), 0);
     check_eq(percpu_alloc_add_block(block, RESERVE), -PERCPU_EOVERLAP);
@@ -1038,22 +1074,27 @@ TEST(alloc_block_of_any_size)
 /* Before there is memory any CPU may come; alignments are then those of the distances. */
 TEST(alloc_late_cpu_before_memory)
 {
-    unsigned char *base = arena();
+    size_t least = percpu_area_layout_expected(1).align;
 
-    check_eq(percpu_init_cpu(0, base), 1);
-    check(percpu_alloc_bytes(8, 8) == NULL);
-    check_eq(percpu_init_cpu(1, base + 3 * RESERVE + percpu_area_layout_expected(1).align), 1);
-    check_eq(percpu_alloc_add_block(base + RESERVE, RESERVE), 0);
-    for (size_t align = 1; align <= PAGE; align *= 2) {
-        void PERCPU *p = percpu_alloc_bytes(8, align);
+    for (int early = 0; early < 2; early++) {
+        unsigned char *base = arena();
 
-        check(p != NULL || align > percpu_area_layout_expected(1).align);
-        if (p)
-            percpu_for_each(cpu)
-                check_eq((uintptr_t)copy(p, cpu) & (align - 1), 0);
-        percpu_free(p);
+        check_eq(percpu_init_cpu(0, base), 1);
+        if (early)
+            check(percpu_alloc_bytes(8, 8) == NULL); /* but now there is a heap */
+        check_eq(percpu_init_cpu(1, base + 3 * RESERVE + least), 1);
+        check_eq(percpu_alloc_add_block(base + RESERVE, RESERVE), 0);
+        for (size_t align = 1; align <= PAGE; align *= 2) {
+            void PERCPU *p = percpu_alloc_bytes(8, align);
+
+            check(p != NULL || align > least);
+            if (p)
+                percpu_for_each(cpu)
+                    check_eq((uintptr_t)copy(p, cpu) & (align - 1), 0);
+            percpu_free(p);
+        }
+        check_eq(percpu_fini(), 0);
     }
-    check_eq(percpu_fini(), 0);
 }
 
 #endif
@@ -1074,17 +1115,25 @@ static void *add_a_block(void *base)
     return NULL;
 }
 
-/* A CPU and a block that come at the same time; what comes second has to fit the first. */
+static void *alloc_a_few(void *unused)
+{
+    for (int i = 0; i < 100; i++)
+        percpu_free(percpu_alloc_bytes(8, 8));
+    return unused;
+}
+
+/* A CPU and a block that come at the same time, to where others are at work. */
 TEST(alloc_block_and_late_cpu_at_once)
 {
     for (int round = 0; round < 20; round++) {
         unsigned char *base = arena();
-        pthread_t thread[2];
+        pthread_t thread[3];
 
         check_eq(percpu_init_cpu(0, base), 1);
         check_eq(pthread_create(&thread[0], NULL, add_late_cpu, base), 0);
         check_eq(pthread_create(&thread[1], NULL, add_a_block, base), 0);
-        for (int i = 0; i < 2; i++)
+        check_eq(pthread_create(&thread[2], NULL, alloc_a_few, NULL), 0);
+        for (int i = 0; i < 3; i++)
             pthread_join(thread[i], NULL);
         check_eq(late_answer, 1);
         check_eq(block_answer, 0);
@@ -1288,9 +1337,13 @@ static atomic_bool asking;
 
 static void *ask(void *unused)
 {
+    void PERCPU *mine = percpu_alloc_bytes(24, 8);
+
     while (asking)
-        if (percpu_alloc_stats().used > percpu_alloc_stats().reserved)
+        if (percpu_alloc_stats().used > percpu_alloc_stats().reserved ||
+            percpu_alloc_size(mine) != 24)
             wrong++;
+    percpu_free(mine);
     return unused;
 }
 

@@ -29,6 +29,7 @@ static void lose_register(void)
 TEST(peer_access_before_init)
 {
     word PERCPU *p = percpu_addr(watched);
+    word expected = 3;
 
     lose_register();
     panics_begin();
@@ -48,6 +49,19 @@ TEST(peer_access_before_init)
         (void)q;
     }
     check(panics_end("before percpu_init") >= 3);
+    /* Each by itself; together they change nothing. */
+    panics_begin();
+    percpu_write(watched, 3);
+    check_eq(panics_end("before percpu_init"), 1);
+    panics_begin();
+    percpu_inc(watched);
+    check_eq(panics_end("before percpu_init"), 1);
+    panics_begin();
+    percpu_dec(watched);
+    check_eq(panics_end("before percpu_init"), 1);
+    panics_begin();
+    (void)percpu_try_cmpxchg(watched, &expected, 3);
+    check_eq(panics_end("before percpu_init"), 1);
     /* Questions are allowed. */
     check(percpu_area_num() > 0 && percpu_area_size() > 0);
     check(percpu_remote_ptr(watched, 0) == NULL);

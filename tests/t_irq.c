@@ -128,6 +128,73 @@ static void on_signal(int number)
 }
 #endif
 
+/* 8 bytes are read and written at once, on machines that have no such access, too. */
+static PERCPU_DEFINE(uint64_t, whole);
+static bool whole_in_use;
+static atomic_uint torn;
+
+static void look_at_whole(void)
+{
+    size_t cpu = test_cpu();
+    uint64_t v;
+
+    if (!whole_in_use)
+        return;
+    v = percpu_read(whole);
+    torn += (uint32_t)v != (uint32_t)(v >> 32);
+    v = own_ticks[cpu]++;
+    percpu_write(whole, v << 32 | v);
+}
+
+static void use_whole(size_t cpu, void *unused)
+{
+    (void)unused;
+    ticks_begin(cpu);
+    for (uint64_t v = 1; own_ticks[cpu] < TICKS; v++) {
+        uint64_t seen = percpu_read(whole);
+
+        torn += (uint32_t)seen != (uint32_t)(seen >> 32);
+        percpu_write(whole, v << 32 | (uint32_t)v);
+    }
+    ticks_end(cpu);
+}
+
+static void interrupted_whole(size_t bound)
+{
+    (void)bound;
+    for (size_t cpu = 0; cpu < TEST_MAX_CPUS; cpu++)
+        own_ticks[cpu] = 0;
+    torn = 0;
+    whole_in_use = true;
+    on_bound(use_whole, NULL);
+    whole_in_use = false;
+    check_eq(torn, 0);
+}
+
+#if !HARNESS_BARE
+static void look_on_signal(int number)
+{
+    (void)number;
+    look_at_whole();
+}
+#endif
+
+TEST(interrupts_do_not_tear_8_bytes)
+{
+#if HARNESS_BARE
+    bare_tick = look_at_whole;
+    with_areas(interrupted_whole);
+    bare_tick = NULL;
+#else
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+
+    action.sa_handler = look_on_signal;
+    sigaction(SIGUSR1, &action, &before);
+    with_areas(interrupted_whole);
+    sigaction(SIGUSR1, &before, NULL);
+#endif
+}
+
 TEST(interrupts_use_percpu_data)
 {
 #if HARNESS_BARE

@@ -588,6 +588,72 @@ TEST(list_drain_keeps_every_node)
     check(drained > 0);
 }
 
+/* -- A closed list keeps who uses it waiting ---------------------------------------------------- */
+
+static PERCPU_DEFINE(struct percpu_list, closed);
+static atomic_int waiter;
+static atomic_bool has_waited, errno_stayed;
+static atomic_uint waiter_signals;
+
+SIGNAL_HANDLER static void count_signal(int number)
+{
+    (void)number;
+    waiter_signals++;
+}
+
+static void *wait_until_open(void *node)
+{
+    cpu_set_t first;
+
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    sched_setaffinity(0, sizeof first, &first);
+    errno = 77;
+    waiter = (int)syscall(SYS_gettid);
+    percpu_list_push(closed, node);
+    errno_stayed = errno == 77;
+    has_waited = true;
+    pthread_testcancel();
+    return NULL;
+}
+
+/* Signals interrupt it; that it is cancelled has to wait; errno is the caller's. */
+TEST(list_closed)
+{
+    static struct percpu_list_node node;
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+    struct percpu_list_node *first;
+    void *result = NULL;
+    pthread_t thread;
+
+    action.sa_handler = count_signal;
+    sigaction(SIGUSR2, &action, &before);
+    waiter = 0;
+    waiter_signals = 0;
+    has_waited = false;
+    first = percpu_list_close(closed, 0);
+    check_eq(first, NULL);
+    check_eq(pthread_create(&thread, NULL, wait_until_open, &node), 0);
+    while (waiter == 0)
+        sched_yield();
+    for (unsigned sent = 0; sent < 300; sent++) {
+        pthread_kill(thread, SIGUSR2);
+        while (waiter_signals <= sent)
+            sched_yield();
+    }
+    check(!has_waited);
+    pthread_cancel(thread);
+    usleep(1000); /* where it is cancelled too early */
+    check(percpu_list_open(closed, 0, NULL, NULL));
+    pthread_join(thread, &result);
+    check(has_waited);
+    check(errno_stayed);
+    check(result == PTHREAD_CANCELED);
+    check_eq(percpu_remote_ptr(closed, 0)->first, &node);
+    percpu_remote_ptr(closed, 0)->first = NULL;
+    sigaction(SIGUSR2, &before, NULL);
+}
+
 /* -- fork() ------------------------------------------------------------------------------------ */
 
 static PERCPU_DEFINE(struct percpu_list, of_forkers);

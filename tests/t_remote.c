@@ -346,7 +346,7 @@ TEST(offsets_and_addresses)
 /* -- Untorn: a reader never sees half of one value and half of another ------------------------- */
 
 #define PATTERN ((word) - 1 / 0xff) /* 0x0101...01 */
-static PERCPU_DEFINE(word, torn);
+static PERCPU_DEFINE(word, torn) = 0x5a * PATTERN;
 static volatile bool stop_writing;
 
 static void tear(size_t cpu, void *data)
@@ -354,8 +354,10 @@ static void tear(size_t cpu, void *data)
     size_t writer = *(const size_t *)data;
 
     if (cpu == writer) {
-        for (word i = 0; !stop_writing; i++)
+        for (word i = 0; !stop_writing; i++) {
             percpu_write(torn, (i & 0xff) * PATTERN);
+            percpu_reset_to_init(torn);
+        }
     } else if (cpu == 0) {
         for (int i = 0; i < 20000; i++) {
             word v = percpu_remote_read(torn, writer);

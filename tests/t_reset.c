@@ -113,6 +113,31 @@ TEST(reset_of_a_part)
     with_areas(reset_part);
 }
 
+/* 8 bytes that are no word: their alignment is that of 4. */
+static struct odd {
+    uint32_t before;
+    struct half {
+        uint32_t a, b;
+    } halves;
+    uint32_t after;
+} spoiled = {9, {9, 9}, 9};
+static PERCPU_DEFINE(struct odd, odd) __attribute__((aligned(8))) = {1, {2, 3}, 4};
+
+static void reset_odd(size_t bound)
+{
+    struct odd *o = percpu_current_ptr(odd);
+
+    (void)bound;
+    *o = spoiled;
+    percpu_reset_to_init(odd.halves);
+    check(o->before == 9 && o->halves.a == 2 && o->halves.b == 3 && o->after == 9);
+}
+
+TEST(reset_of_misaligned_8_bytes)
+{
+    with_areas(reset_odd);
+}
+
 static PERCPU_DEFINE(word, here) = 1;
 
 static void reset_here(size_t cpu, void *who)
