@@ -254,14 +254,14 @@ class Mutant:
 
     def is_red(self, tree, green_seconds):
         """One run of the mutant: does what must fail fail, and how?"""
-        limit = max(5, 20 * green_seconds) if self.symptom == 'hangs' else LIMIT
+        limit = max(5 if self.symptom == 'hangs' else 60, 20 * green_seconds)
         found, _, status, output = self.results(tree, limit)
         if all(found.get(name) is False for name in self.red):
-            return self.symptom == 'fails', output
+            return self.symptom == 'fails', output, status
         # Nothing but the test ran: there is a plan, and then nothing.
         planned = re.search(r'^1\.\.\d+$', output, re.MULTILINE)
         silent = planned and self.kind != 'script' and not any(name in found for name in self.red)
-        return silent and status != 0 and (status is None) == (self.symptom == 'hangs'), output
+        return silent and status != 0 and (status is None) == (self.symptom == 'hangs'), output, status
 
     def check(self, base, work):
         """Raises Failure when it is not as the patch says."""
@@ -276,9 +276,11 @@ class Mutant:
             tree = Tree(root, Path(folder) / 'work', base, self.changed)
             output = ''
             for _ in range(self.tries):
-                red, output = self.is_red(tree, seconds)
+                red, output, status = self.is_red(tree, seconds)
                 if red:
                     return
+                if status is None:
+                    raise Failure(f'it hangs:\n{output}')
             raise Failure(f'it is not seen in {self.tries} runs; the last one:\n{output}')
 
 

@@ -2,6 +2,8 @@
 /* PERCPU_DEBUG: what it reports, in which words, and that it reports nothing else. */
 #include "areas.h"
 
+#include <percpu/list.h>
+
 #if defined(PERCPU_DEBUG) && !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
 #include <stdatomic.h>
@@ -65,6 +67,27 @@ TEST(peer_access_before_init)
     /* Questions are allowed. */
     check(percpu_area_num() > 0 && percpu_area_size() > 0);
     check(percpu_remote_ptr(watched, 0) == NULL);
+}
+
+static PERCPU_DEFINE(struct percpu_list, listed);
+
+TEST(list_before_init)
+{
+    struct percpu_list_node node;
+
+    lose_register();
+#if HARNESS_BARE
+    memset((void *)percpu_read_reg(), 0, stride());
+#endif
+    panics_begin();
+    (void)percpu_list_pop(listed);
+    check_eq(panics_end("before percpu_init"), 1);
+    panics_begin();
+    percpu_list_push(listed, &node);
+    check(panics_end("before percpu_init") > 0);
+    panics_begin();
+    check(percpu_list_take_all(listed) == &node);
+    check_eq(panics_end("before percpu_init"), 1);
 }
 
 TEST(peer_access_after_fini)
