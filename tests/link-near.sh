@@ -3,6 +3,7 @@
 # usage: link-near.sh
 # The limit of near variables, 2 KiB, to the byte: both fragments, both linkers. TAP.
 # Environment: CC, BFD, LLD.
+# shellcheck disable=SC2154 # work.sh sets them
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
