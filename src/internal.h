@@ -25,8 +25,8 @@ void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 
 /*
  * Copies `size` bytes that do not overlap. On bare and freestanding single not with memcpy(): areas
- * are made and variables reset before caches are on, where a kernel's own memcpy() may use unaligned
- * accesses, vector registers or cache instructions that do not work yet.
+ * are made and variables reset before caches are on, where a kernel's own memcpy() may use
+ * unaligned accesses, vector registers or cache instructions that do not work yet.
  */
 void percpu__copy(uintptr_t to, uintptr_t from, size_t size) PERCPU__HIDDEN;
 

@@ -34,22 +34,22 @@ NEON = '-mfloat-abi=softfp -mfpu=neon'
 # Of a target: compilers; the ABI; what files are restricted to, and what they may use without; flags
 # that nothing tells, with what tools/check-code calls it; GNU ld.
 TARGETS = {
-    'x86_64': ({'gcc': 'gcc', 'clang': 'clang-19 --target=x86_64-unknown-none-elf'},
+    'x86_64': ({'gcc': 'gcc', 'clang': 'clang --target=x86_64-unknown-none-elf'},
                '-mcmodel=kernel', '-mgeneral-regs-only', '', ('-mno-red-zone', 'red-zone'), 'ld.bfd'),
     'aarch64': ({'gcc': 'aarch64-linux-gnu-gcc -mno-outline-atomics',
-                 'clang': 'clang-19 --target=aarch64-none-elf'},
+                 'clang': 'clang --target=aarch64-none-elf'},
                 '', '-mgeneral-regs-only -mstrict-align', '', ('-ffixed-x18', 'x18'),
                 'aarch64-linux-gnu-ld'),
-    'arm': ({'gcc': 'arm-none-eabi-gcc', 'clang': 'clang-19 --target=armv7a-none-eabi'},
+    'arm': ({'gcc': 'arm-none-eabi-gcc', 'clang': 'clang --target=armv7a-none-eabi'},
             '-march=armv7-a', '-mfloat-abi=soft -mno-unaligned-access', NEON, ('-ffixed-r9', 'r9'),
             'arm-none-eabi-ld'),
-    'riscv64': ({'gcc': 'riscv64-linux-gnu-gcc', 'clang': 'clang-19 --target=riscv64-none-elf'},
+    'riscv64': ({'gcc': 'riscv64-linux-gnu-gcc', 'clang': 'clang --target=riscv64-none-elf'},
                 RV64, SOFT64, HARD64, ('-ffixed-x18', 's2'), 'riscv64-linux-gnu-ld -m elf64lriscv'),
     # clang warns of 8-byte atomics there.
     'riscv32': ({'gcc': 'riscv64-linux-gnu-gcc',
-                 'clang': 'clang-19 --target=riscv32-none-elf -Wno-atomic-alignment'},
+                 'clang': 'clang --target=riscv32-none-elf -Wno-atomic-alignment'},
                 RV32, SOFT32, HARD32, ('-ffixed-x18', 's2'), 'riscv64-linux-gnu-ld -m elf32lriscv'),
-    'loongarch64': ({'clang': 'clang-19 --target=loongarch64-none-elf -Wno-ignored-optimization-argument'},
+    'loongarch64': ({'clang': 'clang --target=loongarch64-none-elf -Wno-ignored-optimization-argument'},
                     '-mabi=lp64s', '-mfpu=none', '-mfpu=64', None, None),
 }
 target, compiler = sys.argv[1:]
@@ -58,7 +58,7 @@ if free in (HARD64, HARD32) and compiler == 'clang': # which vectorises, and use
     free += 'v'
 needs(compilers[compiler], 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objdump', 'llvm-size', *([BFD] if BFD else []))
 CC = f'{compilers[compiler]} {FLAGS}'
-LINKERS = ([BFD] if BFD else []) + ['ld.lld-19']
+LINKERS = ([BFD] if BFD else []) + ['ld.lld']
 
 number = failed = 0
 folder = tempfile.TemporaryDirectory()
@@ -112,7 +112,7 @@ def library(name, flags, sources=SOURCES):
     objects = compile_all(name, flags, sources)
     archive = work / name / 'libpercpu.a'
     archive.unlink(missing_ok=True)
-    must(f'llvm-ar-19 rcs {archive} {" ".join(map(str, objects))}')
+    must(f'llvm-ar rcs {archive} {" ".join(map(str, objects))}')
     return archive, objects
 
 
@@ -125,7 +125,7 @@ def source(name, text):
 def undefined(objects):
     """Names that objects use and do not define, without those of the linker script."""
     used, defined = set(), set()
-    for line in must(f'llvm-nm-19 {" ".join(map(str, objects))}').splitlines():
+    for line in must(f'llvm-nm {" ".join(map(str, objects))}').splitlines():
         match = re.match(r'(?:[0-9a-f]+)?\s+([A-Za-z])\s+(\S+)$', line)
         if match:
             (used if match[1] in 'Uw' else defined).add(match[2])

@@ -7,8 +7,9 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC=${CC:-gcc} BFD=${BFD:-ld.bfd} LLD=${LLD:-$(command -v ld.lld-19 || echo ld.lld)}
+CC=${CC:-gcc} BFD=${BFD:-ld.bfd} LLD=${LLD:-ld.lld}
 . "$here/work.sh"
+needs "$CC" "$BFD" "$LLD"
 
 build() { # fragment
     cat >"$work/$1.lds" <<END

@@ -771,7 +771,7 @@ static void join_false_run(void)
     percpu_free(object);
 }
 
-/* Whoever writes to what is free damages the lists; that ends the program before it damages more. */
+/* Who writes to what is free damages the lists; that ends the program before it damages more. */
 TEST(alloc_written_after_free)
 {
     static void (*const damage[])(void) = {take_false_head, take_larger_false_head, find_false_head,
@@ -908,7 +908,7 @@ TEST(alloc_not_beside_variables)
 }
 
 #ifdef PERCPU_PLATFORM_THREAD
-/* In place there is room for modules before each area: neither a late CPU nor a block lies there. */
+/* In place there is room for modules before each area: no late CPU and no block lies there. */
 TEST(alloc_before_areas_in_place)
 {
     uintptr_t before;

@@ -588,7 +588,7 @@ TEST(list_drain_keeps_every_node)
     check(drained > 0);
 }
 
-/* -- A closed list keeps who uses it waiting ---------------------------------------------------- */
+/* -- A closed list keeps who uses it waiting -------------------------------------------------- */
 
 static PERCPU_DEFINE(struct percpu_list, closed);
 static atomic_int waiter;

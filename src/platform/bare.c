@@ -27,9 +27,9 @@ static const volatile uintptr_t template_or_0 = (uintptr_t)_percpu_template;
 
 /*
  * Numbers of the script: symbols whose value is no address and does not move with the image. GNU ld
- * for riscv and arm relocates a word that holds one in a PIE all the same. It does so to each, hence
- * to that of _percpu_number_0, which is 0. Scripts that define that one define all three; others
- * none, or the first, and are not for such images.
+ * for riscv and arm relocates a word that holds one in a PIE all the same. It does so to each,
+ * hence to that of _percpu_number_0, which is 0. Scripts that define that one define all three;
+ * others none, or the first, and are not for such images.
  */
 extern const char _percpu_align[] PERCPU__HIDDEN __attribute__((weak));
 extern const char _percpu_reserve[] PERCPU__HIDDEN __attribute__((weak));

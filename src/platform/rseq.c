@@ -729,7 +729,7 @@ static bool is_gone(int tid)
     return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
 }
 
-/* Threads' records, found by thread pointers. A record is that of the living thread that it names. */
+/* Threads' records, found by thread pointers. A record is the living thread's that it names. */
 enum { RECORDS = 1024 };
 struct records {
     struct record {

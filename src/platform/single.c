@@ -254,8 +254,8 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
 }
 
 /*
- * Only a script that includes our fragment has a slot for them; without one there is no reset. Hidden,
- * and read from data words, as in bare.c.
+ * Only a script that includes our fragment has a slot for them; without one there is no reset.
+ * Hidden, and read from data words, as in bare.c.
  */
 extern const char _percpu_template[] PERCPU__HIDDEN __attribute__((weak));
 extern char _percpu_start[] PERCPU__HIDDEN __attribute__((weak));

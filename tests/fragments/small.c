@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A kernel in one file, for one CPU, linked in unusual ways (small.lds.S) and loaded at another
- * address than it is linked for: it relocates itself, and knows no relocation but RELATIVE. Its last
- * line, "# end: ", comes when all is right. Given:
+ * address than it is linked for: it relocates itself, and knows no relocation but RELATIVE. Its
+ * last line, "# end: ", comes when all is right. Given:
  *
  *     SMALL_LINK      the address of _start, the image's first byte, as linked
  *     SMALL_RELATIVE  the number of that relocation

@@ -2,8 +2,8 @@
 /*
  * usage: start NTH FIRST STOPS OTHER
  * rseq: opens FIRST, unless it is "-". fork() while another thread is in the constructor of STOPS,
- * which calls stop_here() of this program for each of some functions that it calls: in the NTH call.
- * The child opens OTHER. Prints "past" when there are fewer calls.
+ * which calls stop_here() of this program for each of some functions that it calls: in the NTH
+ * call. The child opens OTHER. Prints "past" when there are fewer calls.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
