@@ -113,10 +113,10 @@ mutant host peer_concurrent_init t_init.c 'no lock' src/areas.c \
 mutant host peer_concurrent_init t_init.c 'losers that do not wait' src/areas.c \
     's/^( *)if \(seen != BUSY && take\(seen\)\)/\1if (seen == BUSY) return READY;\n&/'
 mutant host thread_claims_race t_thread.c 'a claim that is no exchange' src/platform/thread.c \
-    's/if \(!__atomic_compare_exchange_n\(&claims\[cpu\], &nobody, me\(\), false, __ATOMIC_ACQUIRE,/if (claims[cpu] != nobody || (sched_yield(), claims[cpu] = me(), false) || (false \&\&/; s/^( *)__ATOMIC_RELAXED\)\)$/\1__ATOMIC_RELAXED))/'
+    's/if \(!__atomic_compare_exchange_n\(&claims\[cpu\], &nobody, me\(\), false, __ATOMIC_SEQ_CST,/if (claims[cpu] != nobody || (sched_yield(), claims[cpu] = me(), false) || (false \&\&/; s/^( *)__ATOMIC_RELAXED\)\)$/\1__ATOMIC_RELAXED))/'
 mutant host remote_reads_are_untorn t_remote.c 'a store in two halves' \
     include/percpu/detail/access.h \
-    's/default: percpu__write_64\(p, \*\(const percpu__u64 \*\)in, near\); break;/default: percpu__write_32(p, ((const percpu__u32 *)in)[0], near); percpu__write_32((volatile char *)p + 4, ((const percpu__u32 *)in)[1], near); break;/'
+    's/default: percpu__write_64\(p, bits, near\); break;/default: percpu__write_32(p, (uint32_t)bits, near); percpu__write_32((volatile char *)p + 4, (uint32_t)(bits >> 32), near); break;/'
 mutant bare interrupts_use_percpu_data t_irq.c 'interrupts left on' \
     include/percpu/detail/arch/x86_64.h 's/\\n\\tcli"/"/'
 mutant bare peer_with_current_calls_the_hooks t_with.c 'a guard that is empty' \

@@ -940,7 +940,9 @@ TEST(alloc_late_cpu_in_place)
 }
 #endif
 
+#ifndef PERCPU_ZERO_VMA
 static PERCPU_DEFINE(uint64_t[32], beside);
+#endif
 
 TEST(alloc_blocks)
 {

@@ -249,7 +249,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
  *
  * read, write: integers, bool, enums and pointers of 1, 2, 4 or 8 bytes, untorn; the compiler
  * neither drops nor repeats them. The _raw forms take no guard: the caller keeps itself on its
- * CPU. Structures are used through pointers. Operands are evaluated once.
+ * CPU. Structures are used through pointers. Operands are evaluated once, in no order.
  */
 #define percpu_read(var) PERCPU__READ(percpu__load, PERCPU__VAR(__PERCPU_##var))
 #define percpu_write(var, value) PERCPU__WRITE(percpu__store, PERCPU__VAR(__PERCPU_##var), value)
