@@ -197,6 +197,15 @@ late_used=$work/late-used/start
 check 'the child has values of the module that was not finished' \
     fails "$late_used/start" 2 "$late_used/first.so" "$late_used/stops.so" "$late_used/other.so"
 
+if [ "$libc" = glibc ]; then # musl's dlopen() cannot be cancelled
+    $CC $flags "$here/life/cancel.c" -o "$work/cancel-ends" -ldl
+    check 'dlopen() by a thread that is to be cancelled' ends_right "$work/cancel-ends" "$work/start"
+    check 'a mutant: it can be' mutant cancel $rseq \
+        '/^static struct percpu__joined start/,/^}/ s/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
+    check 'it is built' build_start "$work/cancel" "$work/cancel/start"
+    check 'the locks of dlopen() stay taken' fails "$work/cancel-ends" "$work/cancel/start"
+fi
+
 # -- The heap ---------------------------------------------------------------------------------------
 
 heap=$(wraps mmap pthread_atfork)

@@ -584,16 +584,26 @@ static void take_state(void)
     }
 }
 
+/*
+ * What a constructor calls may be a cancellation point, such as open(2): a thread with a request of
+ * pthread_cancel() would end in the middle, with dlopen()'s locks. The program's start is nobody's
+ * to cancel, and its thread must look as one that can be: register_thread().
+ */
 static struct percpu__joined start(void)
 {
     struct percpu__joined joined = percpu__join(&percpu__process.head);
+    int cancelable = PTHREAD_CANCEL_ENABLE;
 
     process = joined.owner;
     if (process != &percpu__process)
         process->start();
+    if (!joined.is_program)
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
     take_state();
     start_module(&joined);
     __atomic_store_n(&process->state, READY, __ATOMIC_RELEASE);
+    if (!joined.is_program)
+        pthread_setcancelstate(cancelable, NULL);
     return joined;
 }
 
