@@ -109,6 +109,9 @@ if [ "$libc" = glibc ]; then # musl allocates nothing for a key
         's/\(known == tid \|\| .*\)\)$/known != 0)/'
     check 'a thread has the block of one that ended' \
         fails_40 "$work/any-tid/keys/opens" "$work/any-tid/keys/library.so"
+    keys_mutant 'a record outlives its thread' stale-record 's/known != 0 && is_gone\(known\)/false/'
+    check 'a child has the block of a thread that ended' \
+        fails_40 "$work/stale-record/keys/opens" "$work/stale-record/keys/library.so"
     keys_mutant 'a child does not know its record' no-record \
         's/thread = find_record\(0\);/thread = NULL;/'
     check 'its thread owns two areas, or none' \
@@ -141,17 +144,34 @@ fi
 # -- fork() ---------------------------------------------------------------------------------------
 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
+take='s/^( *)\*seen = percpu__cmpxchg_slot_32/\1{ extern void at_take(void); at_take(); }\n&/
+    s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
 no_pid='s/if \(getpid\(\) != process->pid\)/if (false)/; s/if \(getpid\(\) == process->pid\)/if (true)/'
-check 'a program that forks is built' without fork $rseq "$in_list" RSEQ fork.c $(wraps syscall)
+check 'a program that forks is built' without fork $rseq "$in_list; $take" RSEQ fork.c $(wraps syscall)
 check 'a block in a child before the fork handler' ends_right "$work/fork/run" early
 check 'fork() by a thread that waits for an area' ends_right "$work/fork/run" wait
+check 'fork() by a thread that takes an area, which a handler of the child has first' \
+    ends_right "$work/fork/run" take
+check 'a mutant: the thread has it, too' without not-taken $rseq \
+    "$in_list; $take; "'/^static bool is_taken_by/,/^}/ s/return .* == now;/return true;/' RSEQ fork.c \
+    $(wraps syscall)
+check 'another enters its block' fails "$work/not-taken/run" take
 check 'a mutant: nobody looks whether this is a child' \
-    without no-pid $rseq "$in_list; $no_pid; s/errno == ESRCH/false/" RSEQ fork.c $(wraps syscall)
+    without no-pid $rseq "$in_list; $take; $no_pid; s/errno == ESRCH/false/" RSEQ fork.c $(wraps syscall)
 check 'a block waits for a thread of the parent' fails "$work/no-pid/run" early
 if [ "$libc" = glibc ]; then # it can be told to register no threads
     export GLIBC_TUNABLES=glibc.pthread.rseq=0
     check 'a list in a child before the fork handler' ends_right "$work/fork/run" list
     check 'without the look it waits for a thread of the parent' fails "$work/no-pid/run" list
+    if unshare --user --pid --fork true 2>/dev/null; then
+        check 'a child that has its parent'\''s id' ends_right "$work/fork/run" first
+        check 'a mutant: it is not looked at' without no-first $rseq \
+            "$in_list; $take; s/process->pid = 0;//" RSEQ fork.c $(wraps syscall)
+        check 'it waits for a thread of the parent, too' fails "$work/no-first/run" first
+    else
+        n=$((n + 1))
+        echo "ok $n - a child that has its parent's id # SKIP no namespaces"
+    fi
     unset GLIBC_TUNABLES
 fi
 

@@ -102,6 +102,7 @@ struct process {
     size_t used;     /* bytes of a slot that modules take */
     size_t mappings; /* of views of initial values, at most */
     bool has_owners; /* of areas, or of locks of lists, it may have or have had */
+    bool has_looked; /* in_child() came before the library's fork handler */
     bool in_parts;   /* of a slot only what is used is accessible: modules, and up to */
     uintptr_t dynamic_end;
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
@@ -507,7 +508,8 @@ static bool place_template(struct process *p, const struct percpu__joined *joine
 /* -- Start ------------------------------------------------------------------------------------- */
 
 static void thread_exits(void *value);
-static void in_child(void);
+static void before_fork(void);
+static void after_fork(void);
 
 /*
  * A signal handler may be what sets a thread's key, and must not allocate. glibc has room for the
@@ -534,7 +536,7 @@ static void begin(bool is_program)
     if (!reserve(process))
         percpu__refuse(NULL, "no address space for one area (a limit such as ulimit -v?)");
     process->has_key = process->has_key || make_key(&process->at_thread_exit);
-    if (pthread_atfork(NULL, NULL, in_child) != 0)
+    if (pthread_atfork(before_fork, NULL, after_fork) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
     choose_way(process, is_program);
     process->has_begun = true;
@@ -727,6 +729,8 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
 /* -- Blocks: percpu_with_current() ------------------------------------------------------------- */
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
+
+static void in_child(void);
 
 static int own_tid(void)
 {
@@ -931,20 +935,31 @@ static size_t find_own(uint32_t tid)
     return (size_t)NO_AREA;
 }
 
-static void rename_owner(size_t cpu, uint32_t before, uint32_t tid)
-{
-    uint32_t *owner = &slot_of(cpu)->owner, seen = __atomic_load_n(owner, __ATOMIC_RELAXED);
-
-    while ((seen & ~WAITED) == before)
-        if (__atomic_compare_exchange_n(owner, &seen, tid | (seen & WAITED), false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-            break;
-}
-
 /* Between two steps a signal handler may enter and leave blocks of its own. */
 static void step(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * A handler may have forked since the thread read its tid, and this be the child. False: there a
+ * block of another handler found that the parent's thread is gone, and the area is free.
+ */
+static bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t tid)
+{
+    uint32_t *owner = &slot_of(cpu)->owner;
+
+    for (;;) {
+        uint32_t now, seen = __atomic_load_n(owner, __ATOMIC_RELAXED);
+
+        step();
+        now = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+        if ((seen & ~WAITED) != tid)
+            return (seen & ~WAITED) == now;
+        if (now == tid || __atomic_compare_exchange_n(owner, &seen, now | (seen & WAITED), false,
+                                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+            return true;
+    }
 }
 
 /*
@@ -986,15 +1001,12 @@ size_t percpu__own(void)
     for (;;) {
         tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
         /* Or its own: of a thread that ended in a block, and had the same tid. */
-        if (try_take(tid, &cpu, &seen) || (thread->taking == 1 && owner_of(cpu) == tid))
+        if (!try_take(tid, &cpu, &seen) && (thread->taking > 1 || owner_of(cpu) != tid))
+            wait_for(cpu, seen);
+        else if (is_taken_by(thread, cpu, tid))
             break;
-        wait_for(cpu, seen);
     }
     thread->cpu = cpu;
-    step();
-    /* A handler forked meanwhile, and this is the child. */
-    if (tid != (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED))
-        rename_owner(cpu, tid, (uint32_t)thread->tid);
     step();
     thread->taking--;
 #ifdef __SANITIZE_THREAD__ /* GCC warns that it does not see the fence */
@@ -1063,8 +1075,38 @@ static void thread_exits(void *value)
 }
 
 /*
- * Only the calling thread lives on in a child: what others own is free. A fork handler, and before
- * that called by what would wait.
+ * Without a key a record outlives its thread, and a child would take it for that of a thread which
+ * has the pointer now.
+ */
+static void before_fork(void)
+{
+    struct records *group = __atomic_load_n(&process->records, __ATOMIC_ACQUIRE);
+    int saved = errno;
+
+    for (; group; group = __atomic_load_n(&group->next, __ATOMIC_ACQUIRE)) {
+        struct record *record = &group->record[place_of_record()];
+        int known = __atomic_load_n(&record->thread.tid, __ATOMIC_RELAXED);
+
+        if (__atomic_load_n(&record->pointer, __ATOMIC_RELAXED) == percpu__thread_pointer() &&
+            known != 0 && is_gone(known))
+            __atomic_compare_exchange_n(&record->thread.tid, &known, 0, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED);
+    }
+    errno = saved;
+}
+
+/* The child may have its parent's id: the first process of a PID namespace, as the parent is. */
+static void after_fork(void)
+{
+    if (!process->has_looked)
+        process->pid = 0;
+    in_child();
+    process->has_looked = false;
+}
+
+/*
+ * Only the calling thread lives on in a child: what others own is free. Called by the fork handler,
+ * and before that by what would wait.
  */
 static void in_child(void)
 {
@@ -1075,6 +1117,7 @@ static void in_child(void)
     if (process->pid == pid)
         return;
     process->pid = pid;
+    process->has_looked = true;
     /* To look takes page tables for each slot. */
     if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
         return;

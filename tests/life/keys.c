@@ -151,6 +151,27 @@ static void use_on_each_cpu(void)
     CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
 }
 
+/* Where another thread ended in a block, and left its thread pointer to this one. */
+static void *uses(void *unused)
+{
+    use_on_each_cpu();
+    return unused;
+}
+
+static void *forks_outside(void *unused)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        end_if_it_hangs();
+        used->block(NULL);
+        run(uses);
+        _exit(0);
+    }
+    CHECK(ends_well(child));
+    return unused;
+}
+
 __attribute__((constructor(100))) static void use_keys(void)
 {
     const char *keys = getenv("KEYS");
@@ -179,6 +200,7 @@ int main(int argc, char **argv)
     CHECK(used->sum() == 200);
     for (int i = 0; i < 3; i++) {
         run(ends_in_a_block);
+        run(forks_outside);
         run(excludes);
         use_on_each_cpu();
     }
