@@ -35,7 +35,8 @@ static inline void percpu__lock_is_mine(struct percpu__fork_lock *lock, bool is_
 
 /*
  * Is the lock to be taken? Not again, and not when fork() is called by a signal handler that
- * interrupted the thread with the lock, which goes on in the child.
+ * interrupted the thread with the lock, which goes on in the child. (Between taking the lock and
+ * saying whose it is a handler is not seen, and waits for its own thread: docs/alloc.md.)
  */
 static inline bool percpu__fork_begins(struct percpu__fork_lock *lock)
 {
