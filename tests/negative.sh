@@ -116,7 +116,7 @@ mutant host thread_claims_race t_thread.c 'a claim that is no exchange' src/plat
     's/if \(!__atomic_compare_exchange_n\(&claims\[cpu\], &nobody, me\(\), false, __ATOMIC_SEQ_CST,/if (claims[cpu] != nobody || (sched_yield(), claims[cpu] = me(), false) || (false \&\&/; s/^( *)__ATOMIC_RELAXED\)\)$/\1__ATOMIC_RELAXED))/'
 mutant host remote_reads_are_untorn t_remote.c 'a store in two halves' \
     include/percpu/detail/access.h \
-    's/default: percpu__write_64\(p, bits, near\); break;/default: percpu__write_32(p, (uint32_t)bits, near); percpu__write_32((volatile char *)p + 4, (uint32_t)(bits >> 32), near); break;/'
+    's/default: percpu__write_64\(p, bits, near\); break;/default: percpu__write_32(p, (uint32_t)bits, near); for (volatile int i = 0; i < 100; i++); percpu__write_32((volatile char *)p + 4, (uint32_t)(bits >> 32), near); break;/'
 mutant bare interrupts_use_percpu_data t_irq.c 'interrupts left on' \
     include/percpu/detail/arch/x86_64.h 's/\\n\\tcli"/"/'
 mutant bare peer_with_current_calls_the_hooks t_with.c 'a guard that is empty' \
