@@ -131,10 +131,11 @@ SECTIONS
     .percpu 0 : AT(PERCPU_TEMPLATE - OFFSET) { INCLUDE percpu-template.ld } :percpu
     . = PERCPU_TEMPLATE + SIZEOF(.percpu);
     .percpu_behind . : LMA(.percpu_behind) { KEEP(*(.percpu..behind)) } :areas
-    .bss . : LMA(.bss) {
+    .bss : LMA(.bss) {
         BSS
         INCLUDE percpu-areas.ld
     } :areas
+    ASSERT(ADDR(.bss) % 16 == 0, "small: .bss begins where nothing is aligned")
 #else
 #ifdef BACK
     .back : { } :image
