@@ -363,6 +363,13 @@ def check_code():
         if seen[1][0] != (1 if seen[1][1] else 0) or not seen[1][1] and (what, opt, compiler) in MUST_FIND:
             wrong = f'{wrong or ""}\nstatus {seen[1][0]}, found: {seen[1][1]}'
         result(f'check-code {what} {opt}', wrong)
+    # What it cannot tell is not fine.
+    none = compile_all('none', f'{restricted} {BARE}', [source('none.c', 'extern int none;\n')])[0]
+    other = 'x18' if target != 'aarch64' else 's2'
+    for why, what, file in (('no such file', 'fp', work / 'absent'), ('no object', 'fp', HERE / 'tools.py'),
+                            ('no code', 'fp', none), ('no such register', other, archive)):
+        status, output = run(f'env OBJDUMP=llvm-objdump {ROOT}/tools/check-code {what} {file}')
+        result(f'check-code {what}, {why}: 2', '' if status == 2 else f'status {status}: {output}')
 
 
 # Elsewhere it is the compiler's choice.
