@@ -19,11 +19,14 @@ static struct entry *const volatile table_stop = __stop_percpu_restart;
 
 /*
  * The table, with an entry of this file's own, which is in every link where the bounds are asked
- * for. It covers one byte, the first of the instruction after it, from where it leads to itself.
+ * for. It covers one byte, the first of a nop, from where it leads to itself. Without an instruction
+ * clang 14 for riscv64 fails where the label would be the first thing in a section.
  */
 static inline struct entry *table(void)
 {
-    __asm__ volatile(PERCPU__RESTART_BEGIN PERCPU__RESTART_ENTRY(".Lpercpu_begin%= + 1") : :);
+    __asm__ volatile(PERCPU__RESTART_BEGIN "nop\n\t" PERCPU__RESTART_ENTRY(".Lpercpu_begin%= + 1")
+                     :
+                     :);
     return table_start;
 }
 

@@ -342,6 +342,18 @@ class Tests:
             self.report(f'{ld}, sequences written by hand, far away', wrong)
 
 
+    def oldest(self):
+        """The oldest clang that is supported, and has the target."""
+        if self.cc != 'clang' or self.target == 'loongarch64' or not shutil.which('clang-14'):
+            return
+        newer, self.compiler = self.compiler, self.compiler.replace('clang ', 'clang-14 ', 1)
+        self.compiler = self.compiler.replace('_zicsr_zifencei', '')
+        for relocatable in (None, 'lld'):
+            _, wrong = self.link('lld', f'-Os {SECTIONS}', GC, dropped=not relocatable, relocatable=relocatable)
+            self.report('clang 14' + (' after lld -r' if relocatable else ''), wrong)
+        self.compiler = newer
+
+
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in TARGETS:
         sys.exit(__doc__)
@@ -353,6 +365,7 @@ def main():
         tests.lost()
         tests.mutants()
         tests.far()
+        tests.oldest()
     print(f'1..{tests.n}')
     print(f'# end: {tests.n - tests.failed} passed, {tests.failed} failed')
     return tests.failed != 0
