@@ -176,6 +176,8 @@ def needs_of(flags, is_user):
         needs |= {'__atomic_*'}
     if '-msave-restore' in flags:
         needs |= {'__riscv_save_*', '__riscv_restore_*'}
+    if '-march=rv' in flags and 'ia_' in flags:
+        needs |= {'__mul*i3'}
     if '-fstack-protector' in flags:
         needs |= {'__stack_chk_fail', '__stack_chk_guard'}
     return needs
@@ -197,12 +199,13 @@ def check_needs():
     variants += [f'{o} -fno-builtin -ffunction-sections -fdata-sections {BARE}' for o in ('-O2', '-Oz')]
     variants += [f'-O2 -fstack-protector-all {BARE}'] if target != 'x86_64' else []
     variants += {'aarch64': [f'-O2 -moutline-atomics {BARE}'], 'arm': [f'-Oz -mthumb {BARE}'],
-                 'riscv64': [f'-Os -msave-restore {BARE}']}.get(target, [])
+                 'riscv64': [f'-Os -msave-restore {BARE}', f'-O2 {SOFT64.replace("imac", "ia")} {BARE}'],
+                 'riscv32': [f'-Os {SOFT32.replace("imac", "ia")} {BARE}']}.get(target, [])
     # A variable on the stack that the compiler sets may become a call.
     variants += [f'-Oz -ftrivial-auto-var-init=zero {BARE}']
     for i, flags in enumerate(variants):
         name = f'needs{i}'
-        flags += f' {restricted} -Wno-unused-command-line-argument'
+        flags = f'{restricted} {flags} -Wno-unused-command-line-argument'
         archive, objects = library(name, flags, SOURCES if i == 0 else KERNELS)
         users = compile_all(name, flags, [HERE / 'compile/everything.inc', HERE / 'compile/operations.inc'])
         optional = ['memset', '__aeabi_memclr*', '__aeabi_memset*'] if 'auto-var' in flags else []
