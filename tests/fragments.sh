@@ -118,6 +118,9 @@ fails() { # TEXT, then as link
 image() { # no output and 0, or what is wrong with $work/out and 1
     python3 "$root/tools/percpu-image.py" "$work/out"
 }
+strays() { # as link: the tool says which variables are not in .percpu
+    link "$@" && ! image >"$work/said" && cat "$work/said" && [ "$(grep -c ' is in .stray, not ' "$work/said")" = 3 ]
+}
 joins() { # SEGMENT, then as link: the tool says that template and areas are in it
     local segment=$1
     shift
@@ -156,6 +159,10 @@ for ld in $linkers; do
     check "regions and segments, $ld" eval \
         "link $ld reserve -DSEGMENTS $dynamic && image && boot"
     check "the template is read where it is loaded, $ld" runs $ld flash '-DSEGMENTS -DIN_PLACE'
+    check "read where nothing is aligned: refused, $ld" fails 'which is no multiple of 8' \
+        $ld flash '-DSEGMENTS -DIN_PLACE -DODD'
+    check "variables that a section of the script's takes are reported, $ld" strays \
+        $ld pie '-DFRAGMENT=percpu.ld -DSTRAY' $dynamic
     check "percpu.ld behind a section of PT_DYNAMIC joins it, and is reported, $ld" joins PT_DYNAMIC \
         $ld pie '-DSEGMENTS_PLAIN -DFRAGMENT=percpu.ld' $dynamic
     check "and does not behind an empty section that names another, $ld" eval \

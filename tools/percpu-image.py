@@ -5,15 +5,17 @@
 usage: percpu-image.py IMAGE
 
 The template, .percpu, has to be in one segment that is loaded, with its bytes, and in none of
-another kind; .percpu_areas, too. At VMA 0 nothing else may be in the template's segment. Says what is
-wrong, and exits with 1 when anything is. ELF, 32 and 64 bits, little-endian.
+another kind; .percpu_areas, too. At VMA 0 nothing else may be in the template's segment. Variables have
+to be in .percpu, as far as the image has symbols. Says what is wrong, and exits with 1 when anything
+is. ELF, 32 and 64 bits, little-endian.
 """
 import mmap
 import struct
 import sys
 
 KINDS = {1: 'LOAD', 2: 'DYNAMIC', 3: 'INTERP', 4: 'NOTE', 7: 'TLS'}
-NOBITS, ALLOC = 8, 2
+SYMTAB, NOBITS, ALLOC = 2, 8, 2
+UNDEFINED, RESERVED = 0, 0xff00 # section indices of a symbol that are none
 
 
 class Image:
@@ -31,14 +33,23 @@ class Image:
             self.segments.append({'kind': KINDS.get(kind, ''), 'offset': offset, 'vaddr': vaddr,
                                   'filesz': filesz, 'memsz': memsz})
         for i in range(shnum):
-            name, kind, flags, addr, offset, size = \
-                struct.unpack_from('<IIQQQQ' if wide else '<IIIIII', data, shoff + i * shsize)
-            self.sections.append({'name': name, 'nobits': kind == NOBITS, 'addr': addr, 'size': size,
-                                  'alloc': flags & ALLOC, 'offset': offset})
-        names = self.sections[shstr]['offset'] if shnum else 0
+            name, kind, flags, addr, offset, size, link = \
+                struct.unpack_from('<IIQQQQI' if wide else '<IIIIIII', data, shoff + i * shsize)
+            self.sections.append({'name': name, 'kind': kind, 'nobits': kind == NOBITS, 'addr': addr,
+                                  'size': size, 'alloc': flags & ALLOC, 'offset': offset, 'link': link})
+
+        def name_at(table, offset):
+            start = self.sections[table]['offset'] + offset
+            return data[start:data.find(b'\0', start)].decode()
+
         for section in self.sections:
-            start = names + section['name']
-            section['name'] = data[start:data.find(b'\0', start)].decode()
+            section['name'] = name_at(shstr, section['name'])
+        self.symbols = [] # name, index of section
+        for table in self.sections:
+            if table['kind'] == SYMTAB:
+                content = data[table['offset']:table['offset'] + table['size']]
+                for fields in struct.iter_unpack('<IBBHQQ' if wide else '<IIIBBH', content):
+                    self.symbols.append((name_at(table['link'], fields[0]), fields[3 if wide else 5]))
 
 
 def inside(section, segment):
@@ -63,6 +74,11 @@ def errors(image):
         for kind in set(kinds) - {'LOAD'}:
             yield (f"{section['name']} is in the PT_{kind} segment, too: a section before it names "
                    'that in the script, and this one none')
+    for name, index in image.symbols:
+        if name.startswith('__PERCPU_') and UNDEFINED < index < RESERVED:
+            if image.sections[index]['name'] != '.percpu':
+                yield (f"variable {name[9:]} is in {image.sections[index]['name']}, not in .percpu: a "
+                       'wildcard of the script took it')
     for template in image.sections:
         if template['name'] != '.percpu' or template['addr'] != 0:
             continue

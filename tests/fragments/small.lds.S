@@ -17,7 +17,8 @@
  *
  * with
  *     BACK            a section that names the segment to go on in, in SEGMENTS_PLAIN
- *     IN_PLACE        in SEGMENTS, the template is read where it is loaded
+ *     IN_PLACE        in SEGMENTS, the template is read where it is loaded; ODD: which is not aligned
+ *     STRAY           a section takes the variables of small.c before the template does
  *     END_FIRST       the kernel ends before the fragment, END_LAST: behind it
  */
 ENTRY(small_entry) /* QEMU does not translate it on every machine */
@@ -88,6 +89,9 @@ SECTIONS
     }
     . = ALIGN(4096);
     .data : LMA(.data) { *(.data .data.* .sdata .sdata.* .got .got.*) }
+#ifdef STRAY
+    .stray : LMA(.stray) { *small.c.o(.percpu.var.*) }
+#endif
     .dynamic : LMA(.dynamic) { *(.dynamic) } IN(:image :dynamic)
 
     PERCPU_CPU_NUM = SMALL_AREAS;
@@ -121,7 +125,11 @@ SECTIONS
 #elif defined(SEGMENTS)
     .bss : LMA(.bss) { BSS } :image
 #ifdef IN_PLACE
+#ifdef ODD
+    PERCPU_TEMPLATE = LOADADDR(.percpu) + 4;
+#else
     PERCPU_TEMPLATE = LOADADDR(.percpu);
+#endif
 #endif
     .percpu : { INCLUDE percpu-template.ld } > TEMPLATE AT> LOADED_TEMPLATE :percpu
     .percpu_areas (NOLOAD) : { INCLUDE percpu-areas.ld } > AREAS AT> LOADED_AREAS :areas
