@@ -171,18 +171,18 @@ with script check 'y: it is installed' installs answers y
 # Of two releases: what tests of riscv64 and the host want, of which this machine has everything else.
 rest='meson ninja gcc g++ ld cmake make valgrind gdb qemu-x86_64 musl-gcc pkg-config taskset unshare setpriv
     aarch64-linux-gnu-gcc aarch64-linux-gnu-ld arm-linux-gnueabihf-gcc riscv64-linux-gnu-gcc riscv64-linux-gnu-ld
-    qemu-system-aarch64 qemu-system-x86_64'
+    qemu-system-aarch64 qemu-system-x86_64 debootstrap mold patchelf eu-strip spin strace'
 libraries='libc6-dev: libc6-dev-arm64-cross: libc6-dev-armhf-cross: libc6-dev-riscv64-cross: opensbi:'
 old() {
     rm -rf "$work/old"
     machine old $rest clang=14
-    debian $libraries clang-14:clang-14 clang:clang clang-19:clang-19 lld-19:ld.lld-19 'llvm-19:llvm-nm-19 llvm-objdump-19 llvm-readelf-19 llvm-ar-19' \
+    debian $libraries clang-14:clang-14 clang:clang clang-19:clang-19 lld-19:ld.lld-19 'llvm-19:llvm-nm-19 llvm-objdump-19 llvm-readelf-19 llvm-ar-19 llvm-size-19 llvm-objcopy-19 llvm-strip-19' \
         libclang-rt-19-dev: 'qemu-system-misc:qemu-system-riscv64 qemu-system-riscv32'
 }
 new() {
     rm -rf "$work/new"
     machine new $rest
-    debian $libraries clang:clang lld:ld.lld 'llvm:llvm-nm llvm-objdump llvm-readelf llvm-ar' libclang-rt-dev: qemu-system-misc: \
+    debian $libraries clang:clang lld:ld.lld 'llvm:llvm-nm llvm-objdump llvm-readelf llvm-ar llvm-size llvm-objcopy llvm-strip' libclang-rt-dev: qemu-system-misc: \
         'qemu-system-riscv:qemu-system-riscv64 qemu-system-riscv32'
 }
 old
