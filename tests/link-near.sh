@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # usage: link-near.sh
 # The limit of near variables, 2 KiB, to the byte: both fragments, both linkers. TAP.
-# Environment: CC, BFD, LLD.
+# Environment: CC, BFD.
 # shellcheck disable=SC2154 # work.sh sets them
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-CC=${CC:-gcc} BFD=${BFD:-ld.bfd} LLD=${LLD:-ld.lld}
+CC=${CC:-gcc} BFD=${BFD:-ld.bfd}
 . "$here/work.sh"
-needs "$CC" "$BFD" "$LLD"
+needs "$CC"
 
 build() { # fragment
     cat >"$work/$1.lds" <<END
@@ -47,10 +47,10 @@ refuses() {
 for fragment in percpu.ld percpu-vma0.ld; do
     build "$fragment" || { echo 'Bail out! the object files'; exit 1; }
     for name in bfd lld; do
-        [ $name = bfd ] && ld=$BFD || ld=$LLD
-        check "$fragment, $name: 2048 bytes of near variables link" links "$ld" "$fragment" 2048
+        [ $name = bfd ] && ld=$BFD || ld=ld.lld
+        with "$ld" check "$fragment, $name: 2048 bytes of near variables link" links "$ld" "$fragment" 2048
         for size in 2049 2112; do
-            check "$fragment, $name: $size bytes of near variables are refused" \
+            with "$ld" check "$fragment, $name: $size bytes of near variables are refused" \
                 refuses "$ld" "$fragment" $size
         done
     done

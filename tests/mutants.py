@@ -35,6 +35,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tools import absent
+
 ROOT = Path(__file__).resolve().parent.parent
 PATCHES = ROOT / 'tests' / 'mutants'
 PARTS = ('include', 'src', 'ld', 'tests', 'tools')
@@ -64,6 +66,10 @@ BARE = {
 
 class Failure(Exception):
     pass
+
+
+class Missing(Exception):
+    """A tool that there is not."""
 
 
 def run(command, limit=LIMIT, **more):
@@ -244,7 +250,11 @@ class Mutant:
         return found, time.monotonic() - start, status, output
 
     def is_green(self, tree):
+        if self.kind != 'script' and absent(self.config.cc[0]):
+            raise Missing(self.config.cc[0])
         found, seconds, _, output = self.results(tree)
+        if skipped := re.search(r'^(?:1\.\.0|ok .*) # SKIP (?:missing: )?(.*)$', output, re.MULTILINE):
+            raise Missing(skipped[1])
         if not all(found.get(name) for name in self.red):
             raise Failure('not green without the patch:\n' + output)
         return seconds
@@ -300,18 +310,21 @@ def main():
         base = Tree(ROOT, work / 'base')
 
         def check(mutant):
-            start, wrong = time.monotonic(), None
+            start, wrong, missing = time.monotonic(), None, None
             try:
                 mutant.check(base, work)
             except Failure as failure:
                 wrong = str(failure)
-            return wrong, time.monotonic() - start
+            except Missing as tool:
+                missing = tool
+            return wrong, missing, time.monotonic() - start
 
         # Those with the same program one after the other, so that it is built once.
         mutants.sort(key=lambda m: (m.kind, m.words))
-        for n, (mutant, (wrong, seconds)) in enumerate(zip(mutants, pool.map(check, mutants)), 1):
+        for n, (mutant, (wrong, missing, seconds)) in enumerate(zip(mutants, pool.map(check, mutants)), 1):
             failed += wrong is not None
             print(f'{"not ok" if wrong else "ok"} {n} - {mutant.name}: {mutant.title}'
+                  + (f' # SKIP missing: {missing}' if missing else '')
                   + (f' # {seconds:.1f} s' if args.verbose else ''))
             for line in (wrong or '').splitlines()[-30:]:
                 print(f'# {line}')

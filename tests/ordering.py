@@ -6,25 +6,20 @@ out. TAP.
 
 usage: ordering.py [NAME...]        the tests with these names; default: all
 
-Environment: CC, AARCH64_CC and so on, CLANG.
+Environment: CC, AARCH64_CC; CLANG and LLVM_OBJDUMP are tools/toolchain.py's.
 """
 import functools
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-CLANG = os.environ.get('CLANG') or next(
-    (f'clang-{n}' for n in range(40, 13, -1) if shutil.which(f'clang-{n}')), 'clang')
-OBJDUMP = os.environ.get('LLVM_OBJDUMP') or next(
-    (f'llvm-objdump-{n}' for n in range(40, 13, -1) if shutil.which(f'llvm-objdump-{n}')),
-    'llvm-objdump')
+from tools import absent, needs
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Failure(Exception):
@@ -49,7 +44,7 @@ def functions(compiler, flags, source):
         made = Path(folder) / 'o'
         run([*compiler.split(), '-std=gnu17', *flags.split(), f'-I{ROOT}/include', '-c', '-o', made,
              ROOT / source])
-        text = run([OBJDUMP, '-d', '--no-show-raw-insn', made])
+        text = run(['llvm-objdump', '-d', '--no-show-raw-insn', made])
     found, body = {}, []
     for line in text.splitlines():
         if label := re.match(r'[0-9a-f]+ <(\w+)[^>]*>:', line):
@@ -67,25 +62,27 @@ def functions(compiler, flags, source):
 
 # What the functions of a file contain, at least. Inlined ones are not: each has its own.
 #   A acquire, S sequentially consistent load; R release, T sequentially consistent store; X acquire,
-#   Y acquire and release exchange or addition; F fence
+#   Y acquire and release exchange or addition; F fence; behind a stroke: by clang, which merges some
 WATCH = {'add_bytes': 'YS', 'find': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
          'percpu__watch_freed': 'TT', 'percpu__watch_write': 'Y', 'percpu__watch_written': 'Y',
          'table': 'Y'}
-AREAS = {'check_current': 'A', 'fini': 'R', 'has_area': 'AA', 'init': 'R', 'init_cpu': 'R',
-         'init_reg': 'A', 'make_area': 'R', 'num': 'A', 'take': 'X', 'unlock': 'R'}
+AREAS = {'check_current': 'A', 'check_late': 'TS', 'dynamic_memory': 'S', 'fini': 'R', 'has_area': 'AA',
+         'init': 'R', 'init_cpu': 'RRR/RR', 'init_reg': 'A', 'make_area': 'R', 'num': 'A', 'take': 'X',
+         'tell': 'T', 'unlock': 'R'}
 ORDERS = {
     'areas.c bare': AREAS,
     'areas.c thread': {**AREAS, 'add_module': 'R', 'initial_of': 'A'},
     'common.c bare': {'percpu__next_cpu': 'AA'},
     'common.c thread': {'percpu__next_cpu': 'AA'},
-    'alloc.c bare': {'lock': 'X', 'unlock': 'R'},
+    'alloc.c bare': {'give_lock': 'R', 'take_lock': 'X'},
     'platform/rseq.c rseq': {
-        'give_back': 'TS', 'lock_lists': 'YY', 'module_of': 'A', 'note_owner': 'T',
-        'percpu__own': 'F', 'place_template': 'R', 'start': 'XXR', 'unlock_lists': 'Y',
-        'wait_for': 'YS'},
+        'find_record': 'AA', 'give_back': 'Y', 'lock_lists': 'YY', 'module_of': 'A', 'note_owner': 'T',
+        'percpu__own': 'F', 'place_template': 'R', 'rename_owner': 'Y', 'start': 'R', 'take_record': 'AYX',
+        'take_state': 'X', 'unlock_lists': 'Y', 'wait_for': 'YY'},
     'platform/watch.c rseq': WATCH,
-    'platform/thread.c thread': {'percpu__reg_claim': 'XR', 'percpu__reg_release_all': 'A',
-                                 'release': 'R'},
+    'platform/thread.c thread': {
+        'get_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'YSRR',
+        'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release': 'R'},
     'platform/modules.c rseq': {'percpu__first_allocator': 'AY'},
     '../tests/ordering.c bare': {'f_remote': 'A'},
     '../tests/ordering.c thread': {'f_remote': 'A'},
@@ -97,30 +94,36 @@ A64_CLANG = {r'ldarb? ': 'S', **A64}  # with FEAT_LRCPC
 X86 = {r'(xchg\w* .*\()|lock ': 'TXY', r'(mfence|lock )': 'F'}
 WAYS = (
     (os.environ.get('AARCH64_CC', 'aarch64-linux-gnu-gcc'), '-march=armv8-a -mno-outline-atomics', A64),
-    (f'{CLANG} --target=aarch64-linux-gnu', '-march=armv8-a+rcpc -mno-outline-atomics', A64_CLANG),
+    ('clang --target=aarch64-linux-gnu', '-march=armv8-a+rcpc -mno-outline-atomics', A64_CLANG),
     (os.environ.get('CC', 'gcc'), '', X86),
 )
 
 
 def check_orders(file, function, kinds):
+    """-> the compilers that there are not."""
     name, platform = file.split()
     for compiler, flags, instructions in WAYS:
+        if absent(compiler):
+            continue
         flags = (f'-O1 -fno-inline -D_GNU_SOURCE -DPERCPU_DEBUG -DPERCPU_PLATFORM_{platform.upper()} '
                  f'{"-ffreestanding" if platform == "bare" else ""} {flags}')
         if name == '../tests/ordering.c':
             flags = flags.replace('-DPERCPU_DEBUG', '')
+        gcc, _, clang = kinds.partition('/')
+        here = clang if clang and compiler.startswith('clang') else gcc
         found = functions(compiler, flags, f'src/{name}').get(function)
         if found is None:
             raise Failure(f'{compiler}: there is no function {function}()')
         for instruction, of in instructions.items():
-            if of == 'F' and 'F' not in kinds or instructions is X86 and of == 'F' and \
+            if of == 'F' and 'F' not in here or instructions is X86 and of == 'F' and \
                     function == 'percpu__own':  # an acquire fence is no instruction there
                 continue
-            wanted = sum(kind in of for kind in kinds)
+            wanted = sum(kind in of for kind in here)
             there = sum(bool(re.search(instruction, text)) for text in found)
             if there < wanted:
                 raise Failure(f'{compiler}: {function}() has {there} of {wanted} {instruction}:\n    '
                               + '\n    '.join(found))
+    return absent(*(way[0] for way in WAYS))
 
 
 # -- What compilers leave out ------------------------------------------------------------------------
@@ -145,17 +148,17 @@ MASK = {
     'loongarch64': r'^srai\.d .*63$|^slti ',
 }
 TARGETS = {
-    'x86_64': (('gcc', f'{CLANG} --target=x86_64-linux-gnu'), ('bare', 'thread', 'single', 'rseq'),
+    'x86_64': (('gcc', 'clang --target=x86_64-linux-gnu'), ('bare', 'thread', 'single', 'rseq'),
                r'%gs:'),
     'aarch64': (('aarch64-linux-gnu-gcc -mno-outline-atomics',
-                 f'{CLANG} --target=aarch64-linux-gnu -mno-outline-atomics'), HOSTED, r'tpidr_el1'),
-    'arm': ((f'arm-linux-gnueabihf-gcc {ARM}', f'{CLANG} --target=armv7a-linux-gnueabihf {ARM}'), HOSTED,
+                 'clang --target=aarch64-linux-gnu -mno-outline-atomics'), HOSTED, r'tpidr_el1'),
+    'arm': ((f'arm-linux-gnueabihf-gcc {ARM}', f'clang --target=armv7a-linux-gnueabihf {ARM}'), HOSTED,
             r'^mrc '),
-    'riscv64': (('riscv64-linux-gnu-gcc', f'{CLANG} --target=riscv64-linux-gnu'), HOSTED, r'\bgp\b'),
+    'riscv64': (('riscv64-linux-gnu-gcc', 'clang --target=riscv64-linux-gnu'), HOSTED, r'\bgp\b'),
     'riscv32': (('riscv64-linux-gnu-gcc -march=rv32ima_zicsr_zifencei -mabi=ilp32',
-                 f'{CLANG} --target=riscv32-none-elf -march=rv32ima_zicsr_zifencei -mabi=ilp32'),
+                 'clang --target=riscv32-none-elf -march=rv32ima_zicsr_zifencei -mabi=ilp32'),
                 ('bare', 'restart'), r'\bgp\b'),
-    'loongarch64': ((f'{CLANG} --target=loongarch64-linux-gnu -nostdlibinc '
+    'loongarch64': (('clang --target=loongarch64-linux-gnu -nostdlibinc '
                      '-isystem /usr/aarch64-linux-gnu/include',), HOSTED, r'\$r21'),
 }
 
@@ -170,6 +173,8 @@ VALUE = r'\b(328|0x148)\b'
 def check_code(target, platform, what):
     compilers, _, register = TARGETS[target]
     for compiler in compilers:
+        if absent(compiler):
+            continue
         code = functions(compiler, f'-O2 {PLATFORMS[platform]}', 'tests/ordering.c')
         body, wrong = code[what], None
         if what in ('f_push', 'f_pop', 'f_take_all') and count(body, VALUE) < 2:
@@ -185,6 +190,7 @@ def check_code(target, platform, what):
                 wrong = 'the register is read once for two accesses'
         if wrong:
             raise Failure(f'{compiler}: {wrong}:\n    ' + '\n    '.join(body))
+    return absent(*compilers)
 
 
 def tests():
@@ -210,25 +216,27 @@ def tests():
 
 
 def main():
+    needs('llvm-objdump')
     known = tests()
     names = sys.argv[1:] or list(known)
 
     def test(name):
+        """-> what is wrong, what was missing"""
         if name not in known:
-            return 'there is no such test'
+            return 'there is no such test', []
         function, arguments = known[name]
         try:
-            function(*arguments)
+            return '', function(*arguments)
         except Failure as failure:
-            return str(failure)
-        return ''
+            return str(failure), []
 
     failed = 0
-    print(f'1..{len(names)}')
+    print(f'1..{len(names)}', flush=True)
     with ThreadPoolExecutor(2) as pool:
-        for n, (name, wrong) in enumerate(zip(names, pool.map(test, names)), 1):
+        for n, (name, (wrong, missing)) in enumerate(zip(names, pool.map(test, names)), 1):
             failed += bool(wrong)
-            print(f'{"not ok" if wrong else "ok"} {n} - {name}')
+            print(f'{"not ok" if wrong else "ok"} {n} - {name}'
+                  + (f' # SKIP missing: {" ".join(missing)}' if missing else ''))
             for line in wrong.splitlines()[:40]:
                 print(f'# {line}')
             sys.stdout.flush()

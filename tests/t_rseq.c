@@ -149,9 +149,13 @@ static bool is_registered(void)
     return false;
 }
 
-/* In each round it comes behind the library's destructor, whose key was made before. */
+/*
+ * In each round it comes behind the library's destructor, whose key was made before. musl has
+ * disabled cancellation by then; others have not.
+ */
 static void end_thread(void *rounds)
 {
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     percpu_inc(at_the_end);
     if (++*(int *)rounds < _POSIX_THREAD_DESTRUCTOR_ITERATIONS)
         pthread_setspecific(key_at_the_end, rounds);
