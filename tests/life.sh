@@ -118,6 +118,13 @@ if [ "$libc" = glibc ]; then # musl allocates nothing for a key
         fails_40 "$work/no-record/keys/opens" "$work/no-record/keys/library.so"
 fi
 
+# -- Before the start, and limits ------------------------------------------------------------------
+
+check 'a program that is earlier than the library is built' build "$root" RSEQ "$work/early" early.c
+check 'calls before the library has started' ends_right "$work/early"
+check 'a program with a limit is built' build "$root" RSEQ "$work/grow" grow.c
+check 'objects until there is no more memory, RLIMIT_DATA' ends_right "$work/grow"
+
 # -- The end of a thread -------------------------------------------------------------------------
 
 steps='s/^( *)step\(\);/\1{ extern void at_step(void); at_step(); }/
@@ -248,6 +255,31 @@ check 'the child waits for a thread of the parent' fails "$work/first/run" fork
 check 'a mutant: the lock is closed to who forks' without closed src/alloc.c \
     's/if \(!percpu__is_forking\(&fork_lock\)\)/if (true)/' RSEQ heap.c $heap
 check 'a fork handler waits for its own thread' fails "$work/closed/run" handlers
+
+# -- thread: claims ----------------------------------------------------------------------------------
+
+claims=$(wraps pthread_key_create pthread_setspecific sysconf mmap madvise)
+check 'claims are built' build "$root" THREAD "$work/claims" claims.c $claims
+check 'a claim without a key' ends_right "$work/claims" keys
+check 'numbers of CPUs that the system says' ends_right "$work/claims" slots
+check 'areas where there is little memory' ends_right "$work/claims" room
+check 'a claim of the own CPU, and the end of the areas' ends_right "$work/claims" reg
+
+# -- The two sections of variables -----------------------------------------------------------------
+
+right_sections() {
+    local platform order aligned
+    for platform in RSEQ THREAD; do
+        for order in '' -DOTHER_ORDER; do
+            for aligned in -DALIGN=4096 -DALIGN_ISOLATED=4096; do
+                build "$root" $platform "$work/sections" sections.c $order $aligned &&
+                    ends_right "$work/sections" || return 1
+            done
+        done
+    done
+}
+
+check 'variables of two sections, in either order' right_sections
 
 # -- thread: the areas -------------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ A patch begins with these lines; a name of a test, which is one of TAP's, has a 
 
   Run: host PLATFORM FILE... FLAG...    programs of tests/FILE with the library: on this system,
   Run: musl PLATFORM FILE... FLAG...    or with musl;
-  Run: bare TARGET FILE... FLAG...      a kernel under QEMU; --singlestep is a flag
+  Run: bare TARGET FILE... FLAG...      a kernel under QEMU; --singlestep is a flag;
+  Run: right PLATFORM FILE... FLAG...   a program that says "right" and no more; Red: its arguments
   Run: script FILE ARG...               a script of tests/ that prints TAP, in the patched sources;
                                         "{}" stands for the tests' names
 
@@ -140,6 +141,8 @@ class Config:
         here = ROOT / 'src'
         library = [f'src/{f.relative_to(here)}' for f in sorted(here.rglob('*.c'))]
         tests = [f'tests/{f}' for f in files]
+        if self.kind == 'right':
+            return library + tests
         if any(f.startswith('t_') for f in files):
             tests.append('tests/t_areas.c')
         if self.bare:
@@ -223,28 +226,32 @@ class Mutant:
         self.kind, *self.words = values['Run'].split()
         self.tries = int(values.get('Tries', 1 if self.kind == 'script' else TRIES))
         if self.kind != 'script':
-            if self.kind not in ('host', 'musl', 'bare') or len(self.words) < 2:
+            if self.kind not in ('host', 'musl', 'bare', 'right') or len(self.words) < 2:
                 raise Failure(f'{path.name}: there is no such Run: {values["Run"]}')
             self.files = tuple(w for w in self.words[1:] if not w.startswith('-'))
             self.config = Config(self.kind, self.words[0],
                                  [w for w in self.words[1:] if w.startswith('-')])
 
-    def command(self, tree):
+    def command(self, tree, names):
         if self.kind == 'script':
-            words = [w for word in self.words[1:] for w in (self.red if word == '{}' else [word])]
+            words = [w for word in self.words[1:] for w in (names if word == '{}' else [word])]
             return [tree.root / 'tests' / self.words[0], *words]
         program = tree.program(self.config, self.files)
         if self.kind == 'bare':
             append = [f'--append={" ".join(self.red)}']
             return [tree.root / 'tools/qemu-run', self.config.where, *self.config.options, *append,
                     program]
-        return [*self.config.before, program, *self.red]
+        arguments = self.red[0].split() if self.kind == 'right' else self.red
+        return [*self.config.before, program, *arguments]
 
-    def results(self, tree, limit=LIMIT):
-        """-> name to whether it passed; seconds, status, output."""
-        command = self.command(tree)
+    def results(self, tree, limit=LIMIT, names=None):
+        """-> name to whether it passed; seconds, status, output. NAMES: a script's tests."""
+        command = self.command(tree, self.red if names is None else names)
         start = time.monotonic()
         output, status = run(command, limit, cwd=tree.root, env={**os.environ, **self.env})
+        if self.kind == 'right':
+            good = output == 'right\n' and status == 0
+            return {self.red[0]: good}, time.monotonic() - start, status, output
         found = {name: not bad for bad, name in
                  re.findall(r'^(not )?ok \d+ - (.*?)(?: # .*)?$', output, re.MULTILINE)}
         return found, time.monotonic() - start, status, output
@@ -252,15 +259,24 @@ class Mutant:
     def is_green(self, tree):
         if self.kind != 'script' and absent(self.config.cc[0]):
             raise Missing(self.config.cc[0])
-        found, seconds, _, output = self.results(tree)
-        if skipped := re.search(r'^(?:1\.\.0|ok .*) # SKIP (?:missing: )?(.*)$', output, re.MULTILINE):
-            raise Missing(skipped[1])
+        if self.kind == 'script' and '{}' in self.words: # once for all of its mutants
+            found, _, _, output = tree.once.get(self.key(), lambda: self.results(tree, names=[]))
+            seconds = LIMIT / 20
+        else:
+            found, seconds, _, output = self.results(tree)
+        for name in self.red:
+            skipped = re.search(rf'^(1\.\.0|ok \d+ - {re.escape(name)}) # SKIP (missing: )?(.*)$',
+                                output, re.MULTILINE)
+            if skipped:
+                raise Missing(skipped[3])
         if not all(found.get(name) for name in self.red):
             raise Failure('not green without the patch:\n' + output)
         return seconds
 
     def key(self):
-        return (self.kind, *self.words, *self.red, *self.env.items())
+        """Of a run without the patch."""
+        names = [] if '{}' in self.words else self.red
+        return (self.kind, *self.words, *names, *self.env.items())
 
     def is_red(self, tree, green_seconds):
         """One run of the mutant: does what must fail fail, and how?"""
@@ -270,12 +286,12 @@ class Mutant:
             return self.symptom == 'fails', output, status
         # Nothing but the test ran: there is a plan, and then nothing.
         planned = re.search(r'^1\.\.\d+$', output, re.MULTILINE)
-        silent = planned and self.kind != 'script' and not any(name in found for name in self.red)
+        silent = planned and self.kind not in ('script', 'right') and not any(name in found for name in self.red)
         return silent and status != 0 and (status is None) == (self.symptom == 'hangs'), output, status
 
     def check(self, base, work):
         """Raises Failure when it is not as the patch says."""
-        seconds = base.once.get(('green', *self.key()), lambda: self.is_green(base))
+        seconds = base.once.get(('green', *self.key(), *self.red), lambda: self.is_green(base))
         with tempfile.TemporaryDirectory(dir=work) as folder:
             root = Path(folder) / 'root'
             root.mkdir()

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef HERD
@@ -738,6 +739,47 @@ TEST(rseq_reset_waits_for_a_block)
         check_eq(p->a, 0);
         check_eq(p->b, 0);
     }
+    sched_setaffinity(0, sizeof before, &before);
+}
+
+static atomic_bool is_in_block, has_waited;
+static atomic_int errno_behind_blocks;
+
+static void *wait_long(void *unused)
+{
+    put_on(0, 0);
+    errno = 77;
+    percpu_with_current(two, p) {
+        (void)p;
+        has_waited = true;
+        check(!is_in_block);
+    }
+    errno_behind_blocks = errno;
+    return unused;
+}
+
+/* Who waits looks now and then whether the owner still lives: it does. */
+TEST(rseq_long_block)
+{
+    const struct timespec long_enough = {0, 250000000}; /* a shorter one shows less */
+    cpu_set_t before;
+    pthread_t thread;
+
+    sched_getaffinity(0, sizeof before, &before);
+    put_on(0, 0);
+    has_waited = false;
+    errno_behind_blocks = 0;
+    percpu_with_current(two, p) {
+        (void)p;
+        is_in_block = true;
+        check_eq(pthread_create(&thread, NULL, wait_long, NULL), 0);
+        nanosleep(&long_enough, NULL);
+        check(!has_waited);
+        is_in_block = false;
+    }
+    pthread_join(thread, NULL);
+    check(has_waited);
+    check_eq(errno_behind_blocks, 77);
     sched_setaffinity(0, sizeof before, &before);
 }
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usage: claims keys|slots|room|reg
+ * thread: what the system refuses or answers. Linked with --wrap=pthread_key_create,
+ * --wrap=pthread_setspecific,--wrap=sysconf,--wrap=mmap,--wrap=madvise.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <percpu/percpu.h>
+
+#include "hang.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static PERCPU_DEFINE(long, value) = 7;
+static char memory[1 << 16] __attribute__((aligned(1 << 16)));
+static int refuse_keys, refuse_values, no_huge_pages;
+static long configured;
+static size_t largest = SIZE_MAX; /* mapping that there is memory for */
+
+int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+    return refuse_keys ? EAGAIN : __real_pthread_key_create(key, destructor);
+}
+
+int __real_pthread_setspecific(pthread_key_t key, const void *data);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *data);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *data)
+{
+    return refuse_values ? ENOMEM : __real_pthread_setspecific(key, data);
+}
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+long __wrap_sysconf(int name)
+{
+    return name == _SC_NPROCESSORS_CONF && configured != 0 ? configured : __real_sysconf(name);
+}
+
+void *__real_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
+{
+    if (size > largest) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return __real_mmap(at, size, protection, flags, file, offset);
+}
+
+int __real_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice)
+{
+    no_huge_pages |= advice == MADV_NOHUGEPAGE;
+    return __real_madvise(at, size, advice);
+}
+
+static void *claim_0(void *answer)
+{
+    *(int *)answer = percpu_init_reg(0);
+    return NULL;
+}
+
+static int claim_by_another(void)
+{
+    pthread_t thread;
+    int answer = 1;
+
+    CHECK(pthread_create(&thread, NULL, claim_0, &answer) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    return answer;
+}
+
+/* What cannot be given back at the end of the thread is not claimed. */
+static void test_keys(void)
+{
+    CHECK(percpu_init_in_place() > 0);
+    refuse_keys = 1;
+    CHECK(percpu_init_reg(0) == -PERCPU_ESYS);
+    refuse_keys = 0;
+    refuse_values = 1;
+    CHECK(percpu_init_reg(0) == -PERCPU_ESYS);
+    refuse_values = 0;
+    CHECK(claim_by_another() == 0);
+    CHECK(percpu_init_reg(0) == 0);
+}
+
+/* As many areas as there may be CPUs. */
+static void test_slots(void)
+{
+    CHECK(percpu_area_layout_expected(1).align <= sizeof(memory)); /* a page of segments, at most */
+    configured = -1;
+    CHECK(percpu_area_num() == 1);
+    configured = PERCPU_MAX_CPUS + 1L;
+    CHECK(percpu_area_num() == PERCPU_MAX_CPUS);
+    configured = 3;
+    CHECK(percpu_init_in_place() == 3);
+    CHECK(no_huge_pages);
+}
+
+/* As much as there is; the variables are what must fit. */
+static void test_room(void)
+{
+    configured = 3;
+    largest = 0;
+    CHECK(percpu_init_in_place() == -PERCPU_ENOMEM);
+    largest = 64 << 20;
+    CHECK(percpu_init_in_place() == 3);
+    CHECK(percpu_remote_read(value, 2) == 7);
+}
+
+/* A second claim of one's own CPU sets the register; the end of the areas gives it up. */
+static void test_reg(void)
+{
+    CHECK(percpu_init_in_place() > 1);
+    CHECK(percpu_init_reg(0) == 0);
+    percpu_write_reg(percpu_area_base(1));
+    CHECK(percpu_init_reg(0) == 0);
+    CHECK(percpu_read_reg() == percpu_area_base(0));
+    percpu_write(value, 8);
+    CHECK(percpu_remote_read(value, 0) == 8 && percpu_remote_read(value, 1) == 7);
+    CHECK(percpu_fini() == 0);
+    CHECK(percpu_read_reg() == 0);
+    CHECK(percpu_init_in_place() > 1);
+    CHECK(claim_by_another() == 0);
+    CHECK(percpu_init_reg(0) == 0);
+    CHECK(percpu_fini() == 0);
+    CHECK(percpu_init_cpu(0, memory) == 1);
+    CHECK(percpu_area_num() == 1);
+}
+
+void percpu_panic(const char *message)
+{
+    fprintf(stderr, "%s\n", message);
+    _exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "";
+
+    end_if_it_hangs();
+    if (strcmp(mode, "keys") == 0)
+        test_keys();
+    else if (strcmp(mode, "slots") == 0)
+        test_slots();
+    else if (strcmp(mode, "room") == 0)
+        test_room();
+    else
+        test_reg();
+    return right();
+}
