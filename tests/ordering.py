@@ -77,7 +77,7 @@ ORDERS = {
     'alloc.c bare': {'give_lock': 'R', 'take_lock': 'X'},
     'platform/rseq.c rseq': {
         'find_record': 'AA', 'give_back': 'Y', 'lock_lists': 'YY', 'module_of': 'A', 'note_owner': 'T',
-        'percpu__own': 'F', 'place_template': 'R', 'rename_owner': 'Y', 'start': 'R', 'take_record': 'AYX',
+        'percpu__own': 'F', 'is_taken_by': 'Y', 'place_template': 'R', 'start': 'R', 'take_record': 'AYX',
         'take_state': 'X', 'unlock_lists': 'Y', 'wait_for': 'YY'},
     'platform/watch.c rseq': WATCH,
     'platform/thread.c thread': {
