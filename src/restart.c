@@ -19,8 +19,8 @@ static struct entry *const volatile table_stop = __stop_percpu_restart;
 
 /*
  * The table, with an entry of this file's own, which is in every link where the bounds are asked
- * for. It covers one byte, the first of a nop, from where it leads to itself. Without an instruction
- * clang 14 for riscv64 fails where the label would be the first thing in a section.
+ * for. It covers one byte, the first of a nop, from where it leads to itself. Without an
+ * instruction clang 14 for riscv64 fails where the label would be the first thing in a section.
  */
 static inline struct entry *table(void)
 {
