@@ -3,9 +3,9 @@
  * usage: fork early|list|first|wait|take
  * rseq: a child in which the library's fork handler has not run yet, when a block (early) or an
  * operation on a list (list) would wait for a thread of the parent; fork() in a handler that
- * interrupts a thread which waits for an area (wait), or takes one, which then in the child a handler
- * has before the thread (take); a child that has its parent's id, 1 in another namespace, and a list
- * (first).
+ * interrupts a thread which waits for an area (wait), or takes one, which then in the child a
+ * handler has before the thread (take); a child that has its parent's id, 1 in another namespace,
+ * and a list (first).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
