@@ -42,14 +42,19 @@ static void *finish(void *unused)
     return unused;
 }
 
+static _Atomic bool refused; /* a claim */
+
 /* percpu_fini() comes after a thread has looked whether there are areas, before it claims one. */
 int __wrap_percpu__reg_claim(size_t cpu, uintptr_t delta)
 {
     static int once;
+    int error;
 
     if (is("claim") && !once++)
         run(finish);
-    return __real_percpu__reg_claim(cpu, delta);
+    error = __real_percpu__reg_claim(cpu, delta);
+    refused |= error != 0;
+    return error;
 }
 
 static sem_t claimed;
@@ -70,7 +75,7 @@ int __wrap_percpu__reg_release_all(void)
     if (is("fini") && !error) {
         CHECK(pthread_create(&thread, NULL, claim, NULL) == 0);
         CHECK(pthread_detach(thread) == 0);
-        for (int i = 0; i < 1000 && sem_trywait(&claimed) != 0; i++)
+        while (!refused && sem_trywait(&claimed) != 0)
             sched_yield();
     }
     return error;
