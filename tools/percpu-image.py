@@ -6,12 +6,13 @@ usage: percpu-image.py IMAGE
 
 The template, .percpu, has to be in one segment that is loaded, with its bytes, and in none of
 another kind; .percpu_areas, too. At VMA 0 nothing else may be in the template's segment. Variables have
-to be in .percpu, as far as the image has symbols. Says what is wrong, and exits with 1 when anything
-is. ELF, 32 and 64 bits, little-endian.
+to be in .percpu and entries of restartable sequences in their table, as far as the image has symbols.
+Says what is wrong, and exits with 1 when anything is. ELF, 32 and 64 bits, little-endian.
 """
 import mmap
 import struct
 import sys
+from collections import Counter
 
 KINDS = {1: 'LOAD', 2: 'DYNAMIC', 3: 'INTERP', 4: 'NOTE', 7: 'TLS'}
 SYMTAB, NOBITS, ALLOC = 2, 8, 2
@@ -44,12 +45,13 @@ class Image:
 
         for section in self.sections:
             section['name'] = name_at(shstr, section['name'])
-        self.symbols = [] # name, index of section
+        self.symbols = [] # name, index of section, value
         for table in self.sections:
             if table['kind'] == SYMTAB:
                 content = data[table['offset']:table['offset'] + table['size']]
                 for fields in struct.iter_unpack('<IBBHQQ' if wide else '<IIIBBH', content):
-                    self.symbols.append((name_at(table['link'], fields[0]), fields[3 if wide else 5]))
+                    self.symbols.append((name_at(table['link'], fields[0]), fields[3 if wide else 5],
+                                         fields[4 if wide else 1]))
 
 
 def inside(section, segment):
@@ -74,11 +76,18 @@ def errors(image):
         for kind in set(kinds) - {'LOAD'}:
             yield (f"{section['name']} is in the PT_{kind} segment, too: a section before it names "
                    'that in the script, and this one none')
-    for name, index in image.symbols:
+    for name, index, _ in image.symbols:
         if name.startswith('__PERCPU_') and UNDEFINED < index < RESERVED:
             if image.sections[index]['name'] != '.percpu':
                 yield (f"variable {name[9:]} is in {image.sections[index]['name']}, not in .percpu: a "
                        'wildcard of the script took it')
+    values = {name: value for name, index, value in image.symbols if index != UNDEFINED}
+    table = range(values.get('__start_percpu_restart', 0), values.get('__stop_percpu_restart', 0))
+    taken = Counter(image.sections[index]['name'] for name, index, value in image.symbols
+                    if name.startswith('percpu__entry') and UNDEFINED < index < RESERVED and value not in table)
+    for section, number in taken.items():
+        yield (f'entries of restartable sequences in {section}, not in their table: {number}: a wildcard of '
+               'the script took them')
     for template in image.sections:
         if template['name'] != '.percpu' or template['addr'] != 0:
             continue

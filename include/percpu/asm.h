@@ -53,16 +53,16 @@
 #if defined(__ASSEMBLER__) && defined(PERCPU_RESTART)
 /* clang-format off */
 .macro PERCPU_RESTART_SEQUENCE begin, end
-.pushsection percpu_restart, "aw", %progbits
+.pushsection percpu_restart, "aw", %0x60706375
 #if __SIZEOF_POINTER__ == 8
 .balign 8
-.Lpercpu_entry\@: .quad \begin - ., \end - .
+percpu__entry\@: .quad \begin - ., \end - .
 #else
 .balign 4
-.Lpercpu_entry\@: .long \begin - ., \end - .
+percpu__entry\@: .long \begin - ., \end - .
 #endif
 .popsection
-.reloc \begin, BFD_RELOC_NONE, .Lpercpu_entry\@
+.reloc \begin, BFD_RELOC_NONE, percpu__entry\@
 .endm
 /* clang-format on */
 #endif

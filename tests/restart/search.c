@@ -9,7 +9,7 @@
 
 __asm__(".pushsection .text\n"
         "1:\tnop\n2:\tnop\n3:\tnop\n4:\tnop\n"
-        ".pushsection percpu_restart,\"aw\",@progbits\n"
+        ".pushsection percpu_restart,\"aw\",@0x60706375\n"
         ".balign 8\n"
         ".irp at, " ENTRIES "\n"
         ".if \\at == 0\n.quad 0, 0\n.endif\n" /* as in a table that was not loaded */

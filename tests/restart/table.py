@@ -8,8 +8,9 @@ Links sites.c in the ways that move, copy, merge and drop code. Then each entry 
 the disassembly: it begins before a read of the per-CPU register, contains no other, and ends after a
 store; entries must be apart. There must be as many reads in the code as entries, apart from those of
 one byte that src/restart.c has for itself. With --gc-sections the one function that nothing uses must
-be gone, where the linker can know. Links that lose entries must fail, and say why; and the same must go
-wrong where sequences do not hold their entries, or the library does not ask for the table.
+be gone, where the linker can know. Links that lose entries must fail, and say why, or at least
+tools/percpu-image.py does; and the same must go wrong where sequences do not hold their entries, or the
+library does not ask for the table.
 """
 import re
 import shutil
@@ -91,6 +92,17 @@ LOST = (
 )
 LOST_MESSAGES = (r'undefined (hidden )?(symbol:|reference to) `?__start_percpu_restart'
                  r'|discarded section:? `?(percpu_restart|\.exit\.text|\.Lpercpu_)')
+# Scripts that take entries out of the table, linkers, and what must be said: by the linker, or by the tool.
+TAKEN = (
+    ('.boot : { *second.o(*) }', ('lld',), 'section type mismatch for '),
+    ('.boot : { *second.o(*) }', ('bfd',), r'sequences in \.boot, not in their table: {n}:'),
+    ('.boot : { *second.o(percpu_restart) }', LINKERS, r'sequences in \.boot, not in their table: {n}:'),
+    ('.data.first : { *(.bss.order .bss) BOUNDS }', ('lld',), 'section type mismatch for '),
+    ('.data.first : { *(.bss.order .bss) BOUNDS }', ('bfd',), ''),  # right, where there are bounds
+    ('.data.first : { BOUNDS }', LINKERS, ''),
+)
+BOUNDS = '__start_percpu_restart = .; *(percpu_restart) __stop_percpu_restart = .;'
+IMAGE = ROOT / 'tools' / 'percpu-image.py'
 # Protections taken out of the sources: of which, what becomes what, how it is linked, what is wrong then.
 NO_HOLD = (r'    "\.reloc .*', '    ""')
 MUTANTS = (
@@ -230,6 +242,12 @@ def code(image):
     return disassemble(image)[0]
 
 
+def said_of(image):
+    """What the tool for linked kernels says."""
+    done = subprocess.run([sys.executable, IMAGE, image], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout.splitlines() or (['it fails, and says nothing'] if done.returncode else [])
+
+
 def check(image, patterns, dropped, link=''):
     """-> number of entries, and what is wrong."""
     wrong, (entries, own, aligned), (instructions, names) = [], table(image), disassemble(image)
@@ -257,6 +275,7 @@ def check(image, patterns, dropped, link=''):
         wrong.append('never() is ' + ('still there' if dropped else 'gone'))
     if len(entries) != len(reads):
         wrong.append(f'{len(reads)} sequences in the code, {len(entries)} in the table')
+    wrong += said_of(image)
     return len(entries), wrong
 
 
@@ -313,6 +332,20 @@ class Tests:
                 refused = any(re.search(LOST_MESSAGES, text) for text in wrong)
                 self.report(f'{ld}, {script or link}: does not link', [] if refused else ['it links'] + wrong)
 
+    def taken(self):
+        for script, lds, message in TAKEN:
+            for ld in lds:
+                if ld not in self.linkers:
+                    continue
+                flags = f'-O2 {SECTIONS}'
+                _, wrong = self.link(ld, flags, '', script.replace('BOUNDS', BOUNDS), judge=lambda image: (0, said_of(image)))
+                second = code(self.work / str(hash((flags, ()))) / 'second.o')
+                sequences = sum(bool(re.search(self.patterns[0], text, re.IGNORECASE)) for _, text in second)
+                message = message.format(n=sequences)
+                said = any(re.search(message, text) for text in wrong) if message else not wrong
+                self.report(f'{ld}, {script}: {"it is said" if message else "nothing is"}',
+                            [] if said else [f'it does not say: {message}'] + wrong)
+
     def mutants(self):
         for title, which, pattern, text, link, relocatable, script, expected in MUTANTS:
             copy, changes = self.work / f'mutant{self.n}', 0
@@ -363,6 +396,7 @@ def main():
         tests = Tests(*sys.argv[1:], Path(work))
         tests.ways()
         tests.lost()
+        tests.taken()
         tests.mutants()
         tests.far()
         tests.oldest()

@@ -51,20 +51,24 @@ PERCPU__UPDATE_PROTOTYPES(64)
  * --gc-sections keeps the code, also when ld -r has merged the sections of a file, and GNU ld
  * refuses to discard it. The section's other flags are no help: SHF_LINK_ORDER ("o") ties a section
  * that ld -r merged to the function that comes first, and SHF_GNU_RETAIN ("R") keeps unused code.
+ *
+ * A script may place the entries of a file with the rest of it, `*second.o(*)`. LLD refuses that, since
+ * the section has a type of its own, of those that the ELF specification leaves to systems. GNU ld
+ * mixes types; tools/percpu-image.py looks for the entries' symbols outside of the table.
  */
 #ifdef PERCPU_RESTART
 #define PERCPU__RESTARTS true
 #define PERCPU__RESTART_OUT "=&r"
 #if UINTPTR_MAX > 0xffffffff
-#define PERCPU__RESTART_WORDS ".balign 8\n.Lpercpu_entry%=:\t.quad "
+#define PERCPU__RESTART_WORDS ".balign 8\npercpu__entry%=:\t.quad "
 #else
-#define PERCPU__RESTART_WORDS ".balign 4\n.Lpercpu_entry%=:\t.long "
+#define PERCPU__RESTART_WORDS ".balign 4\npercpu__entry%=:\t.long "
 #endif
 #define PERCPU__RESTART_ENTRY(end)                                                                 \
-    ".pushsection percpu_restart,\"aw?\",%%progbits,unique,%=\n\t" PERCPU__RESTART_WORDS           \
+    ".pushsection percpu_restart,\"aw?\",%%0x60706375,unique,%=\n\t" PERCPU__RESTART_WORDS         \
     ".Lpercpu_begin%= - ., " end " - .\n\t"                                                        \
     ".popsection\n\t"                                                                              \
-    ".reloc .Lpercpu_begin%=, BFD_RELOC_NONE, .Lpercpu_entry%="
+    ".reloc .Lpercpu_begin%=, BFD_RELOC_NONE, percpu__entry%="
 #define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
 #define PERCPU__RESTART_END "\n.Lpercpu_end%=:\n\t" PERCPU__RESTART_ENTRY(".Lpercpu_end%=")
 #else
