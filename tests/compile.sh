@@ -4,11 +4,14 @@
 #
 # tests/compile/*.c and *.cpp: each must fail, and the compiler must print one of the texts after
 # "// error: "; with -DGOOD the same file must compile without a warning, so it is the mistake that
-# was refused. "// flags:" are for both, "// bad:" and "// good:" for one of them.
+# was refused. "// flags:" are for both, "// bad:" and "// good:" for one of them. "// with:" is another
+# compiler than those of the lists.
 #
 # everything.inc uses every macro of the interface; it, the header alone, and operations in each
 # other's operands (nested.inc) must compile as C17 and C++17, without a warning, on every platform;
 # on one also in every other mode from gnu99 on that a compiler has.
+#
+# usage: compile.sh [FILE...]     FILE: of those in tests/compile that must fail; default: everything
 #
 # Environment: CC_LIST and CXX_LIST, the compilers; those not installed are reported as skipped.
 # shellcheck disable=SC2086,SC2046,SC2013,SC2015 # flags are lists of words
@@ -43,6 +46,10 @@ field() { # name, file
 
 bad_case() { # compiler, file
     local cc=$1 file=$2 name flags error log=$work/log
+    if ! command -v ${cc%% *} >/dev/null; then
+        skip "$(basename "$file"): $cc" ${cc%% *}
+        return
+    fi
     name="$(basename "$file"): $cc"
     flags="-I$root/include $(field flags "$file") $warnings"
     error=$(field error "$file")
@@ -142,15 +149,31 @@ compilers() { # language, list
             done
         done
         for file in "$here"/compile/*."$ext"; do
-            bad_case "$cc" "$file"
+            grep -q '^// with:' "$file" || bad_case "$cc" "$file"
         done
     done
 }
 
-used "everything.inc uses every macro"
-rows "every test in PEERS-ROWS exists"
-compilers c $CC_LIST
-compilers c++ $CXX_LIST
+# By the compilers that the file names, or those of its language's list.
+bad_cases() { # file
+    local file=$1 cc list=$CC_LIST
+    [ "${file##*.}" = c ] || list=$CXX_LIST
+    grep -q '^// with:' "$file" && list=$(field with "$file") || list=${list// /$'\n'}
+    while IFS= read -r cc; do
+        bad_case "$cc" "$file"
+    done <<<"$list"
+}
+
+if [ $# = 0 ]; then
+    used "everything.inc uses every macro"
+    rows "every test in PEERS-ROWS exists"
+    compilers c $CC_LIST
+    compilers c++ $CXX_LIST
+    set -- $(cd "$here/compile" && grep -l '^// with:' ./*.c)
+fi
+for file; do
+    bad_cases "$here/compile/$file"
+done
 echo "1..$n"
 echo "# end: $((n - failed)) passed, $failed failed"
 [ "$failed" = 0 ]
