@@ -98,8 +98,8 @@
 #ifndef __ARM_FP
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
 #endif
-#if !defined(__ARM_FEATURE_UNALIGNED) && (defined(__clang__) || defined(PERCPU__DEFINE_CONFIG))
-#define PERCPU__BUILT_STRICT_ALIGN 1 /* GCC does not tell: its users do not ask, its library fits */
+#ifndef __ARM_FEATURE_UNALIGNED /* GCC defines it with -mstrict-align, too */
+#define PERCPU__BUILT_STRICT_ALIGN 1
 #endif
 #ifdef __ARM_FEATURE_BTI_DEFAULT
 #define PERCPU__BUILT_BRANCH_TARGETS 1 /* -mbranch-protection=bti */
