@@ -321,7 +321,8 @@ class Tests:
                 count, wrong = self.link(ld, flags, link, SCRIPTS[self.n % 2], dropped=dropped,
                                          relocatable=relocatable)
                 after = f' after {relocatable} -r' if relocatable else ''
-                self.report(f'{ld}, {flags} {link}{after}: {count} sequences', wrong)
+                self.report(f'{ld}, {flags} {link}{after}', wrong)
+                print(f'# {count} sequences')
 
     def lost(self):
         for script, link, lds in LOST:
