@@ -52,9 +52,9 @@ PERCPU__UPDATE_PROTOTYPES(64)
  * refuses to discard it. The section's other flags are no help: SHF_LINK_ORDER ("o") ties a section
  * that ld -r merged to the function that comes first, and SHF_GNU_RETAIN ("R") keeps unused code.
  *
- * A script may place the entries of a file with the rest of it, `*second.o(*)`. LLD refuses that, since
- * the section has a type of its own, of those that the ELF specification leaves to systems. GNU ld
- * mixes types; tools/percpu-image.py looks for the entries' symbols outside of the table.
+ * A script may place the entries of a file with the rest of it, `*second.o(*)`. LLD refuses that,
+ * since the section has a type of its own, of those that the ELF specification leaves to systems.
+ * GNU ld mixes types; tools/percpu-image.py looks for the entries' symbols outside of the table.
  */
 #ifdef PERCPU_RESTART
 #define PERCPU__RESTARTS true
