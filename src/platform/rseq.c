@@ -285,7 +285,7 @@ static size_t end_of_list(const char *path)
     int between = ',';
 
     while (file && (between == ',' || between == '-') && fscanf(file, "%zu", &number) == 1) {
-        if (number < SIZE_MAX && number + 1 > end)
+        if (number + 1 > end)
             end = number + 1;
         between = fgetc(file);
     }
@@ -351,13 +351,10 @@ static bool reserve(struct process *p)
     }
 }
 
-/* Makes this part of each slot accessible, or says that there is no memory for it. */
+/* Makes the pages of this part of each slot accessible, or says that there is no memory for them. */
 static bool make_accessible(const struct process *p, size_t from, size_t end)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-    from &= ~(page - 1);
-    end = (end + page - 1) & ~(page - 1);
+    from &= ~((size_t)sysconf(_SC_PAGESIZE) - 1);
     if (p->in_parts)
         for (size_t cpu = 0; cpu <= p->cpus; cpu++)
             if (mprotect((char *)p->base + (cpu << PERCPU__SLOT_SHIFT) + from, end - from,
@@ -404,9 +401,8 @@ static int template_file(const struct module *module, size_t offset)
     file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
     if (file < 0 && errno == EINVAL)
         file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC);
-    if (file >= 0 && (ftruncate(file, (off_t)(offset + size)) != 0 ||
-                      pwrite(file, (const void *)(module->first - module->bias), size,
-                             (off_t)offset) != (ssize_t)size)) {
+    if (file >= 0 && pwrite(file, (const void *)(module->first - module->bias), size,
+                            (off_t)offset) != (ssize_t)size) {
         close(file);
         file = -1;
     }
