@@ -281,6 +281,28 @@ right_sections() {
 
 check 'variables of two sections, in either order' right_sections
 
+# -- rseq: where areas are ---------------------------------------------------------------------------
+
+places=$(wraps fopen fclose sysconf sched_getaffinity sched_getcpu mmap mprotect madvise getrlimit pwrite \
+    syscall pthread_atfork percpu__template_size)
+
+# Each case of its table.
+places_are_right() { # program
+    local case
+    for case in $(sed -n 's/^    {"\([a-z-]*\)", .*/\1/p' "$here/life/places.c"); do
+        [ "$case" = too-aligned ] || ends_right "$1" "$case" || {
+            echo "$case"
+            return 1
+        }
+    done
+}
+
+check 'a program is built, for which the system answers otherwise' build "$root" RSEQ "$work/places" places.c $places
+check 'areas have their number, their place and initial values' places_are_right "$work/places"
+check 'it is built with segments aligned to 4 MiB' \
+    build "$root" RSEQ "$work/too-aligned" places.c $places -Wl,-z,max-page-size=0x400000
+check 'the process ends' ends_right "$work/too-aligned" too-aligned
+
 # -- thread: the areas -------------------------------------------------------------------------------
 
 areas=$(wraps percpu__reg_claim percpu__reg_release_all percpu__template_copy mmap)
