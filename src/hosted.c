@@ -89,6 +89,15 @@ void percpu__template_image(uintptr_t *first, uintptr_t *end)
     *end = percpu__template_start() + percpu__template_size();
 }
 
+/* Two segments may have the two sections, and between segments there may be no memory. */
+bool percpu__template_overlaps(uintptr_t first, uintptr_t end)
+{
+    uintptr_t vars = (uintptr_t)__start_percpu_vars, lone = (uintptr_t)__start_percpu_isolated;
+
+    return (vars < end && (uintptr_t)__stop_percpu_vars > first) ||
+           (lone < end && (uintptr_t)__stop_percpu_isolated > first);
+}
+
 static void copy(uintptr_t area, const char *first, const char *end)
 {
     __builtin_memcpy((void *)(area + ((uintptr_t)first - percpu__template_start())), first,

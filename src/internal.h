@@ -20,6 +20,9 @@ bool percpu__restart_ready(void) PERCPU__HIDDEN;
 /* Where the template can be read. For overlap checks. */
 void percpu__template_image(uintptr_t *first, uintptr_t *end) PERCPU__HIDDEN;
 
+/* Hosted: are there variables in [first, end) of it? Elsewhere there may be nothing to read. */
+bool percpu__template_overlaps(uintptr_t first, uintptr_t end) PERCPU__HIDDEN;
+
 /* Copy the template into an area, nothing else. */
 void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 

@@ -271,7 +271,7 @@ right_sections() {
     local platform order aligned
     for platform in RSEQ THREAD; do
         for order in '' -DOTHER_ORDER; do
-            for aligned in -DALIGN=4096 -DALIGN_ISOLATED=4096; do
+            for aligned in -DALIGN=4096 -DALIGN_ISOLATED=4096 -DALIGN=65536 -DALIGN_ISOLATED=65536; do
                 build "$root" $platform "$work/sections" sections.c $order $aligned &&
                     ends_right "$work/sections" || return 1
             done
@@ -286,10 +286,10 @@ check 'variables of two sections, in either order' right_sections
 places=$(wraps fopen fclose sysconf sched_getaffinity sched_getcpu mmap mprotect madvise getrlimit pwrite \
     syscall pthread_atfork percpu__template_size)
 
-# Each case of its table.
-places_are_right() { # program
+# Each case of its source's table, but what needs another build.
+cases_are_right() { # program, source
     local case
-    for case in $(sed -n 's/^    {"\([a-z-]*\)", .*/\1/p' "$here/life/places.c"); do
+    for case in $(sed -n 's/^    {"\([a-z-]*\)", .*/\1/p' "$here/life/$2"); do
         [ "$case" = too-aligned ] || ends_right "$1" "$case" || {
             echo "$case"
             return 1
@@ -298,7 +298,7 @@ places_are_right() { # program
 }
 
 check 'a program is built, for which the system answers otherwise' build "$root" RSEQ "$work/places" places.c $places
-check 'areas have their number, their place and initial values' places_are_right "$work/places"
+check 'areas have their number, their place and initial values' cases_are_right "$work/places" places.c
 check 'it is built with segments aligned to 4 MiB' \
     build "$root" RSEQ "$work/too-aligned" places.c $places -Wl,-z,max-page-size=0x400000
 check 'the process ends' ends_right "$work/too-aligned" too-aligned

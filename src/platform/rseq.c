@@ -388,35 +388,30 @@ enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC_SEAL = 8 };
 /* For the program: vm.max_map_count is 65,530 unless it was changed. */
 enum { MAX_MAPPINGS = 16384 };
 
-/* A file in memory with a module's template, `offset` bytes from its start; -1: there is none. */
-static int template_file(const struct module *module, size_t offset)
+/* A file in memory that may become as large; -1: there is none. */
+static int template_file(size_t size)
 {
-    const size_t size = module->end - module->first;
     struct rlimit limit;
     int file;
 
     /* A file that is too large is not only refused: SIGXFSZ. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < offset + size)
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < size)
         return -1;
     file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
     if (file < 0 && errno == EINVAL)
         file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC);
-    if (file >= 0 && pwrite(file, (const void *)(module->first - module->bias), size,
-                            (off_t)offset) != (ssize_t)size) {
-        close(file);
-        file = -1;
-    }
     return file;
 }
 
-/* Are there values other than 0 in this page of slot 0? */
+/* Are there values other than 0 in this page of slot 0? A page without variables may not be there. */
 static bool has_values(const struct module *module, uintptr_t at, size_t page)
 {
     uintptr_t from = at > module->first ? at : module->first;
     uintptr_t end = at + page < module->end ? at + page : module->end;
     const char *values = (const char *)(from - module->bias);
 
-    return values[0] != 0 || memcmp(values, values + 1, end - from - 1) != 0;
+    return percpu__template_overlaps((uintptr_t)values, (uintptr_t)values + (end - from)) &&
+           (values[0] != 0 || memcmp(values, values + 1, end - from - 1) != 0);
 }
 
 /*
@@ -444,10 +439,12 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
         }
         end = next < module->end ? next : module->end;
         if (view && file < 0 && !no_file) {
-            file = template_file(module, module->first - start);
+            file = template_file(module->end - start);
             no_file = file < 0;
         }
-        view = view && file >= 0;
+        view = view && file >= 0 &&
+               pwrite(file, (const void *)(from - module->bias), end - from,
+                      (off_t)(from - start)) == (ssize_t)(end - from);
         p->mappings += view ? mappings : 0;
         for (size_t cpu = 0; cpu <= p->cpus; cpu++) {
             const uintptr_t slot = (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
