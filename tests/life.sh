@@ -303,6 +303,12 @@ check 'it is built with segments aligned to 4 MiB' \
     build "$root" RSEQ "$work/too-aligned" places.c $places -Wl,-z,max-page-size=0x400000
 check 'the process ends' ends_right "$work/too-aligned" too-aligned
 
+# -- The modules of a process ------------------------------------------------------------------------
+
+check 'a program is built, for which the dynamic linker has another list' \
+    build "$root" RSEQ "$work/joins" joins.c $(wraps dl_iterate_phdr getauxval dlsym)
+check 'marks, owners, alignments, symbols' cases_are_right "$work/joins" joins.c
+
 # -- thread: the areas -------------------------------------------------------------------------------
 
 areas=$(wraps percpu__reg_claim percpu__reg_release_all percpu__template_copy mmap)

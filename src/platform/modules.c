@@ -114,11 +114,11 @@ static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dls
     const char *names = (const char *)dynamic(info, DT_STRTAB);
     static const char prefix[] = "__PERCPU_";
 
-    for (size_t i = 0, n = symbols && names ? count_symbols(info) : 0; i < n; i++) {
+    for (size_t i = 0, n = count_symbols(info); i < n; i++) {
         const char *name = names + symbols[i].st_name;
         uintptr_t found;
 
-        if (symbols[i].st_shndx == SHN_UNDEF || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+        if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
             continue;
         found = (uintptr_t)look_up(RTLD_DEFAULT, name);
         if (found != 0 && found != info->dlpi_addr + symbols[i].st_value)
@@ -218,7 +218,7 @@ void percpu__pin(const char *name)
 
     if (&dlsym)
         *(void **)&open = dlsym(RTLD_DEFAULT, "dlopen");
-    if (open && name && *name && !open(name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE))
+    if (open && !open(name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE))
         percpu__refuse(name, "the shared library could not be pinned");
 }
 
