@@ -309,6 +309,16 @@ check 'a program is built, for which the dynamic linker has another list' \
     build "$root" RSEQ "$work/joins" joins.c $(wraps dl_iterate_phdr getauxval dlsym)
 check 'marks, owners, alignments, symbols' cases_are_right "$work/joins" joins.c
 
+# -- Where the library registers threads -------------------------------------------------------------
+
+check 'a program is built, for which the kernel registers otherwise' build "$root" RSEQ "$work/registers" \
+    registers.c $(wraps syscall pthread_key_create pthread_setspecific __rseq_size)
+check 'who is registered, and where the others update' cases_are_right "$work/registers" registers.c
+check 'a library is built, where libc registers no threads' build "$root" RSEQ "$work/registers-joins" joins.c \
+    -DREGISTERS $(wraps dl_iterate_phdr getauxval dlsym syscall __rseq_size)
+check 'a library in a program that does not use percpu registers none' \
+    cases_are_right "$work/registers-joins" joins.c
+
 # -- thread: the areas -------------------------------------------------------------------------------
 
 areas=$(wraps percpu__reg_claim percpu__reg_release_all percpu__template_copy mmap)

@@ -98,6 +98,19 @@ static bool unregister(void)
     return false;
 }
 
+/* The kernel takes one struct rseq from a thread, and refuses a second one: rseq(2). */
+static bool is_registered(void)
+{
+    struct percpu__rseq other __attribute__((aligned(32))) = {0};
+
+    if (syscall(SYS_rseq, &other, sizeof other, 0, PERCPU__RSEQ_SIGNATURE) != 0)
+        return true;
+    syscall(SYS_rseq, &other, sizeof other, 1, PERCPU__RSEQ_SIGNATURE);
+    return false;
+}
+
+static atomic_uint registered_strangers;
+
 static void *be_a_stranger(void *data)
 {
     *(bool *)data = unregister();
@@ -110,6 +123,7 @@ static void *be_a_stranger(void *data)
         percpu_with_current(owned_by_strangers, q)
             ++*q;
     }
+    registered_strangers += is_registered();
     return NULL;
 }
 
@@ -128,6 +142,7 @@ TEST(rseq_unregistered_thread)
     /* Where sequences run there is an area that they never touch. */
     if (is_libcs) {
         check(unregistered);
+        check_eq(registered_strangers, 0);
         check_eq(percpu_remote_read(of_strangers, percpu_area_num() - 1), 1000);
         check_eq(percpu_remote_read(owned_by_strangers, percpu_area_num() - 1), 2);
     }
@@ -138,17 +153,6 @@ TEST(rseq_unregistered_thread)
 static PERCPU_DEFINE(uint64_t, at_the_end);
 static pthread_key_t key_at_the_end;
 static atomic_uint still_registered;
-
-/* The kernel takes one struct rseq from a thread, and refuses a second one: rseq(2). */
-static bool is_registered(void)
-{
-    struct percpu__rseq other __attribute__((aligned(32))) = {0};
-
-    if (syscall(SYS_rseq, &other, sizeof other, 0, PERCPU__RSEQ_SIGNATURE) != 0)
-        return true;
-    syscall(SYS_rseq, &other, sizeof other, 1, PERCPU__RSEQ_SIGNATURE);
-    return false;
-}
 
 /*
  * In each round it comes behind the library's destructor, whose key was made before. musl has

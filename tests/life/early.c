@@ -23,7 +23,8 @@ static int reports, expected;
 
 void percpu_panic(const char *message)
 {
-    CHECK(expected && strstr(message, "before the constructors have run"));
+    CHECK(expected && strstr(message, expected == 2 ? "designates no variable"
+                                                    : "before the constructors have run"));
     reports++;
     longjmp(after, 1);
 }
@@ -40,6 +41,27 @@ void percpu_panic(const char *message)
     } while (0)
 #else
 #define REPORTED(access) (void)after, (void)expected
+#endif
+
+static sigjmp_buf jump;
+
+static void on_fault(int number)
+{
+    (void)number;
+    siglongjmp(jump, 1);
+}
+
+/* Without PERCPU_DEBUG it ends at the address: no thread's data and no initial value are changed. */
+#ifdef PERCPU_DEBUG
+#define FAULTS(access) (void)0
+#else
+#define FAULTS(access)                                                                             \
+    do {                                                                                           \
+        if (sigsetjmp(jump, 1) == 0) {                                                             \
+            access;                                                                                \
+            CHECK(!"a fault");                                                                     \
+        }                                                                                          \
+    } while (0)
 #endif
 
 __attribute__((constructor(100))) static void come_first(void)
@@ -59,6 +81,19 @@ __attribute__((constructor(100))) static void come_first(void)
     REPORTED(percpu_list_push(list, &node));
     REPORTED((void)percpu_list_pop(list));
     REPORTED((void)percpu_list_take_all(list));
+    signal(SIGSEGV, on_fault);
+    FAULTS(percpu_add(value, 1));
+    FAULTS((void)percpu_read(value));
+    FAULTS(percpu_write(value, 1));
+    FAULTS(*percpu_remote_ptr_raw(value, 0) = 1);
+    signal(SIGSEGV, SIG_DFL);
+    /* No module is there to know the variable. */
+    reports = 0;
+    expected = 2;
+    if (setjmp(after) == 0)
+        percpu_reset_to_init(value);
+    CHECK(reports == 1);
+    expected = 0;
 }
 
 int main(void)

@@ -3,7 +3,8 @@
  * usage: joins CASE
  * rseq: what the library makes of the modules of a process, when the dynamic linker's list has a
  * module before the program, or the program's own headers are others. A case is a line of the table
- * below. Linked with --wrap for dl_iterate_phdr getauxval dlsym.
+ * below. Linked with --wrap for dl_iterate_phdr getauxval dlsym; with REGISTERS for syscall and
+ * __rseq_size, too: libc registers no threads, and the kernel takes each.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -13,10 +14,13 @@
 #include "hang.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 
 enum { STRICT = 65536 };
 static PERCPU_DEFINE(long, value) __attribute__((aligned(STRICT))) = 7;
@@ -310,6 +314,23 @@ unsigned long __wrap_getauxval(unsigned long type)
     return scenario->is_elsewhere ? (unsigned long)&other : (unsigned long)first_headers;
 }
 
+#ifdef REGISTERS
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list list;
+
+    CHECK(number == SYS_rseq || number == SYS_memfd_create);
+    errno = ENOSYS;
+    if (number != SYS_rseq)
+        return -1;
+    va_start(list, number);
+    va_arg(list, struct percpu__rseq *)->cpu_id = 0;
+    va_end(list);
+    return 0;
+}
+#endif
+
 static void *pin(const char *name, int flags)
 {
     CHECK(strcmp(name, "own") == 0);
@@ -368,6 +389,10 @@ int main(void)
     CHECK(!scenario->refused);
     CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancelable) == 0);
     CHECK(cancelable == PTHREAD_CANCEL_ENABLE);
+#ifdef REGISTERS
+    CHECK(strstr(percpu_info(),
+                 scenario->is_second ? "itself does not use percpu" : "percpu registers threads"));
+#endif
     CHECK(pins == (scenario->is_second && scenario->pin != NO_DLOPEN));
     CHECK(percpu__template_align() >= STRICT && percpu__template_align() < LARGE);
     percpu_inc(value);
