@@ -308,6 +308,12 @@ check 'the process ends' ends_right "$work/too-aligned" too-aligned
 check 'a program is built, for which the dynamic linker has another list' \
     build "$root" RSEQ "$work/joins" joins.c $(wraps dl_iterate_phdr getauxval dlsym)
 check 'marks, owners, alignments, symbols' cases_are_right "$work/joins" joins.c
+if [ "$libc" = glibc ]; then # it registers threads
+    check 'it is built with areas by mm_cid' $CC $flags -Wno-prio-ctor-dtor -DPERCPU_PLATFORM_RSEQ \
+        -DPERCPU_RSEQ_MM_CID -I"$root/include" "$here/life/joins.c" "$root"/src/*.c "$root"/src/platform/*.c \
+        $(wraps dl_iterate_phdr getauxval dlsym) -o "$work/joins-cid"
+    check 'kernels have mm_cid or not' cases_are_right "$work/joins-cid" joins.c
+fi
 
 # -- Where the library registers threads -------------------------------------------------------------
 

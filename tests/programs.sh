@@ -3,7 +3,7 @@
 # usage: programs.sh [PART...]
 # Programs and shared libraries of every hosted platform: each linker and way of linking, tools that
 # edit files, link-time optimisation, other architectures, several platforms in one process. TAP.
-# PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures, limits; without, all.
+# PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures, pages, limits; without, all.
 # Environment: CC.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
@@ -13,7 +13,7 @@ CC=${CC:-gcc} AR='ar'
 flags='-std=gnu17 -O1 -D_GNU_SOURCE -pthread' # compiled sooner
 . "$here/work.sh"
 needs gcc
-parts=${*:-links tools mark gc lto architectures exports mixtures limits}
+parts=${*:-links tools mark gc lto architectures exports mixtures pages limits}
 
 platform_flags() { # rseq, cid, rseq-debug, thread, single...
     case $1 in
@@ -453,6 +453,30 @@ END
     for pair in 'rseq single' 'single rseq' 'rseq thread' 'thread single' 'rseq cid' 'rseq rseq-debug'; do
         check "both in one link are refused: $pair" both_linked $pair
     done
+fi
+
+# -- Modules that share a page of the areas ------------------------------------------------------------------
+
+# The sections at these addresses: to a page the modules keep their distance.
+at() { # vars, isolated
+    echo "-Wl,--section-start=percpu_vars=$1,--section-start=percpu_isolated=$2"
+}
+
+build_pages() {
+    local program='-fno-pie -no-pie -ldl'
+    link "$work" rseq pages.so pages.c -fPIC -shared -DIS_LIBRARY $(at 0x200800 0x204800) &&
+        link "$work" rseq pages pages.c $program $(at 0x10000040 0x10000200) &&
+        link "$work" rseq pages-linked pages.c $program -DIS_LINKED -Wl,--no-as-needed "$work/pages.so" &&
+        link "$work" rseq pages-full pages.c $program -DFILLS -Wl,--wrap=percpu__template_size \
+            $(at 0x10000000 0x10000200)
+}
+
+if [[ $parts = *pages* ]]; then
+    check 'modules are built' build_pages
+    check 'a library has a part of the program'\''s page' runs "$work/pages" "$work/pages.so"
+    check 'modules start once' runs "$work/pages-linked"
+    check 'a library for which there is no room in the areas' \
+        says 134 'the per-CPU variables of all modules do not fit an area' "$work/pages-full" "$work/pages.so"
 fi
 
 # -- Limits: docs/rseq.md ------------------------------------------------------------------------------------

@@ -307,6 +307,10 @@ unsigned long __real_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type)
 {
+#ifdef PERCPU_RSEQ_MM_CID /* the size of what the kernel writes; mm_cid ends at 28 */
+    if (type == 27)
+        return scenario->is_second ? 27 : 28;
+#endif
     if (type != AT_PHDR)
         return __real_getauxval(type);
     if (scenario->has_no_headers)
@@ -392,6 +396,9 @@ int main(void)
 #ifdef REGISTERS
     CHECK(strstr(percpu_info(),
                  scenario->is_second ? "itself does not use percpu" : "percpu registers threads"));
+#endif
+#ifdef PERCPU_RSEQ_MM_CID
+    CHECK(strstr(percpu_info(), scenario->is_second ? "no mm_cid here" : "area of mm_cid"));
 #endif
     CHECK(pins == (scenario->is_second && scenario->pin != NO_DLOPEN));
     CHECK(percpu__template_align() >= STRICT && percpu__template_align() < LARGE);

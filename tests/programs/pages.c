@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usage: pages [LIBRARY]
+ * rseq: a program and a library, both this file, with variables in the same page of the areas. With
+ * FILLS the program's take all of the areas that modules may have but 256 bytes.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <percpu/percpu.h>
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WORDS = 3 * 512 };
+
+#ifdef IS_LIBRARY
+static PERCPU_DEFINE(long[WORDS], values) = {[0 ... WORDS - 1] = 6};
+static size_t size_at_start;
+
+/* Behind the library's own. */
+__attribute__((constructor)) static void note(void)
+{
+    size_at_start = percpu_area_size();
+}
+
+size_t sizes(void);
+size_t sizes(void)
+{
+    return size_at_start;
+}
+
+int check(void);
+int check(void)
+{
+    int wrong = 0;
+
+    percpu_for_each(cpu)
+        for (size_t i = 0; i < WORDS; i++)
+            wrong += percpu_remote_read(values[i], cpu) != 6;
+    return wrong;
+}
+#else
+static PERCPU_DEFINE(long, value) = 5;
+
+#ifdef FILLS
+size_t __wrap_percpu__template_size(void);
+size_t __wrap_percpu__template_size(void)
+{
+    return ((size_t)1 << 28) - 4096 - 256; /* from byte 4,096: this file is linked so */
+}
+#endif
+
+#ifdef IS_LINKED
+size_t sizes(void);
+int check(void);
+#endif
+
+static unsigned count_views(void)
+{
+    char line[512];
+    unsigned count = 0;
+    FILE *file = fopen("/proc/self/maps", "re");
+
+    while (file && fgets(line, sizeof(line), file))
+        count += strstr(line, "memfd:percpu") != NULL;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+static int say(const char *what)
+{
+    puts(what);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    int (*function)(void) = NULL;
+#ifdef IS_LINKED
+    (void)argv;
+    if (argc != 1 || percpu_area_size() != sizes())
+        return say("a module has started twice");
+    function = check;
+#else
+    unsigned views;
+    void *library;
+
+    percpu_for_each(cpu)
+        *percpu_remote_ptr(value, cpu) = (long)cpu + 50;
+    views = count_views();
+    library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
+    if (library)
+        *(void **)&function = dlsym(library, "check");
+    if (!function)
+        return say("there is no library");
+    percpu_for_each(cpu)
+        if (percpu_remote_read(value, cpu) != (long)cpu + 50)
+            return say("the program's variable has another value");
+    if (count_views() <= views)
+        return say("the library's values are no views");
+#endif
+    return function() == 0 ? 0 : say("the library's variables have other values");
+}
+#endif
