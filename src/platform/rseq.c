@@ -351,7 +351,7 @@ static bool reserve(struct process *p)
     }
 }
 
-/* Makes the pages of this part of each slot accessible, or says that there is no memory for them. */
+/* Makes the pages of this part of each slot accessible, or says that there is no memory for it. */
 static bool make_accessible(const struct process *p, size_t from, size_t end)
 {
     from &= ~((size_t)sysconf(_SC_PAGESIZE) - 1);
@@ -403,7 +403,7 @@ static int template_file(size_t size)
     return file;
 }
 
-/* Are there values other than 0 in this page of slot 0? A page without variables may not be there. */
+/* Are there values other than 0 in this page of slot 0? Without variables it may not be there. */
 static bool has_values(const struct module *module, uintptr_t at, size_t page)
 {
     uintptr_t from = at > module->first ? at : module->first;

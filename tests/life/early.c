@@ -51,7 +51,7 @@ static void on_fault(int number)
     siglongjmp(jump, 1);
 }
 
-/* Without PERCPU_DEBUG it ends at the address: no thread's data and no initial value are changed. */
+/* Without PERCPU_DEBUG it ends at the address: no initial value is changed. */
 #ifdef PERCPU_DEBUG
 #define FAULTS(access) (void)0
 #else

@@ -2,8 +2,8 @@
 /*
  * usage: grow
  * rseq: objects where the system limits what a program could write to (RLIMIT_DATA): there are
- * some, each can be written to on each CPU, and then there are no more; those that are given back are
- * there again.
+ * some, each can be written to on each CPU, and then there are no more; those that are given back
+ * are there again.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -125,7 +125,7 @@ static const struct scenario *scenario;
 extern const uint32_t percpu__process[2] PERCPU__HIDDEN;
 size_t percpu__template_align(void) PERCPU__HIDDEN;
 
-/* -- The dynamic linker -------------------------------------------------------------------------- */
+/* -- The dynamic linker ------------------------------------------------------------------------ */
 
 static struct {
     union {
