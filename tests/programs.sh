@@ -3,7 +3,7 @@
 # usage: programs.sh [PART...]
 # Programs and shared libraries of every hosted platform: each linker and way of linking, tools that
 # edit files, link-time optimisation, other architectures, several platforms in one process. TAP.
-# PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures, pages, limits; without, all.
+# PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures, pages, narrow, limits; without, all.
 # Environment: CC.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
@@ -13,7 +13,7 @@ CC=${CC:-gcc} AR='ar'
 flags='-std=gnu17 -O1 -D_GNU_SOURCE -pthread' # compiled sooner
 . "$here/work.sh"
 needs gcc
-parts=${*:-links tools mark gc lto architectures exports mixtures pages limits}
+parts=${*:-links tools mark gc lto architectures exports mixtures pages narrow limits}
 
 platform_flags() { # rseq, cid, rseq-debug, thread, single...
     case $1 in
@@ -471,12 +471,47 @@ build_pages() {
             $(at 0x10000000 0x10000200)
 }
 
+# Of each segment p_align, the last of 7 words of a header: ELF gABI.
+small_pages() {
+    link "$work" rseq small ../life/sections.c -fno-pie -no-pie -DALIGN=4096 && python3 - "$work/small" <<'END' &&
+import struct, sys
+with open(sys.argv[1], 'r+b') as file:
+    head = file.read(64)
+    first, size, number = struct.unpack_from('<Q', head, 32)[0], *struct.unpack_from('<HH', head, 54)
+    for at in range(first, first + number * size, size):
+        file.seek(at)
+        if struct.unpack('<I', file.read(4))[0] == 1:  # PT_LOAD
+            file.seek(at + 48)
+            file.write(struct.pack('<Q', 16))
+END
+        readelf -lW "$work/small" | grep 'LOAD.* 0x10$' && runs "$work/small"
+}
+
 if [[ $parts = *pages* ]]; then
     check 'modules are built' build_pages
     check 'a library has a part of the program'\''s page' runs "$work/pages" "$work/pages.so"
     check 'modules start once' runs "$work/pages-linked"
+    check 'segments say a smaller alignment than a page' small_pages
     check 'a library for which there is no room in the areas' \
         says 134 'the per-CPU variables of all modules do not fit an area' "$work/pages-full" "$work/pages.so"
+fi
+
+# -- Addresses of 32 bits ------------------------------------------------------------------------------------
+
+# 8,191 areas of 16 MiB are more than there are addresses.
+narrow() {
+    echo 0-8190 >"$work/possible"
+    clang --target=arm-linux-gnueabihf $flags -DPERCPU_PLATFORM_RSEQ "-DPERCPU__POSSIBLE=\"$work/possible\"" \
+        -fuse-ld=lld -I"$root/include" "$here/rseq/values.c" "$root"/src/*.c "$root"/src/platform/*.c \
+        -o "$work/narrow" &&
+        says 0 ' right, ' qemu-arm -L /usr/arm-linux-gnueabihf "$work/narrow"
+}
+
+if [[ $parts = *narrow* ]]; then
+    for program in clang ld.lld arm-linux-gnueabihf-ld qemu-arm; do
+        [ -z "$(absent "$program")" ] || break
+    done
+    with "$program" check 'more CPUs than there are addresses for' narrow
 fi
 
 # -- Limits: docs/rseq.md ------------------------------------------------------------------------------------
