@@ -471,6 +471,12 @@ build_pages() {
             $(at 0x10000000 0x10000200)
 }
 
+said_once() {
+    PERCPU_VERBOSE=1 runs "$work/pages" "$work/pages.so" 2>"$work/said"
+    cat "$work/said"
+    [ "$(grep -c '^percpu: ' "$work/said")" = 1 ]
+}
+
 # Of each segment p_align, the last of 7 words of a header: ELF gABI.
 small_pages() {
     link "$work" rseq small ../life/sections.c -fno-pie -no-pie -DALIGN=4096 && python3 - "$work/small" <<'END' &&
@@ -491,6 +497,7 @@ if [[ $parts = *pages* ]]; then
     check 'modules are built' build_pages
     check 'a library has a part of the program'\''s page' runs "$work/pages" "$work/pages.so"
     check 'modules start once' runs "$work/pages-linked"
+    check 'it is said once which way was taken' said_once
     check 'segments say a smaller alignment than a page' small_pages
     check 'a library for which there is no room in the areas' \
         says 134 'the per-CPU variables of all modules do not fit an area' "$work/pages-full" "$work/pages.so"

@@ -172,14 +172,28 @@ static void *forks_outside(void *unused)
     return unused;
 }
 
+static pthread_key_t last_key;
+
 __attribute__((constructor(100))) static void use_keys(void)
 {
     const char *keys = getenv("KEYS");
-    pthread_key_t key;
 
     for (long n = keys ? strtol(keys, NULL, 10) : 0; n > 0; n--)
-        if (pthread_key_create(&key, NULL) != 0)
+        if (pthread_key_create(&last_key, NULL) != 0)
             break;
+}
+
+/* The library keeps no key that it does not use. */
+static void look_at_keys(void)
+{
+#ifdef __GLIBC__
+    pthread_key_t key;
+
+    if (last_key < 31 || pthread_key_create(&key, NULL) != 0)
+        return;
+    CHECK(key == last_key + 1);
+    CHECK(pthread_key_delete(key) == 0);
+#endif
 }
 
 int main(int argc, char **argv)
@@ -190,6 +204,7 @@ int main(int argc, char **argv)
 
     used = library ? dlsym(library, "blocks") : &blocks;
     CHECK(used);
+    look_at_keys();
     sem_init(&holds, 0, 0);
     sem_init(&enough, 0, 0);
     signal(SIGUSR1, on_signal);

@@ -99,6 +99,9 @@ int main(int argc, char **argv)
     percpu_for_each(cpu)
         if (percpu_remote_read(value, cpu) != (long)cpu + 50)
             return say("the program's variable has another value");
+    percpu_reset_to_init(value);
+    if (percpu_read(value) != 5)
+        return say("the program's variable has another module's initial value");
     if (count_views() <= views)
         return say("the library's values are no views");
 #endif
