@@ -33,6 +33,7 @@ static const struct scenario {
     {"no-value", "atomic instructions: no key", 0, 0, 0, {false, false}},
     {"far", "restartable sequences; percpu", FAR, 0, 2, {true, false}},
     {"other-far", "restartable sequences; percpu", 0, FAR, 2, {false, true}},
+    {"not-cancelable", "restartable sequences; percpu", 0, 0, 1, {false, true}},
     {"refused", "restartable sequences; percpu", 0, UINT32_MAX, -1, {false, true}},
 };
 static const struct scenario *scenario;
@@ -123,6 +124,8 @@ static void use(bool is_last)
 static void *other(void *unused)
 {
     is_other = true;
+    if (is("not-cancelable")) /* as one that ends: musl disables it */
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     use(scenario->is_last[1]);
     return unused;
 }
