@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -889,6 +890,15 @@ static PERCPU_DEFINE(uint64_t, changed_first);
 static PERCPU_DEFINE(uint64_t[40], large_one); /* more than is watched */
 static PERCPU_DEFINE(uint64_t, only_read);
 static PERCPU_DEFINE(struct mixed, mixed);
+static PERCPU_DEFINE(uint64_t, written);
+static PERCPU_DEFINE(uint64_t, after_many);
+static PERCPU_DEFINE(uint64_t, without_room);
+static PERCPU_DEFINE(uint64_t, in_parts);
+#ifdef PERCPU_DEBUG
+static PERCPU_DEFINE(uint64_t, being_written);
+static PERCPU_DEFINE(uint64_t, in_two_tables);
+#endif
+enum { WATCHED = 8192 }; /* words */
 
 TEST(rseq_debug_block_and_update)
 {
@@ -900,6 +910,7 @@ TEST(rseq_debug_block_and_update)
         percpu_with_current(updated_first, p)
             ++*p;
     check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(1));
+    check(!string_contains(panic_last(), "(null)")); /* no symbol of a dynamic linker's */
 
     panics_begin();
     percpu_with_current(changed_first, p)
@@ -942,6 +953,14 @@ TEST(rseq_debug_block_beside_updates)
             ++*p;
             percpu_write(changed_first, 3); /* not an update */
         }
+        percpu_write(written, 3);
+        percpu_with_current(written, p)
+            ++*p;
+        percpu_with_current(mixed.changed, p) {
+            ++*p;
+            percpu_for_each(cpu)
+                percpu_remote_write(mixed.updated, cpu, 0x10101010u * (unsigned)(i + 1));
+        }
     }
     check_eq(panics_end(""), 0);
     check(seen > 0);
@@ -975,6 +994,164 @@ TEST(rseq_debug_no_variable)
         (void)p;
     check_eq(panics_end("is no per-CPU variable"), IN_DEBUG(2));
 }
+
+/* What frees an object, or looks at one, takes no room in the table. */
+TEST(rseq_debug_freed_words_take_no_room)
+{
+    uint64_t PERCPU *many = percpu_alloc_array(uint64_t, WATCHED);
+
+    check(many != NULL);
+    percpu_free(many);
+    panics_begin();
+    percpu_inc(after_many);
+    percpu_with_current(after_many, p)
+        ++*p;
+    check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(1));
+}
+
+static void use_more_words(void)
+{
+    uint64_t PERCPU *many = percpu_alloc_array(uint64_t, WATCHED);
+
+    for (size_t i = 0; many && i < WATCHED; i++)
+        percpu_write_at(many + i, i);
+    percpu_inc(without_room);
+    percpu_with_current(without_room, p)
+        ++*p;
+    _exit(!many || percpu_sum(without_room) != 2);
+}
+
+/* The table is full, and nothing more is known. In a child, since nothing is ever forgotten. */
+TEST(rseq_debug_more_words_than_are_watched)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0)
+        use_more_words();
+    check(child > 0);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    check(WIFEXITED(status));
+    check_eq(WEXITSTATUS(status), 0);
+}
+
+/* A report names bytes once, whatever other bytes an update has. */
+TEST(rseq_debug_parts_of_a_word)
+{
+    uint32_t PERCPU *low = (uint32_t PERCPU *)percpu_addr(in_parts);
+
+    panics_begin();
+    percpu_inc_at(low);
+    percpu_with_current_at(low, p)
+        ++*p;
+    percpu_inc(in_parts);
+    check_eq(panics_end("blocks change the operand of update operations"), IN_DEBUG(1));
+}
+
+/* Dynamic memory is in no file. */
+TEST(rseq_debug_block_and_update_of_an_object)
+{
+    uint64_t PERCPU *object = percpu_alloc(uint64_t);
+
+    panics_begin();
+    percpu_inc_at(object);
+    percpu_with_current_at(object, p)
+        ++*p;
+    check_eq(panics_end("the per-CPU variable  at the program+0x"), IN_DEBUG(1));
+    percpu_free(object);
+}
+
+/* A block looks at its variable, not at what is behind: there is a page that cannot be read. */
+TEST(rseq_debug_block_before_other_memory)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char PERCPU *object = percpu_alloc_bytes(3 * page, 64);
+    uintptr_t next = ((uintptr_t)object + page + page - 1) & ~(page - 1);
+    void PERCPU *hidden = (void PERCPU *)next;
+    uint64_t PERCPU *last = (uint64_t PERCPU *)(next - sizeof(uint64_t));
+
+    if (!check(object != NULL))
+        return;
+    percpu_for_each(cpu)
+        check_eq(mprotect(percpu_remote_ptr_at(hidden, cpu), page, PROT_NONE), 0);
+    percpu_with_current_at(last, p)
+        ++*p;
+    percpu_for_each(cpu)
+        check_eq(mprotect(percpu_remote_ptr_at(hidden, cpu), page, PROT_READ | PROT_WRITE), 0);
+    check_eq(percpu_sum_at(last), 1);
+    percpu_free(object);
+}
+
+static word PERCPU *end_the_thread(void)
+{
+    pthread_exit(NULL);
+}
+
+/* Values that a variable on the stack has which nobody sets. */
+static __attribute__((noinline)) void leave_numbers_on_the_stack(void)
+{
+    volatile uintptr_t numbers[1024];
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        numbers[i] = 4096;
+}
+
+static __attribute__((noinline)) void end_in_an_operand(void)
+{
+    percpu_with_current_at(end_the_thread(), p)
+        ++*p;
+}
+
+static void *ends_in_an_operand(void *unused)
+{
+    leave_numbers_on_the_stack();
+    end_in_an_operand();
+    return unused;
+}
+
+/* With -fexceptions a block ends then that has not looked at anything yet. */
+TEST(rseq_debug_thread_ends_in_an_operand)
+{
+    pthread_t thread;
+
+    check_eq(pthread_create(&thread, NULL, ends_in_an_operand, NULL), 0);
+    check_eq(pthread_join(thread, NULL), 0);
+    on_cpus(use_two, NULL);
+}
+
+#ifdef PERCPU_DEBUG
+/* A write has begun; what it then changes in a block of another thread is not the block's doing. */
+TEST(rseq_debug_block_while_a_write_is_on)
+{
+    panics_begin();
+    percpu__watch_write(percpu_addr(being_written), sizeof(uint64_t), false);
+    percpu_with_current(being_written, p)
+        *p = 1;
+    percpu__watch_written(percpu_addr(being_written));
+    percpu_inc(being_written);
+    check_eq(panics_end(""), 0);
+    panics_begin();
+    percpu_with_current(being_written, p)
+        ++*p;
+    check_eq(panics_end("blocks change the operand of update operations"), 1);
+}
+
+/* The first module that needs a table brings it; the others use that one. */
+TEST(rseq_debug_table_of_another_module)
+{
+    void **shared = percpu__watch_table(), *before = *shared, *others = calloc(1, 1 << 20);
+
+    panics_begin();
+    *shared = others;
+    percpu_inc(in_two_tables);
+    *shared = before;
+    percpu_with_current(in_two_tables, p)
+        ++*p;
+    check_eq(panics_end(""), 0);
+    free(others);
+}
+#endif
 
 /* Threads that read in blocks what others update. */
 static void *read_in_blocks(void *data)

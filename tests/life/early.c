@@ -103,6 +103,9 @@ int main(void)
     end_if_it_hangs();
     CHECK(p);
     percpu_free(p);
-    CHECK(percpu_read(value) == 7);
+    CHECK(percpu_sum(value) == 7 * (long)percpu_area_num());
+    percpu_add(value, 1);
+    percpu_add(value, 1); /* which PERCPU_DEBUG knows already */
+    CHECK(percpu_sum(value) == 7 * (long)percpu_area_num() + 2);
     return right();
 }
