@@ -519,11 +519,8 @@ static int fini(void)
     }
     if (alloc_hooks)
         alloc_hooks->fini();
-    alloc_hooks = NULL;
     __atomic_store_n(&percpu__limit, 0, __ATOMIC_RELEASE);
     area_count = 0;
-    reserve = 0;
-    before = 0;
     percpu__slots_give_back();
     percpu__reg_reopen();
     unlock(IDLE);

@@ -96,7 +96,6 @@ int percpu_fini(void)
         return -PERCPU_ENOTINIT;
     if (alloc_hooks)
         alloc_hooks->fini();
-    alloc_hooks = NULL;
     give_back();
     return 0;
 }

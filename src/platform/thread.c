@@ -298,7 +298,7 @@ void percpu__reg_reopen(void)
 
 bool percpu__reg_valid(void)
 {
-    return own_base != 0 && reg_read() == own_base - percpu__template_start();
+    return reg_read() == own_base - percpu__template_start();
 }
 
 void percpu__wait(void)
