@@ -265,6 +265,13 @@ check 'numbers of CPUs that the system says' ends_right "$work/claims" slots
 check 'areas where there is little memory' ends_right "$work/claims" room
 check 'a claim of the own CPU, and the end of the areas' ends_right "$work/claims" reg
 
+# -- single: what the system refuses -----------------------------------------------------------------
+
+check 'single is built' build "$root" SINGLE "$work/single" single.c $(wraps mmap madvise pthread_sigmask)
+check 'initial values without memory to keep them' ends_right "$work/single" values
+check 'dynamic memory of the size that there is' ends_right "$work/single" memory
+check 'signals that cannot be blocked' ends_right "$work/single" signals
+
 # -- The two sections of variables -----------------------------------------------------------------
 
 right_sections() {

@@ -827,6 +827,53 @@ TEST(alloc_fini_gives_back)
     check_eq(pages(), before);
 }
 
+/* A page that somebody else has got at this address. */
+static void *take_page(uintptr_t at)
+{
+    return mmap((void *)at, PAGE, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+static bool is_mapped(void *page)
+{
+    unsigned char resident;
+
+    return mincore(page, PAGE, &resident) == 0;
+}
+
+/* Once: the next percpu_fini() has nothing to give back, at the old address or at 0. */
+TEST(alloc_fini_gives_back_once)
+{
+    void *low, *page;
+    uintptr_t object;
+
+    check(percpu_init_in_place() > 0);
+    object = (uintptr_t)percpu_remote_ptr_at(percpu_alloc(word), 0);
+    panics_begin();
+    check_eq(percpu_fini(), 0);
+    check_eq(panics_end("percpu_fini"), IN_DEBUG(1)); /* the object */
+    page = take_page(object & ~((uintptr_t)PAGE - 1));
+    low = take_page(1 << 20);
+    if (!check(page != MAP_FAILED && low != MAP_FAILED))
+        return;
+#if HAS_AREAS
+    check_eq(percpu_init_with(arena(), CPUS, RESERVE), CPUS);
+#else
+    check_eq(percpu_init_in_place(), 1);
+#endif
+    check_eq(percpu_fini(), 0);
+    check(is_mapped(page));
+    check(is_mapped(low));
+    check(percpu_init_in_place() > 0);
+    check(percpu_alloc(word) != NULL);
+    panics_begin();
+    check_eq(percpu_fini(), 0);
+    check_eq(panics_end("percpu_fini"), IN_DEBUG(1));
+    check(is_mapped(page));
+    munmap(page, PAGE);
+    munmap(low, PAGE);
+}
+
 #endif
 
 /* There is no initial value to go back to. */

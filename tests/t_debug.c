@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 /* PERCPU_DEBUG: what it reports, in which words, and that it reports nothing else. */
 #include "areas.h"
 
@@ -10,6 +13,8 @@
 
 #if !HARNESS_BARE
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 static PERCPU_DEFINE(word, watched) = 3;
@@ -23,6 +28,21 @@ static void lose_register(void)
     percpu_write_reg((uintptr_t)area_memory(TEST_MAX_CPUS, 1));
 #else
     percpu_write_reg(0);
+#endif
+}
+
+/* Not by the library, where it can be asked whether it was. */
+static void write_register_only(uintptr_t base)
+{
+#if HARNESS_BARE
+    percpu_write_reg(base);
+#else
+    base -= percpu_symbol_vma(watched) - percpu_offset(watched);
+#if defined(__linux__) && defined(__x86_64__)
+    check_eq(syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, base), 0);
+#else
+    percpu__thread_delta = base;
+#endif
 #endif
 }
 
@@ -145,6 +165,43 @@ TEST(peer_new_thread_inherits_its_parents_area)
         pthread_join(thread, NULL);
     check_eq(panics_end("has not called percpu_init_reg"), 2);
     check_eq(percpu_read(watched), 3); /* the parent still has it */
+    check_eq(percpu_fini(), 0);
+}
+#endif
+
+/*
+ * Nor one that somebody else has written: a hypervisor's guest, a debugger, other code that uses it.
+ */
+TEST(debug_register_of_others)
+{
+    check(init_here());
+    check_eq(percpu_init_reg(0), 0);
+    percpu__check_current();
+    panics_begin();
+    write_register_only(percpu_area_base(0) + percpu_area_layout_expected(1).align);
+    percpu__check_current();
+    write_register_only(percpu_symbol_vma(watched) - percpu_offset(watched)); /* a delta of 0 */
+    percpu__check_current();
+    check_eq(panics_end("has not called percpu_init_reg"), 2);
+    percpu_write_reg(percpu_area_base(0));
+    percpu__check_current();
+    check_eq(percpu_fini(), 0);
+}
+
+#if HARNESS_BARE
+/* There is no area at the delta by which the library knows that there is none. */
+TEST(debug_register_of_a_cpu_without_area)
+{
+    unsigned char *p = area_memory(0, 2);
+
+    check_eq(percpu_init_cpu(0, p), 1);
+    check_eq(percpu_init_cpu(2, p + stride()), 1);
+    panics_begin();
+    write_register_only(percpu_symbol_vma(watched) - percpu_offset(watched) + PERCPU__ABSENT);
+    percpu__check_current();
+    check_eq(panics_end("has not called percpu_init_reg"), 1);
+    percpu_write_reg(percpu_area_base(2));
+    percpu__check_current();
     check_eq(percpu_fini(), 0);
 }
 #endif

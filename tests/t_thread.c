@@ -325,6 +325,22 @@ TEST(thread_area_is_made_before_it_is_seen)
     munmap(guarded, guarded_size);
 }
 
+/* -- Areas in place, and others ------------------------------------------------------------------- */
+
+/* What lies before areas in place, for modules, a CPU that comes late does not have. */
+TEST(thread_late_cpu_before_another)
+{
+    unsigned char *p = area_memory(0, 2);
+    size_t n;
+
+    check(percpu_init_in_place() > 0);
+    n = percpu_area_num();
+    check_eq(percpu_init_cpu(n, p + stride()), 1);
+    check_eq(percpu_init_cpu(n + 1, p), 1);
+    check_eq(percpu_remote_read(mark, n + 1), 1);
+    check_eq(percpu_fini(), 0);
+}
+
 /* -- The call that sets the register clobbers what it says ------------------------------------- */
 
 TEST(peer_setting_the_register_keeps_the_others)

@@ -15,11 +15,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { ALIGN = 16384, ODD = 4096 };
+
 static PERCPU_DEFINE(long, value) = 7;
+static PERCPU_DEFINE(char, aligned) __attribute__((aligned(ALIGN)));
 static char memory[1 << 16] __attribute__((aligned(1 << 16)));
 static int refuse_keys, refuse_values, no_huge_pages;
 static long configured;
 static size_t largest = SIZE_MAX; /* mapping that there is memory for */
+static size_t asked;              /* the last one's size */
+static uintptr_t mapped;          /* and address */
 
 int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
@@ -46,11 +51,15 @@ void *__real_mmap(void *at, size_t size, int protection, int flags, int file, of
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
 {
-    if (size > largest) {
+    if (size > largest || (size > 1 << 24 && !(flags & MAP_NORESERVE))) {
         errno = ENOMEM;
         return MAP_FAILED;
     }
-    return __real_mmap(at, size, protection, flags, file, offset);
+    at = __real_mmap(at, size + ODD, protection, flags, file, offset);
+    CHECK(at != MAP_FAILED);
+    asked = size;
+    mapped = (uintptr_t)at + ODD;
+    return (void *)mapped;
 }
 
 int __real_madvise(void *at, size_t size, int advice);
@@ -61,20 +70,35 @@ int __wrap_madvise(void *at, size_t size, int advice)
     return __real_madvise(at, size, advice);
 }
 
+int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *base);
+
 static void *claim_0(void *answer)
 {
     *(int *)answer = percpu_init_reg(0);
     return NULL;
 }
 
-static int claim_by_another(void)
+/* Its destructor cannot be called again. */
+static void *claim_0_last(void *answer)
+{
+    claim_0(answer);
+    refuse_values = 1;
+    return NULL;
+}
+
+static int claim_by(void *(*thread_of)(void *))
 {
     pthread_t thread;
     int answer = 1;
 
-    CHECK(pthread_create(&thread, NULL, claim_0, &answer) == 0);
+    CHECK(pthread_create(&thread, NULL, thread_of, &answer) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     return answer;
+}
+
+static int claim_by_another(void)
+{
+    return claim_by(claim_0);
 }
 
 /* What cannot be given back at the end of the thread is not claimed. */
@@ -88,12 +112,17 @@ static void test_keys(void)
     CHECK(percpu_init_reg(0) == -PERCPU_ESYS);
     refuse_values = 0;
     CHECK(claim_by_another() == 0);
+    CHECK(claim_by(claim_0_last) == 0);
+    refuse_values = 0;
     CHECK(percpu_init_reg(0) == 0);
 }
 
 /* As many areas as there may be CPUs. */
 static void test_slots(void)
 {
+    uintptr_t base;
+    size_t step;
+
     CHECK(percpu_area_layout_expected(1).align <= sizeof(memory)); /* a page of segments, at most */
     configured = -1;
     CHECK(percpu_area_num() == 1);
@@ -102,6 +131,13 @@ static void test_slots(void)
     configured = 3;
     CHECK(percpu_init_in_place() == 3);
     CHECK(no_huge_pages);
+    step = percpu_area_base(1) - percpu_area_base(0);
+    CHECK(step > 1 << 24); /* with as much for objects as there can be */
+    CHECK((uintptr_t)percpu_remote_ptr(aligned, 0) % ALIGN == 0 && step % ALIGN == 0);
+    CHECK(asked >= 3 * step + (-mapped & (ALIGN - 1)));
+    CHECK(percpu_fini() == 0);
+    CHECK(percpu__slots_take(SIZE_MAX / 2 + 2, 2, 64, &base) == -PERCPU_ENOMEM);
+    CHECK(percpu__slots_take(1, SIZE_MAX - 8, 64, &base) == -PERCPU_ENOMEM);
 }
 
 /* As much as there is; the variables are what must fit. */
