@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// error: percpu: the operand is no struct percpu_list
+#include <percpu/list.h>
+
+struct list {
+    struct percpu_list_node *first;
+};
+static PERCPU_DEFINE(struct list, other);
+static PERCPU_DEFINE(struct percpu_list, list);
+
+void use(struct percpu_list_node *node);
+void use(struct percpu_list_node *node)
+{
+    (void)node;
+    (void)percpu_read(other.first);
+    (void)percpu_list_pop(list);
+#ifdef GOOD
+    (void)percpu_list_close(list, 0);
+#else
+    (void)percpu_list_close(other, 0);
+#endif
+}
