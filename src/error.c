@@ -38,7 +38,7 @@ const char *percpu_strerror(int error)
     unsigned index = error < 0 ? 0u - (unsigned)error : (unsigned)error;
     if (error >= 0 && index == 0)
         return "no error";
-    if (index >= sizeof(text) / sizeof(text[0]) || !text[index])
+    if (index >= sizeof(text) / sizeof(text[0]))
         return "not an error of percpu";
     return text[index];
 }

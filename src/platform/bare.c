@@ -105,8 +105,7 @@ void percpu__template_image(uintptr_t *first, uintptr_t *image_end)
 
 void percpu__template_copy(uintptr_t area)
 {
-    if (area != image())
-        percpu__copy(area, image(), percpu__template_size());
+    percpu__copy(area, image(), percpu__template_size()); /* onto itself, perhaps */
 }
 
 size_t percpu__slots_reserve(void)
