@@ -125,6 +125,9 @@ check 'calls before the library has started' ends_right "$work/early"
 check 'a program with a limit is built' build "$root" RSEQ "$work/grow" grow.c
 check 'objects until there is no more memory, RLIMIT_DATA' ends_right "$work/grow"
 
+check 'a program without a percpu_panic() of its own is built' build "$root" RSEQ "$work/panic" panic.c
+check 'it prints a line and ends' ends_right "$work/panic"
+
 # -- The end of a thread -------------------------------------------------------------------------
 
 steps='s/^( *)step\(\);/\1{ extern void at_step(void); at_step(); }/

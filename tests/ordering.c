@@ -41,6 +41,31 @@ const long *f_remote(size_t cpu)
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
+/* By itself: where there is no sequence a function is called, which is a barrier. */
+int f_push_sequence(struct item *item);
+int f_push_sequence(struct item *item)
+{
+    struct percpu_list_node *first;
+
+    item->value = 0x155;
+    (void)percpu__rseq_list_push(PERCPU__LIST_FIRST(PERCPU__VAR(__PERCPU_list)), &item->node,
+                                 &first);
+    return item->value;
+}
+
+#define TAKES_SEQUENCE(name)                                                                       \
+    struct percpu_list_node *f_##name##_sequence(struct item *item, int *change);                  \
+    struct percpu_list_node *f_##name##_sequence(struct item *item, int *change)                   \
+    {                                                                                              \
+        struct percpu_list_node *node = 0;                                                         \
+        int before = item->value;                                                                  \
+        (void)percpu__rseq_list_##name(PERCPU__LIST_FIRST(PERCPU__VAR(__PERCPU_list)), 0, &node);  \
+        *change = item->value - before;                                                            \
+        return node;                                                                               \
+    }
+TAKES_SEQUENCE(pop)
+TAKES_SEQUENCE(take_all)
+
 struct percpu_list_node *f_close(size_t cpu);
 struct percpu_list_node *f_close(size_t cpu)
 {

@@ -177,7 +177,7 @@ def check_code(target, platform, what):
             continue
         code = functions(compiler, f'-O2 {PLATFORMS[platform]}', 'tests/ordering.c')
         body, wrong = code[what], None
-        if what in ('f_push', 'f_pop', 'f_take_all') and count(body, VALUE) < 2:
+        if what.removesuffix('_sequence') in ('f_push', 'f_pop', 'f_take_all') and count(body, VALUE) < 2:
             wrong = 'one access to the node\'s other member, not one before and one after'
         elif what == 'f_irq' and count(body, VALUE) < 3:
             wrong = f'{count(body, VALUE)} accesses where there are three in the source'
@@ -201,14 +201,19 @@ def tests():
             name = f'{file.replace("../tests/ordering.c", "percpu.h")}: {function}() has its order'
             found[name] = check_orders, (file, function, kinds)
     titles = {'f_push': 'a push is a barrier', 'f_pop': 'a pop is a barrier',
-              'f_take_all': 'a take_all is a barrier', 'f_remote': 'a CPU\'s number is masked',
+              'f_take_all': 'a take_all is a barrier',
+              'f_push_sequence': 'a push is a barrier, the sequence',
+              'f_pop_sequence': 'a pop is a barrier, the sequence',
+              'f_take_all_sequence': 'a take_all is a barrier, the sequence',
+              'f_remote': 'a CPU\'s number is masked',
               'f_irq': 'interrupts off and on are barriers',
               'f_twice': 'two reads are two', 'f_current_twice': 'two pointers are two'}
     for target, (_, platforms, _) in TARGETS.items():
         for platform in platforms:
             bare = platform in ('bare', 'restart')
             for what, title in titles.items():
-                if what == 'f_irq' and not bare or what == 'f_remote' and platform == 'single' or \
+                if what.endswith('_sequence') and platform != 'rseq' or \
+                        what == 'f_irq' and not bare or what == 'f_remote' and platform == 'single' or \
                         what.endswith('twice') and not bare:
                     continue
                 found[f'{target} {platform}: {title}'] = check_code, (target, platform, what)

@@ -588,6 +588,101 @@ TEST(list_drain_keeps_every_node)
     check(drained > 0);
 }
 
+/* -- What comes after what ---------------------------------------------------------------------- */
+
+/*
+ * Threads that share nothing but the list, on one CPU; the flag has no order. ThreadSanitizer would
+ * report what is written to the item that is handed over. Not on CPU 0, where there is another:
+ * there the atomics of who drains are on what is a per-CPU pointer, too.
+ */
+static PERCPU_DEFINE(struct percpu_list, handing);
+static struct item handed;
+static atomic_uint step_of_handing;
+
+static void step_is(unsigned step)
+{
+    while (atomic_load_explicit(&step_of_handing, memory_order_relaxed) != step)
+        sched_yield();
+}
+
+static void next_step(void)
+{
+    atomic_fetch_add_explicit(&step_of_handing, 1, memory_order_relaxed);
+}
+
+static void stay_on_one_cpu(cpu_set_t *before)
+{
+    cpu_set_t one;
+
+    sched_getaffinity(0, sizeof *before, before);
+    CPU_ZERO(&one);
+    CPU_SET(1 % test_cpus(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+static void *work_on_what_is_handed(void *unused)
+{
+    cpu_set_t before;
+    struct percpu_list_node *node;
+
+    stay_on_one_cpu(&before);
+    next_step();
+    step_is(2);
+    node = percpu_list_pop(handing);
+    handed.number++;
+    percpu_list_push(handing, node);
+    next_step();
+    step_is(4);
+    node = percpu_list_take_all(handing);
+    handed.number++;
+    percpu_list_push(handing, node);
+    next_step();
+    step_is(6); /* the list was closed, and is open again with the same node */
+    node = percpu_list_pop(handing);
+    node->next = NULL;
+    handed.number++;
+    percpu_list_push(handing, node);
+    next_step();
+    return unused;
+}
+
+TEST(list_hands_over)
+{
+    struct percpu_list_node *first, *second;
+    pthread_t thread;
+    cpu_set_t before;
+    size_t cpu;
+
+    stay_on_one_cpu(&before);
+    cpu = percpu_cpu_id();
+    step_of_handing = 0;
+    check_eq(pthread_create(&thread, NULL, work_on_what_is_handed, NULL), 0);
+    step_is(1);
+    handed.number = 1;
+    percpu_list_push(handing, &handed.node);
+    next_step();
+    step_is(3);
+    first = percpu_list_pop(handing);
+    check_eq(first, &handed.node);
+    handed.number++;
+    percpu_list_push(handing, first);
+    next_step();
+    step_is(5);
+    first = percpu_list_close(handing, cpu);
+    check_eq(percpu_fence_cpu(cpu), 0);
+    second = first->next;
+    check(percpu_list_open(handing, cpu, first, first));
+    check_eq(second, NULL);
+    next_step();
+    step_is(7);
+    first = percpu_list_close(handing, cpu);
+    check_eq(percpu_fence_cpu(cpu), 0);
+    check(percpu_list_open(handing, cpu, first, NULL));
+    check_eq(handed.number, 5);
+    pthread_join(thread, NULL);
+    sched_setaffinity(0, sizeof before, &before);
+}
+
 /* -- A closed list keeps who uses it waiting -------------------------------------------------- */
 
 static PERCPU_DEFINE(struct percpu_list, closed);
@@ -633,6 +728,7 @@ TEST(list_closed)
     has_waited = false;
     first = percpu_list_close(closed, 0);
     check_eq(first, NULL);
+    check_eq(percpu_list_close(closed, 0), NULL); /* again */
     check_eq(pthread_create(&thread, NULL, wait_until_open, &node), 0);
     while (waiter == 0)
         sched_yield();
