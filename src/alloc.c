@@ -389,9 +389,9 @@ static void take_out(const struct block *b, granule g, uint32_t size)
 /* -- Taking ------------------------------------------------------------------------------------ */
 
 /* Granules from g to the first one that is aligned in the home copy. */
-static uint32_t lead_of(const struct block *b, granule g, size_t align)
+static size_t lead_of(const struct block *b, granule g, size_t align)
 {
-    return (uint32_t)((-home_of(b, g) & (align - 1)) / GRANULE);
+    return (-home_of(b, g) & (align - 1)) / GRANULE;
 }
 
 /* The first run, of `tries` at most, of a list that an object fits. */
@@ -533,7 +533,7 @@ static uintptr_t take(uint32_t size, size_t align, uint32_t *used)
 
     if (!find(size, align, &f))
         return 0;
-    lead = lead_of(f.block, f.g, align);
+    lead = (uint32_t)lead_of(f.block, f.g, align); /* less than f.size */
     rest = f.size - lead - size;
     g = f.g + lead;
     if (lead)

@@ -259,6 +259,13 @@ check 'a mutant: the lock is closed to who forks' without closed src/alloc.c \
     's/if \(!percpu__is_forking\(&fork_lock\)\)/if (true)/' RSEQ heap.c $heap
 check 'a fork handler waits for its own thread' fails "$work/closed/run" handlers
 
+freestanding() { # sources, output: single as a freestanding system has it, on the host
+    $CC $flags -ffreestanding -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK -I"$1/include" -o "$2" \
+        "$here/alloc/far.c" "$1"/src/*.c "$1"/src/platform/*.c
+}
+check 'a freestanding heap is built' freestanding "$root" "$work/far"
+check 'objects that are aligned to anything' ends_right "$work/far"
+
 # -- thread: claims ----------------------------------------------------------------------------------
 
 claims=$(wraps pthread_key_create pthread_setspecific sysconf mmap madvise)
