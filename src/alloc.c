@@ -635,8 +635,9 @@ static size_t metadata_of(size_t granules)
 }
 
 /*
- * Zeroed memory of a multiple of a granule. -PERCPU_EOVERFLOW: it is too small for an object, or
- * too large for numbers; -PERCPU_ENOMEM: there is no memory for its bits now.
+ * Zeroed memory: more than least_block(), which what an area has is, being cache lines.
+ * -PERCPU_EOVERFLOW: it is too large for numbers; -PERCPU_ENOMEM: there is no memory for its bits
+ * now.
  */
 static int add_block(uintptr_t home, size_t size, bool is_systems)
 {
@@ -652,8 +653,6 @@ static int add_block(uintptr_t home, size_t size, bool is_systems)
     if (b->bits == MAP_FAILED)
         return -PERCPU_ENOMEM;
 #else
-    if (granules * GRANULE <= metadata)
-        return -PERCPU_EOVERFLOW;
     granules -= metadata / GRANULE;
     b->bits = (unsigned long *)(home + granules * GRANULE);
 #endif
@@ -725,7 +724,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     return (void PERCPU *)p;
 }
 
-/* "percpu: CALL(0x123): WHAT". Kept for as long as a handful of further ones has not come. */
+/* "percpu: CALL(0x123): WHAT", not of 0. Kept for as long as a handful of further ones has not come. */
 static void report(const char *call, uintptr_t p, const char *what)
 {
     static char texts[8][120];
@@ -738,7 +737,7 @@ static void report(const char *call, uintptr_t p, const char *what)
             for (const char *c = parts[i]; *c; c++)
                 *end++ = *c;
         else
-            for (unsigned digits = p ? highest(p) / 4 + 1 : 1; digits-- > 0;)
+            for (unsigned digits = highest(p) / 4 + 1; digits-- > 0;)
                 *end++ = "0123456789abcdef"[p >> (digits * 4) & 15];
     }
     *end = 0;

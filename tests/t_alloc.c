@@ -586,6 +586,27 @@ static void misuse(void)
     check_report(percpu_free, c, "is free already");
 }
 
+/* A report's text stays for a while: a handler may keep it. */
+static void keep_reports(void)
+{
+    void PERCPU *a = percpu_alloc_bytes(8, 8), PERCPU *b = percpu_alloc_bytes(8, 8);
+    const char *of_a;
+
+    percpu_free(a);
+    percpu_free(b);
+    panics_begin();
+    percpu_free(a);
+    of_a = panic_last();
+    percpu_free(b);
+    check(says_address(of_a, (uintptr_t)a) && says_address(panic_last(), (uintptr_t)b));
+    check_eq(panics_end("is free already"), 2);
+}
+
+TEST(alloc_reports_stay)
+{
+    with_memory(keep_reports);
+}
+
 TEST(alloc_misuse)
 {
     with_memory(misuse);
@@ -602,6 +623,7 @@ TEST(alloc_leak)
 #endif
     percpu_free(percpu_alloc_bytes(40, 8));
     p = percpu_alloc_bytes(24, 16);
+    check(percpu_alloc_bytes(24, 16) != NULL); /* of which there is no report */
     panics_begin();
     check_eq(percpu_fini(), 0);
     check_eq(panics_end("percpu_fini"), IN_DEBUG(1));
@@ -646,6 +668,29 @@ TEST(alloc_again_commits_nothing)
     for (int i = 0; i < N; i++)
         percpu_free(p[i]);
     percpu_free(end);
+    finish();
+}
+
+/* What the system has got before is forgotten when the end of the block becomes free: its bits. */
+TEST(alloc_forgets_the_end)
+{
+    struct percpu_alloc_usage before;
+    void PERCPU *large, PERCPU *end;
+
+#ifndef PERCPU_PLATFORM_RSEQ
+    check(percpu_init_in_place() > 0);
+#endif
+    before = percpu_alloc_stats();
+    check(before.reserved > 0); /* though nobody has allocated yet */
+    large =
+        percpu_alloc_bytes(before.largest_free < 1 << 22 ? before.largest_free / 2 : 1 << 22, 8);
+    end = percpu_alloc_bytes(8, 8);
+#ifndef PERCPU_PLATFORM_RSEQ /* where other tests have been there */
+    check(percpu_alloc_stats().metadata > before.metadata);
+#endif
+    percpu_free(large);
+    percpu_free(end);
+    check(percpu_alloc_stats().metadata < before.metadata + PAGE);
     finish();
 }
 
