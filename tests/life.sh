@@ -247,6 +247,9 @@ for platform in RSEQ THREAD SINGLE; do
         ends_right "$work/heap-$platform" memory $nth
     check "$platform: fork() during the first allocation" ends_right "$work/heap-$platform" fork
     check "$platform: fork handlers allocate" ends_right "$work/heap-$platform" handlers
+    check "$platform: it cannot have fork handlers" ends_right env ATFORK=1 "$work/heap-$platform" refused
+    [ $platform = SINGLE ] || # the platform has some, too
+        check "$platform: nor can the areas" ends_right env ATFORK=2 "$work/heap-$platform" refused
 done
 check 'a mutant: a heap without memory is ready' without ready src/alloc.c \
     's/if \(error == -PERCPU_ENOMEM\)/if (false)/' RSEQ heap.c $heap
@@ -263,6 +266,19 @@ freestanding() { # sources, output: single as a freestanding system has it, on t
     $CC $flags -ffreestanding -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK -I"$1/include" -o "$2" \
         "$here/alloc/far.c" "$1"/src/*.c "$1"/src/platform/*.c
 }
+# Each symbol of a script that has no slot for initial values, or a small one.
+keeps_values() { # template, slot's size
+    local symbols=(_percpu_load_start=__PERCPU_value _percpu_load_end=__PERCPU_value+8
+        _percpu_start=script_slot _percpu_end=script_slot+$2)
+    [ $1 = 0 ] || symbols+=(_percpu_template=script_template)
+    $CC $flags -ffreestanding -fno-pie -no-pie -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK \
+        -DHAS_TEMPLATE=$1 -DHAS_SLOT=$(($2 / 8)) -I"$root/include" -o "$work/kept" \
+        "$here/link/kept.c" "$root"/src/*.c "$root"/src/platform/*.c "${symbols[@]/#/-Wl,--defsym=}" &&
+        ends_right "$work/kept"
+}
+check 'initial values in the slot of a script' keeps_values 1 8
+check 'a slot that is too small' keeps_values 1 7
+check 'no template' keeps_values 0 8
 check 'a freestanding heap is built' freestanding "$root" "$work/far"
 check 'objects that are aligned to anything' ends_right "$work/far"
 

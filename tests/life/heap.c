@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: heap memory N|fork|handlers
+ * usage: [ATFORK=N] heap memory N|fork|handlers|refused
  * The first allocation of the process: the N-th call of mmap() fails, and then there is memory;
- * another thread forks meanwhile (fork). Fork handlers of others allocate (handlers).
+ * another thread forks meanwhile (fork). Fork handlers of others allocate (handlers). Before main()
+ * the N-th call of pthread_atfork() fails (refused).
  * Linked with --wrap=mmap,--wrap=pthread_atfork.
  */
 #ifndef _GNU_SOURCE
@@ -34,11 +35,24 @@ int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*ch
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
+    static int calls;
+    const char *refused = getenv("ATFORK");
+
+    if (refused && ++calls == atoi(refused))
+        return ENOMEM;
     if (in_first_allocation) {
         sem_post(&inside);
         wait_until(&go_on);
     }
     return __real_pthread_atfork(prepare, parent, child);
+}
+
+void percpu_panic(const char *message)
+{
+    CHECK(getenv("ATFORK") && strstr(message, "pthread_atfork() failed"));
+    right();
+    fflush(stdout);
+    _exit(0);
 }
 
 static void allocate(void)
@@ -122,6 +136,7 @@ int main(int argc, char **argv)
     sem_init(&inside, 0, 0);
     sem_init(&go_on, 0, 0);
     end_if_it_hangs();
+    CHECK(strcmp(mode, "refused") != 0);
 #ifndef PERCPU_PLATFORM_RSEQ
     CHECK(percpu_init_in_place() > 0);
 #endif
