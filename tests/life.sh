@@ -291,6 +291,13 @@ check 'numbers of CPUs that the system says' ends_right "$work/claims" slots
 check 'areas where there is little memory' ends_right "$work/claims" room
 check 'a claim of the own CPU, and the end of the areas' ends_right "$work/claims" reg
 
+# -- The dynamic linker ------------------------------------------------------------------------------
+
+for platform in RSEQ THREAD SINGLE; do
+    check "$platform: built" build "$root" $platform "$work/loader" loader.c $(wraps dl_iterate_phdr)
+    check "$platform: the dynamic linker is asked before main() only" ends_right "$work/loader"
+done
+
 # -- single: what the system refuses -----------------------------------------------------------------
 
 check 'single is built' build "$root" SINGLE "$work/single" single.c $(wraps mmap madvise pthread_sigmask)
