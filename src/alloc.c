@@ -724,7 +724,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     return (void PERCPU *)p;
 }
 
-/* "percpu: CALL(0x123): WHAT", not of 0. Kept for as long as a handful of further ones has not come. */
+/* "percpu: CALL(0x123): WHAT". Never of 0. Kept until a handful of further ones has come. */
 static void report(const char *call, uintptr_t p, const char *what)
 {
     static char texts[8][120];

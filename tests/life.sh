@@ -269,7 +269,7 @@ freestanding() { # sources, output: single as a freestanding system has it, on t
 # Each symbol of a script that has no slot for initial values, or a small one.
 keeps_values() { # template, slot's size
     local symbols=(_percpu_load_start=__PERCPU_value _percpu_load_end=__PERCPU_value+8
-        _percpu_start=script_slot _percpu_end=script_slot+$2)
+        _percpu_start=script_slot "_percpu_end=script_slot+$2")
     [ $1 = 0 ] || symbols+=(_percpu_template=script_template)
     $CC $flags -ffreestanding -fno-pie -no-pie -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK \
         -DHAS_TEMPLATE=$1 -DHAS_SLOT=$(($2 / 8)) -I"$root/include" -o "$work/kept" \

@@ -170,7 +170,7 @@ TEST(peer_new_thread_inherits_its_parents_area)
 #endif
 
 /*
- * Nor one that somebody else has written: a hypervisor's guest, a debugger, other code that uses it.
+ * Nor one that somebody else has written: a debugger, other code that uses it.
  */
 TEST(debug_register_of_others)
 {

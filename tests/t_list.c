@@ -588,7 +588,7 @@ TEST(list_drain_keeps_every_node)
     check(drained > 0);
 }
 
-/* -- What comes after what ---------------------------------------------------------------------- */
+/* -- What comes after what --------------------------------------------------------------------- */
 
 /*
  * Threads that share nothing but the list, on one CPU; the flag has no order. ThreadSanitizer would

@@ -325,7 +325,7 @@ TEST(thread_area_is_made_before_it_is_seen)
     munmap(guarded, guarded_size);
 }
 
-/* -- Areas in place, and others ------------------------------------------------------------------- */
+/* -- Areas in place, and others ---------------------------------------------------------------- */
 
 /* What lies before areas in place, for modules, a CPU that comes late does not have. */
 TEST(thread_late_cpu_before_another)

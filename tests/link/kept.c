@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usage: kept
- * Where a freestanding single system keeps initial values: a slot of its linker script, when there is
- * one that is large enough; here --defsym is the script, on the host. HAS_TEMPLATE and HAS_SLOT say
- * which symbols it has.
+ * Where a freestanding single system keeps initial values: in a slot of its linker script, if there
+ * is one that is large enough; here --defsym is the script, on the host. HAS_TEMPLATE and HAS_SLOT
+ * say which symbols it has.
  */
 #include <percpu/percpu.h>
 
