@@ -83,28 +83,43 @@ enum { LARGE = 512 };
 
 /* -- The lock ---------------------------------------------------------------------------------- */
 
-#if defined(PERCPU_ALLOC_LOCK)
+#if HOSTED
 
-#define take_lock percpu_alloc_lock
-#define give_lock percpu_alloc_unlock
+static struct percpu__fork_lock fork_lock;
 
-#elif HOSTED
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
+#ifdef PERCPU_ALLOC_LOCK
+/* The word of the other lock says who has the program's. */
 static uintptr_t take_lock(void)
 {
-    if (pthread_mutex_lock(&mutex) != 0)
-        percpu_panic("percpu: pthread_mutex_lock() failed");
+    uintptr_t state = percpu_alloc_lock();
+
+    __atomic_store_n(&fork_lock.word, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
+    return state;
+}
+
+static void give_lock(uintptr_t state)
+{
+    __atomic_store_n(&fork_lock.word, 0, __ATOMIC_RELAXED);
+    percpu_alloc_unlock(state);
+}
+#else
+static uintptr_t take_lock(void)
+{
+    percpu__lock_take(&fork_lock);
     return 0;
 }
 
 static void give_lock(uintptr_t state)
 {
     (void)state;
-    if (pthread_mutex_unlock(&mutex) != 0)
-        percpu_panic("percpu: pthread_mutex_unlock() failed");
+    percpu__lock_give(&fork_lock);
 }
+#endif
+
+#elif defined(PERCPU_ALLOC_LOCK)
+
+#define take_lock percpu_alloc_lock
+#define give_lock percpu_alloc_unlock
 
 #else
 
@@ -135,25 +150,15 @@ static void give_lock(uintptr_t state)
 
 #if HOSTED
 
-static struct percpu__fork_lock fork_lock;
-
 static uintptr_t lock(void)
 {
-    uintptr_t state = 0;
-
-    if (!percpu__is_forking(&fork_lock)) {
-        state = take_lock();
-        percpu__lock_is_mine(&fork_lock, true);
-    }
-    return state;
+    return percpu__is_forking(&fork_lock) ? 0 : take_lock();
 }
 
 static void unlock(uintptr_t state)
 {
-    if (percpu__is_forking(&fork_lock))
-        return;
-    percpu__lock_is_mine(&fork_lock, false);
-    give_lock(state);
+    if (!percpu__is_forking(&fork_lock))
+        give_lock(state);
 }
 
 /* fork() copies the memory as it is: nobody may be at work. Locks in the order of all others. */
@@ -165,16 +170,16 @@ static void before_fork(void)
     if (percpu__areas) /* not before the constructor of this module's thread.c */
         percpu__areas->before_fork();
 #endif
-    if (!percpu__fork_begins(&fork_lock))
-        return;
-    state_in_fork = lock();
-    fork_lock.is_forking = true;
+    if (percpu__fork_begins(&fork_lock)) {
+        state_in_fork = take_lock();
+        fork_lock.is_forking = true;
+    }
 }
 
 static void after_fork(void)
 {
     if (percpu__fork_ends(&fork_lock))
-        unlock(state_in_fork);
+        give_lock(state_in_fork);
 #ifdef PERCPU_PLATFORM_THREAD
     if (percpu__areas)
         percpu__areas->after_fork();

@@ -56,6 +56,43 @@ static size_t first_count;
 
 /* -- One initialises, the others wait --------------------------------------------------- */
 
+#ifdef PERCPU_PLATFORM_THREAD
+
+enum { IDLE, READY };
+static int state = IDLE;
+static struct percpu__fork_lock fork_lock;
+
+/* Returns IDLE or READY, what it was; the caller has it to itself. */
+static int lock(void)
+{
+    if (!percpu__is_forking(&fork_lock))
+        percpu__lock_take(&fork_lock);
+    return state;
+}
+
+static void unlock(int next)
+{
+    state = next;
+    if (!percpu__is_forking(&fork_lock))
+        percpu__lock_give(&fork_lock);
+}
+
+static void before_fork(void)
+{
+    if (percpu__fork_begins(&fork_lock)) {
+        percpu__lock_take(&fork_lock);
+        fork_lock.is_forking = true;
+    }
+}
+
+static void after_fork(void)
+{
+    if (percpu__fork_ends(&fork_lock))
+        percpu__lock_give(&fork_lock);
+}
+
+#else
+
 enum { IDLE, BUSY, READY };
 static int state = IDLE;
 
@@ -68,7 +105,7 @@ static bool take(int seen)
     return true;
 }
 
-static int wait_and_take(void)
+static int lock(void)
 {
     for (;;) {
         int seen = __atomic_load_n(&state, __ATOMIC_RELAXED);
@@ -76,54 +113,6 @@ static int wait_and_take(void)
             return seen;
         percpu__wait();
     }
-}
-
-#ifdef PERCPU_PLATFORM_THREAD
-
-static struct percpu__fork_lock fork_lock;
-static int state_in_fork;
-
-/* Returns IDLE or READY, what it was; the caller has it to itself. */
-static int lock(void)
-{
-    int was;
-
-    if (percpu__is_forking(&fork_lock))
-        return state_in_fork;
-    was = wait_and_take();
-    percpu__lock_is_mine(&fork_lock, true);
-    return was;
-}
-
-static void unlock(int next)
-{
-    if (percpu__is_forking(&fork_lock)) {
-        state_in_fork = next;
-        return;
-    }
-    percpu__lock_is_mine(&fork_lock, false);
-    __atomic_store_n(&state, next, __ATOMIC_RELEASE);
-}
-
-static void before_fork(void)
-{
-    if (!percpu__fork_begins(&fork_lock))
-        return;
-    state_in_fork = lock();
-    fork_lock.is_forking = true;
-}
-
-static void after_fork(void)
-{
-    if (percpu__fork_ends(&fork_lock))
-        unlock(state_in_fork);
-}
-
-#else
-
-static int lock(void)
-{
-    return wait_and_take();
 }
 
 static void unlock(int next)

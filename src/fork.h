@@ -3,23 +3,32 @@
  * Hosted: a lock that the thread in fork() holds, so that the child finds in order what the lock
  * protects. Fork handlers of others run while it is held, in the child, too, and may call what
  * takes it: the lock is open to that thread.
+ *
+ * The lock's word is the thread that has it, so that there is no moment at which a thread has the
+ * lock and a signal handler that interrupts it does not see whose it is.
  */
 #ifndef PERCPU_FORK_H
 #define PERCPU_FORK_H
 
 #include "internal.h"
 
+#include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct percpu__fork_lock {
-    uintptr_t holder; /* the thread that has the lock, 0 for none */
-    bool is_forking;  /* the holder is in fork() */
-    unsigned again;   /* handlers of that fork() that found the lock the thread's own */
+    uintptr_t word;  /* pthread_self() of the thread that has the lock, with WAITED; 0 for none */
+    bool is_forking; /* that thread is in fork() */
+    unsigned again;  /* handlers of that fork() that found the lock the thread's own */
 };
+#define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; of no address of a thread */
 
 static inline bool percpu__has_lock(const struct percpu__fork_lock *lock)
 {
-    return __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == (uintptr_t)pthread_self();
+    uintptr_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+    return (word & ~PERCPU__LOCK_WAITED) == (uintptr_t)pthread_self();
 }
 
 static inline bool percpu__is_forking(const struct percpu__fork_lock *lock)
@@ -27,16 +36,41 @@ static inline bool percpu__is_forking(const struct percpu__fork_lock *lock)
     return percpu__has_lock(lock) && lock->is_forking;
 }
 
-/* Called with the lock taken, and before it is given back. */
-static inline void percpu__lock_is_mine(struct percpu__fork_lock *lock, bool is_mine)
+/* On the word's lower half, which has the mark: where upper halves differ there is no harm. */
+static inline void percpu__lock_futex(struct percpu__fork_lock *lock, int operation, uint32_t value)
 {
-    __atomic_store_n(&lock->holder, is_mine ? (uintptr_t)pthread_self() : 0, __ATOMIC_RELAXED);
+    int saved = errno;
+
+    syscall(SYS_futex, &lock->word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    errno = saved;
+}
+
+/* Who has waited does not know whether others do, and leaves the mark for them. */
+static inline void percpu__lock_take(struct percpu__fork_lock *lock)
+{
+    uintptr_t me = (uintptr_t)pthread_self(), seen = 0;
+
+    while (!__atomic_compare_exchange_n(&lock->word, &seen, me, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        uintptr_t waited = seen | PERCPU__LOCK_WAITED;
+
+        if (__atomic_compare_exchange_n(&lock->word, &seen, waited, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            percpu__lock_futex(lock, FUTEX_WAIT, (uint32_t)waited);
+        me |= PERCPU__LOCK_WAITED;
+        seen = 0;
+    }
+}
+
+static inline void percpu__lock_give(struct percpu__fork_lock *lock)
+{
+    if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & PERCPU__LOCK_WAITED)
+        percpu__lock_futex(lock, FUTEX_WAKE, 1);
 }
 
 /*
  * Is the lock to be taken? Not again, and not when fork() is called by a signal handler that
- * interrupted the thread with the lock, which goes on in the child. (Between taking the lock and
- * saying whose it is a handler is not seen, and waits for its own thread: docs/alloc.md.)
+ * interrupted the thread with the lock, which goes on in the child.
  */
 static inline bool percpu__fork_begins(struct percpu__fork_lock *lock)
 {

@@ -259,7 +259,7 @@ check 'a mutant: fork handlers are registered by the first allocation' without f
     RSEQ heap.c $heap
 check 'the child waits for a thread of the parent' fails "$work/first/run" fork
 check 'a mutant: the lock is closed to who forks' without closed src/alloc.c \
-    's/if \(!percpu__is_forking\(&fork_lock\)\)/if (true)/' RSEQ heap.c $heap
+    's/percpu__is_forking\(&fork_lock\) \?/false ?/' RSEQ heap.c $heap
 check 'a fork handler waits for its own thread' fails "$work/closed/run" handlers
 
 freestanding() { # sources, output: single as a freestanding system has it, on the host
@@ -281,6 +281,15 @@ check 'a slot that is too small' keeps_values 1 7
 check 'no template' keeps_values 0 8
 check 'a freestanding heap is built' freestanding "$root" "$work/far"
 check 'objects that are aligned to anything' ends_right "$work/far"
+
+# -- The lock that the heap and the areas have ------------------------------------------------------
+
+for platform in RSEQ THREAD; do
+    check "$platform: a lock is built" build "$root" $platform "$work/lock-$platform" lock.c
+    check "$platform: who waits sleeps, and is woken" ends_right "$work/lock-$platform" wait
+    check "$platform: whose it is in fork()" ends_right "$work/lock-$platform" own
+    check "$platform: fork() by a handler at each step" ends_right "$work/lock-$platform" steps
+done
 
 # -- thread: claims ----------------------------------------------------------------------------------
 
@@ -375,6 +384,7 @@ check 'a claim between percpu_fini()'\''s look at claims and the end of the area
 check 'fork() while another thread makes the areas' ends_right "$work/areas" fork
 check 'fork handlers make areas and give them up' ends_right "$work/areas" handlers
 check 'the first allocation while a CPU comes late' ends_right "$work/areas" late
+check 'a block that is added while a CPU comes late' ends_right "$work/areas" block
 thread=src/platform/thread.c
 check 'a mutant: a claim does not look again for areas' without claim $thread \
     's/\|\| cpu >= percpu__limit \|\|/|| (false \&\&/; s/percpu__delta\[cpu\] != delta\)/&)/' \
@@ -387,7 +397,7 @@ check 'a mutant: nobody tells of forks' without untold $thread \
     's/pthread_once\(&once, tell_of_forks\);/(void)once, (void)tell_of_forks;/' THREAD areas.c $areas
 check 'the child waits for a thread of the parent' fails "$work/untold/run" fork-open
 check 'a mutant: the lock is closed to who forks' without closed-areas src/areas.c \
-    's/if \(percpu__is_forking\(&fork_lock\)\)/if (false)/' THREAD areas.c $areas
+    's/if \(!percpu__is_forking\(&fork_lock\)\)/if (true)/' THREAD areas.c $areas
 check 'a fork handler waits for its own thread' fails "$work/closed-areas/run" handlers
 check 'a mutant: nobody sees what is coming' without unseen src/areas.c \
     's/if \(late != PERCPU__ABSENT\)/if (false)/' THREAD areas.c $areas

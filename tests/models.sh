@@ -59,6 +59,10 @@ mutant_of blocks M_NOT_GONE NO_KEY HANDLERS=0
 model heapfork
 mutant_of heapfork M_LATE
 mutant_of heapfork M_ORDER
+model lock
+for m in M_NO_MARK M_FORGETS M_NO_COMPARE; do
+    mutant_of lock $m
+done
 model fini
 for m in M_ONCE M_BLIND M_DEAF; do
     mutant_of fini $m

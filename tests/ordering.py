@@ -62,19 +62,21 @@ def functions(compiler, flags, source):
 
 # What the functions of a file contain, at least. Inlined ones are not: each has its own.
 #   A acquire, S sequentially consistent load; R release, T sequentially consistent store; X acquire,
-#   Y acquire and release exchange or addition; F fence; behind a stroke: by clang, which merges some
+#   Y acquire and release exchange or addition, Z release exchange; F fence; behind a stroke: by clang,
+#   which merges some
 WATCH = {'add_bytes': 'YS', 'find': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
          'percpu__watch_freed': 'TT', 'percpu__watch_write': 'Y', 'percpu__watch_written': 'Y',
          'table': 'Y'}
 AREAS = {'check_current': 'A', 'check_late': 'TS', 'dynamic_memory': 'S', 'fini': 'R', 'has_area': 'AA',
-         'init': 'R', 'init_cpu': 'RRR/RR', 'init_reg': 'A', 'make_area': 'R', 'num': 'A', 'take': 'X',
-         'tell': 'T', 'unlock': 'R'}
+         'init': 'R', 'init_cpu': 'RRR/RR', 'init_reg': 'A', 'make_area': 'R', 'num': 'A', 'tell': 'T'}
+LOCK = {'percpu__lock_give': 'Z', 'percpu__lock_take': 'X'}
 ORDERS = {
-    'areas.c bare': AREAS,
-    'areas.c thread': {**AREAS, 'add_module': 'R', 'initial_of': 'A'},
+    'areas.c bare': {**AREAS, 'take': 'X', 'unlock': 'R'},
+    'areas.c thread': {**AREAS, **LOCK, 'add_module': 'R', 'initial_of': 'A'},
     'common.c bare': {'percpu__next_cpu': 'AA'},
     'common.c thread': {'percpu__next_cpu': 'AA'},
     'alloc.c bare': {'give_lock': 'R', 'take_lock': 'X'},
+    'alloc.c rseq': LOCK,
     'platform/rseq.c rseq': {
         'find_record': 'AA', 'give_back': 'Y', 'lock_lists': 'YY', 'module_of': 'A', 'note_owner': 'T',
         'percpu__own': 'F', 'is_taken_by': 'Y', 'place_template': 'R', 'start': 'R', 'take_record': 'AYX',
@@ -89,9 +91,9 @@ ORDERS = {
     '../tests/ordering.c rseq': {'f_close': 'Y', 'f_open': 'Y'},
 }
 # An instruction, and the kinds that have one.
-A64 = {r'lda(p|)rb? ': 'AS', r'stlrb? ': 'RT', r'ldaxrb? ': 'XY', r'stlxrb? ': 'Y', r'dmb ': 'F'}
+A64 = {r'lda(p|)rb? ': 'AS', r'stlrb? ': 'RT', r'ldaxrb? ': 'XY', r'stlxrb? ': 'YZ', r'dmb ': 'F'}
 A64_CLANG = {r'ldarb? ': 'S', **A64}  # with FEAT_LRCPC
-X86 = {r'(xchg\w* .*\()|lock ': 'TXY', r'(mfence|lock )': 'F'}
+X86 = {r'(xchg\w* .*\()|lock ': 'TXYZ', r'(mfence|lock )': 'F'}
 WAYS = (
     (os.environ.get('AARCH64_CC', 'aarch64-linux-gnu-gcc'), '-march=armv8-a -mno-outline-atomics', A64),
     ('clang --target=aarch64-linux-gnu', '-march=armv8-a+rcpc -mno-outline-atomics', A64_CLANG),

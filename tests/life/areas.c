@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: areas fini|claim|fork|fork-open|late
+ * usage: areas fini|claim|fork|fork-open|handlers|late|block
  * thread: calls that come in the middle of another one, which the linker's --wrap lets in.
  */
 #ifndef _GNU_SOURCE
@@ -10,8 +10,10 @@
 
 #include "hang.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 static const char *mode = "";
 static int is(const char *name)
@@ -182,7 +184,18 @@ static void test_handlers(void)
 
 enum { PAGE = 4096, BLOCK = 1 << 16, FAR = 1 << 20 };
 static char memory[4 * FAR] __attribute__((aligned(PAGE)));
-static int let_in_allocation;
+static int let_in_allocation, let_in_block;
+
+static pthread_t adder;
+static volatile int adders_tid, has_added;
+
+static void *add_block(void *unused)
+{
+    adders_tid = (int)syscall(SYS_gettid);
+    CHECK(percpu_alloc_add_block(memory + FAR, BLOCK) == 0);
+    has_added = 1;
+    return unused;
+}
 
 void __real_percpu__template_copy(uintptr_t area);
 void __wrap_percpu__template_copy(uintptr_t area);
@@ -191,6 +204,13 @@ void __wrap_percpu__template_copy(uintptr_t area)
     if (let_in_allocation) {
         let_in_allocation = 0;
         CHECK(percpu_alloc_bytes(64, 64) == NULL); /* there is no memory yet */
+    }
+    if (let_in_block) { /* another thread's, which waits until the CPU is there */
+        let_in_block = 0;
+        CHECK(pthread_create(&adder, NULL, add_block, NULL) == 0);
+        while (!has_added && (adders_tid == 0 || sleeps_in(adders_tid) != SYS_futex))
+            sched_yield();
+        CHECK(!has_added);
     }
     __real_percpu__template_copy(area);
 }
@@ -212,6 +232,15 @@ static void test_late(void)
     CHECK(p && (uintptr_t)percpu_remote_ptr_at(p, 1) % 64 == 0);
 }
 
+static void test_block(void)
+{
+    CHECK(percpu_init_cpu(0, memory) == 1);
+    let_in_block = 1;
+    CHECK(percpu_init_cpu(1, memory + 2 * FAR) == 1);
+    CHECK(pthread_join(adder, NULL) == 0);
+    CHECK(has_added);
+}
+
 int main(int argc, char **argv)
 {
     mode = argc > 1 ? argv[1] : "";
@@ -227,6 +256,8 @@ int main(int argc, char **argv)
         test_fork(is("fork"));
     else if (is("handlers"))
         test_handlers();
+    else if (is("block"))
+        test_block();
     else
         test_late();
     return right();

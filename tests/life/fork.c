@@ -114,22 +114,6 @@ static void *waiter(void *unused)
     return unused;
 }
 
-/* The system call that a thread sleeps in; -1: it runs. */
-static long sleeps_in(int tid)
-{
-    char path[64];
-    long number = -1;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
-    file = fopen(path, "r");
-    if (!file || fscanf(file, "%ld", &number) != 1)
-        number = -1;
-    if (file)
-        fclose(file);
-    return number;
-}
-
 /* In the child: another thread sleeps until the area is given back, and is woken. */
 static void test_wait(void)
 {

@@ -48,6 +48,22 @@ static inline void end_if_it_hangs(void)
     alarm(seconds ? (unsigned)strtoul(seconds, NULL, 10) : 60);
 }
 
+/* The system call that a thread sleeps in; -1: it runs. */
+static inline long sleeps_in(int tid)
+{
+    char path[64];
+    long number = -1;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+    file = fopen(path, "r");
+    if (!file || fscanf(file, "%ld", &number) != 1)
+        number = -1;
+    if (file)
+        fclose(file);
+    return number;
+}
+
 static inline int right(void)
 {
     puts("right");
