@@ -13,6 +13,8 @@ CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -pthread ${CFLAGS:-}"
 libc=other
 echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
+can_step=no # of x86_64 the flag is known
+$CC -E -dM - </dev/null | grep -q __x86_64__ && can_step=yes
 . "$here/work.sh"
 
 wraps() { # functions...
@@ -170,6 +172,13 @@ check 'a mutant: nobody looks whether this is a child' \
     without no-pid $rseq "$in_list; $take; $no_pid; s/errno == ESRCH/false/" RSEQ fork.c $(wraps syscall)
 check 'a block waits for a thread of the parent' fails "$work/no-pid/run" early
 if [ "$libc" = glibc ]; then # it can be told to register no threads
+    if [ "$can_step" = yes ]; then
+        check 'a program that steps is built' build "$root" RSEQ "$work/steps-rseq" steps.c -Wl,-z,now
+        for what in block fork fork-block; do
+            check "at each step of a block, in a handler: $what" \
+                ends_right env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-rseq" $what
+        done
+    fi
     export GLIBC_TUNABLES=glibc.pthread.rseq=0
     check 'a list in a child before the fork handler' ends_right "$work/fork/run" list
     check 'without the look it waits for a thread of the parent' fails "$work/no-pid/run" list
@@ -288,7 +297,8 @@ for platform in RSEQ THREAD; do
     check "$platform: a lock is built" build "$root" $platform "$work/lock-$platform" lock.c
     check "$platform: who waits sleeps, and is woken" ends_right "$work/lock-$platform" wait
     check "$platform: whose it is in fork()" ends_right "$work/lock-$platform" own
-    check "$platform: fork() by a handler at each step" ends_right "$work/lock-$platform" steps
+    [ "$can_step" = no ] ||
+        check "$platform: fork() by a handler at each step" ends_right "$work/lock-$platform" steps
 done
 
 # -- thread: claims ----------------------------------------------------------------------------------
@@ -299,6 +309,15 @@ check 'a claim without a key' ends_right "$work/claims" keys
 check 'numbers of CPUs that the system says' ends_right "$work/claims" slots
 check 'areas where there is little memory' ends_right "$work/claims" room
 check 'a claim of the own CPU, and the end of the areas' ends_right "$work/claims" reg
+check 'a first claim in a destructor' ends_right "$work/claims" end
+check 'claims with ids are built' build "$root" THREAD "$work/ids" ids.c $(wraps syscall)
+check 'a claim of a thread that has ended, and one with its id' ends_right "$work/ids" same
+check 'a claim of a thread of the parent, and one with its id' ends_right "$work/ids" child
+check 'the end of a thread gives its CPU back' ends_right "$work/ids" exit
+if [ "$can_step" = yes ]; then
+    check 'a claim that steps is built' build "$root" THREAD "$work/steps-thread" steps.c -Wl,-z,now
+    check 'fork() by a handler at each step of a claim' ends_right "$work/steps-thread" fork
+fi
 
 # -- The dynamic linker ------------------------------------------------------------------------------
 

@@ -83,8 +83,8 @@ ORDERS = {
         'take_state': 'X', 'unlock_lists': 'Y', 'wait_for': 'YY'},
     'platform/watch.c rseq': WATCH,
     'platform/thread.c thread': {
-        'get_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'YSRR',
-        'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release': 'R'},
+        'get_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'SRR',
+        'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release': 'R', 'take_claim': 'Y'},
     'platform/modules.c rseq': {'percpu__first_allocator': 'AY'},
     '../tests/ordering.c bare': {'f_remote': 'A'},
     '../tests/ordering.c thread': {'f_remote': 'A'},

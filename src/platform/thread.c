@@ -8,11 +8,13 @@
 
 #ifdef PERCPU_PLATFORM_THREAD
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* -- This module's words ----------------------------------------------------------------------- */
@@ -101,8 +103,6 @@ static __thread uintptr_t own_base;
 
 #ifdef PERCPU__USE_REGISTER
 
-#include <sys/syscall.h>
-
 /* arch_prctl(2); the kernel's header with the names is not on every libc's path. */
 enum { SET_GS = 0x1001, GET_GS = 0x1004 };
 
@@ -168,17 +168,56 @@ static uintptr_t reg_read(void)
 
 /* -- Claims: one CPU, one thread --------------------------------------------------------------- */
 
-/* The claiming thread's &own_base, which no other living thread has; 0 for a free CPU. */
-static uintptr_t claims[PERCPU_MAX_CPUS];
-static __thread size_t own_cpu; /* plus 1 */
+static int claims[PERCPU_MAX_CPUS]; /* ids of threads; 0 for a free CPU */
+static __thread int own_tid;        /* 0: not known yet */
+static __thread size_t own_cpu;     /* plus 1 */
 static __thread int exit_rounds;
 
 static unsigned at_thread_exit; /* the key plus 1; 0: there is none yet */
 static bool closing;            /* percpu_fini() takes the areas away */
 
-static uintptr_t me(void)
+/* A handler's fork() changes it in the child. */
+static int me(void)
 {
-    return (uintptr_t)&own_base;
+    int tid = __atomic_load_n(&own_tid, __ATOMIC_RELAXED);
+
+    if (tid == 0) {
+        int new = (int)syscall(SYS_gettid);
+        if (__atomic_compare_exchange_n(&own_tid, &tid, new, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            tid = new;
+    }
+    return tid;
+}
+
+/*
+ * A thread whose first claim is one of its last destructors' ends without giving it back: the key's
+ * round is over, and there may be none after it.
+ */
+static bool is_gone(int tid)
+{
+    int saved = errno;
+    bool is = syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
+
+    errno = saved;
+    return is;
+}
+
+/*
+ * Also what a thread left that had the same id: what this one has is known already. A handler may
+ * fork: in the child the claim that was about to be made is another's, and one that was made is not.
+ */
+static bool take_claim(size_t cpu)
+{
+    int tid = me(), owner = 0;
+
+    while (!__atomic_compare_exchange_n(&claims[cpu], &owner, tid, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+        if (owner != tid && !is_gone(owner))
+            return false;
+    if (tid != me())
+        __atomic_store_n(&claims[cpu], me(), __ATOMIC_RELAXED);
+    return true;
 }
 
 static void release(void)
@@ -217,7 +256,6 @@ static bool get_key(pthread_key_t *key)
 
 int percpu__reg_claim(size_t cpu, uintptr_t delta)
 {
-    uintptr_t nobody = 0;
     pthread_key_t key;
     int error;
 
@@ -229,8 +267,7 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
             own_base = percpu__template_start() + delta;
         return error;
     }
-    if (!__atomic_compare_exchange_n(&claims[cpu], &nobody, me(), false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_RELAXED))
+    if (!take_claim(cpu))
         return -PERCPU_EBUSY;
     /* Either percpu_fini() sees the claim, or this that it was or is at work. */
     if (__atomic_load_n(&closing, __ATOMIC_SEQ_CST) || cpu >= percpu__limit ||
@@ -270,8 +307,8 @@ static void write_reg(uintptr_t area_base)
 static bool others_have_claims(void)
 {
     for (size_t cpu = 0; cpu < percpu__limit; cpu++) {
-        uintptr_t owner = __atomic_load_n(&claims[cpu], __ATOMIC_SEQ_CST);
-        if (owner != 0 && owner != me())
+        int owner = __atomic_load_n(&claims[cpu], __ATOMIC_SEQ_CST);
+        if (owner != 0 && owner != me() && !is_gone(owner))
             return true;
     }
     return false;
@@ -359,12 +396,14 @@ static void after_fork(void)
     percpu__own_areas.after_fork();
 }
 
-/* Only the calling thread lives on in a child. */
+/* Only the calling thread lives on in a child, with another id. */
 static void in_child(void)
 {
+    int before = own_tid;
+
+    own_tid = (int)syscall(SYS_gettid);
     for (size_t cpu = 0; cpu < percpu__limit; cpu++)
-        if (claims[cpu] != me())
-            claims[cpu] = 0;
+        claims[cpu] = before != 0 && claims[cpu] == before ? own_tid : 0;
     after_fork();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: claims keys|slots|room|reg
+ * usage: claims keys|slots|room|reg|end
  * thread: what the system refuses or answers. Linked with --wrap=pthread_key_create,
  * --wrap=pthread_setspecific,--wrap=sysconf,--wrap=mmap,--wrap=madvise.
  */
@@ -12,6 +12,7 @@
 #include "hang.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -171,6 +172,55 @@ static void test_reg(void)
     CHECK(percpu_area_num() == 1);
 }
 
+/* -- end --------------------------------------------------------------------------------------- */
+
+#ifndef PTHREAD_DESTRUCTOR_ITERATIONS
+#define PTHREAD_DESTRUCTOR_ITERATIONS _POSIX_THREAD_DESTRUCTOR_ITERATIONS
+#endif
+
+static pthread_key_t newer;
+static _Thread_local int rounds;
+static int claims_in;
+
+/* Of a key that is newer than percpu's. */
+static void claim_at_the_end(void *value)
+{
+    if (++rounds == claims_in)
+        CHECK(percpu_init_reg(1) == 0);
+    if (rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+        CHECK(pthread_setspecific(newer, value) == 0);
+}
+
+static void *ends(void *unused)
+{
+    CHECK(pthread_setspecific(newer, &newer) == 0);
+    return unused;
+}
+
+/* Until the system has ended the thread, which is after pthread_join(), it has its CPU. */
+static void test_end(void)
+{
+    pthread_t thread;
+
+    CHECK(percpu_init_in_place() > 1);
+    CHECK(percpu_init_reg(0) == 0);
+    CHECK(pthread_key_create(&newer, claim_at_the_end) == 0);
+    for (claims_in = 1; claims_in <= PTHREAD_DESTRUCTOR_ITERATIONS; claims_in++)
+        for (int fini = 0; fini < 2; fini++) {
+            int error;
+
+            CHECK(pthread_create(&thread, NULL, ends, NULL) == 0);
+            CHECK(pthread_join(thread, NULL) == 0);
+            errno = 4711;
+            do
+                error = fini ? percpu_fini() : percpu_init_reg(1);
+            while (error == -PERCPU_EBUSY);
+            CHECK(error == 0 && errno == 4711);
+            CHECK(fini == 0 || percpu_init_in_place() > 1);
+            CHECK(percpu_init_reg(0) == 0);
+        }
+}
+
 void percpu_panic(const char *message)
 {
     fprintf(stderr, "%s\n", message);
@@ -188,6 +238,8 @@ int main(int argc, char **argv)
         test_slots();
     else if (strcmp(mode, "room") == 0)
         test_room();
+    else if (strcmp(mode, "end") == 0)
+        test_end();
     else
         test_reg();
     return right();

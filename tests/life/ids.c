@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usage: ids same|child|exit
+ * thread: claims that a thread left which could not give them back. Another thread has the id of
+ * one that has ended (same); in a child, where ids are another namespace's, one has the id of a
+ * thread of the parent (child). The end of a thread gives its CPU back, and nobody has to see that it
+ * is gone (exit). Linked with --wrap=syscall.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <percpu/percpu.h>
+
+#include "hang.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#ifndef PTHREAD_DESTRUCTOR_ITERATIONS
+#define PTHREAD_DESTRUCTOR_ITERATIONS _POSIX_THREAD_DESTRUCTOR_ITERATIONS
+#endif
+
+enum { SAME = 4711 };
+static int all_have_the_same, all_live;
+
+long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    if (number == SYS_gettid && all_have_the_same)
+        return SAME;
+    if (number == SYS_tgkill && all_live)
+        return 0;
+    return __real_syscall(number, a, b, c, d, e, f);
+}
+
+static pthread_key_t newer;
+static _Thread_local int rounds;
+
+/* Of a key that is newer than percpu's: nobody gives the CPU back. */
+static void claim_at_the_end(void *value)
+{
+    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+        CHECK(pthread_setspecific(newer, value) == 0);
+    else
+        CHECK(percpu_init_reg(1) == 0);
+}
+
+static void *ends(void *unused)
+{
+    CHECK(pthread_setspecific(newer, &newer) == 0);
+    return unused;
+}
+
+static void *claims(void *unused)
+{
+    CHECK(percpu_init_reg(1) == 0);
+    return unused;
+}
+
+static void run(void *(*fn)(void *))
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, fn, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void test_same(void)
+{
+    all_have_the_same = all_live = 1;
+    run(ends);
+    CHECK(percpu_init_reg(1) == -PERCPU_EBUSY);
+    CHECK(percpu_fini() == -PERCPU_EBUSY);
+    run(claims);
+    CHECK(percpu_init_reg(1) == 0);
+}
+
+static void test_exit(void)
+{
+    all_live = 1;
+    run(claims);
+    CHECK(percpu_init_reg(1) == 0);
+}
+
+static sem_t has_claimed, may_end;
+
+static void *holds(void *unused)
+{
+    claims(NULL);
+    sem_post(&has_claimed);
+    wait_until(&may_end);
+    return unused;
+}
+
+static void test_child(void)
+{
+    pthread_t thread;
+    pid_t child;
+
+    CHECK(pthread_create(&thread, NULL, holds, NULL) == 0);
+    wait_until(&has_claimed);
+    child = fork();
+    if (child == 0) {
+        end_if_it_hangs();
+        all_live = 1;
+        run(claims);
+        _exit(percpu_fini() != 0);
+    }
+    CHECK(ends_well(child));
+    sem_post(&may_end);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    end_if_it_hangs();
+    sem_init(&has_claimed, 0, 0);
+    sem_init(&may_end, 0, 0);
+    CHECK(percpu_init_in_place() > 1);
+    CHECK(percpu_init_reg(0) == 0);
+    CHECK(pthread_key_create(&newer, claim_at_the_end) == 0);
+    if (argc > 1 && strcmp(argv[1], "same") == 0)
+        test_same();
+    else if (argc > 1 && strcmp(argv[1], "exit") == 0)
+        test_exit();
+    else
+        test_child();
+    return right();
+}
