@@ -173,11 +173,21 @@ check 'a mutant: nobody looks whether this is a child' \
 check 'a block waits for a thread of the parent' fails "$work/no-pid/run" early
 if [ "$libc" = glibc ]; then # it can be told to register no threads
     if [ "$can_step" = yes ]; then
-        check 'a program that steps is built' build "$root" RSEQ "$work/steps-rseq" steps.c -Wl,-z,now
-        for what in block fork fork-block; do
-            check "at each step of a block, in a handler: $what" \
-                ends_right env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-rseq" $what
+        library=$(wraps percpu__join percpu__pin pthread_sigmask syscall)
+        check 'a program that steps is built' build "$root" RSEQ "$work/steps-rseq" steps.c \
+            -Wl,-z,now $(wraps syscall)
+        check 'it is built as a library' build "$root" RSEQ "$work/steps-library" steps.c \
+            "$here/life/library.c" -Wl,-z,now -DLIBRARY $library
+        for what in block one nest fork fork-block fork-early nest-fork; do
+            check "at each step of a block, in a handler: $what" ends_right \
+                env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-rseq" $what
         done
+        for what in fork fork-block fork-early; do
+            check "at each step of a block of a library without a key: $what" ends_right \
+                env GLIBC_TUNABLES=glibc.pthread.rseq=0 KEYS=40 "$work/steps-library" $what
+        done
+        check 'at each step of a block of a library with a key: fork' ends_right \
+            env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-library" fork
     fi
     export GLIBC_TUNABLES=glibc.pthread.rseq=0
     check 'a list in a child before the fork handler' ends_right "$work/fork/run" list
@@ -311,6 +321,11 @@ check 'areas where there is little memory' ends_right "$work/claims" room
 check 'a claim of the own CPU, and the end of the areas' ends_right "$work/claims" reg
 check 'a first claim in a destructor' ends_right "$work/claims" end
 check 'claims with ids are built' build "$root" THREAD "$work/ids" ids.c $(wraps syscall)
+if [ "$libc" = glibc ]; then
+    check 'blocks with ids are built' build "$root" RSEQ "$work/ids-rseq" ids.c $(wraps syscall)
+    check 'a block of a thread that has ended, and one with its id' \
+        ends_right env KEYS=40 "$work/ids-rseq"
+fi
 check 'a claim of a thread that has ended, and one with its id' ends_right "$work/ids" same
 check 'a claim of a thread of the parent, and one with its id' ends_right "$work/ids" child
 check 'the end of a thread gives its CPU back' ends_right "$work/ids" exit

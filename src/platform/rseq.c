@@ -736,6 +736,13 @@ static bool is_gone(int tid)
     return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
 }
 
+/* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
+static void note_owner(void)
+{
+    if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
+        __atomic_store_n(&process->has_owners, true, __ATOMIC_SEQ_CST);
+}
+
 /* Threads' records, found by thread pointers. A record is the living thread's that it names. */
 enum { RECORDS = 1024 };
 struct records {
@@ -798,17 +805,19 @@ static struct record *take_record(int tid)
     }
 }
 
-/* No handler of this thread interferes. */
-static struct thread *new_thread(int tid)
+/* No handler of this thread interferes. One that came before may have forked: tids are others. */
+static struct thread *new_thread(void)
 {
     struct thread *thread;
     sigset_t all, before;
-    int saved = errno;
+    int saved = errno, tid;
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     if (getpid() != process->pid)
         in_child();
+    note_owner();
+    tid = own_tid();
     thread = find_record(tid);
     if (!thread) {
         struct record *record = take_record(tid);
@@ -833,7 +842,6 @@ static struct thread *new_thread(int tid)
 static struct thread *this_thread(void)
 {
     struct thread *thread = NULL;
-    int tid;
 
     if (is_in_program)
         return &thread_storage;
@@ -841,16 +849,8 @@ static struct thread *this_thread(void)
         thread = pthread_getspecific(process->at_thread_exit);
     if (thread)
         return thread;
-    tid = own_tid();
-    thread = find_record(tid);
-    return thread ? thread : new_thread(tid);
-}
-
-/* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
-static void note_owner(void)
-{
-    if (!__atomic_load_n(&process->has_owners, __ATOMIC_RELAXED))
-        __atomic_store_n(&process->has_owners, true, __ATOMIC_SEQ_CST);
+    thread = find_record(own_tid());
+    return thread ? thread : new_thread();
 }
 
 /* The limit, or NULL, is the kernel's timespec, which is two longs: not always libc's. */
@@ -919,19 +919,29 @@ static void give_back(size_t cpu)
         futex(&slot_of(cpu)->owner, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* A signal handler came while the area was taken or given back: is there one? */
-static size_t find_own(uint32_t tid)
-{
-    for (size_t cpu = 0; cpu <= process->cpus; cpu++)
-        if (owner_of(cpu) == tid)
-            return cpu;
-    return (size_t)NO_AREA;
-}
-
 /* Between two steps a signal handler may enter and leave blocks of its own. */
 static void step(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * A signal handler came while the area was taken or given back: is there one? Not, where another
+ * handler that forked has the child look for its parent's: it looks again.
+ */
+static size_t find_own(const struct thread *thread)
+{
+    int tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED), before;
+
+    do {
+        for (size_t cpu = 0; cpu <= process->cpus; cpu++)
+            if (owner_of(cpu) == (uint32_t)tid)
+                return cpu;
+        step();
+        before = tid;
+        tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+    } while (tid != before);
+    return (size_t)NO_AREA;
 }
 
 /*
@@ -973,13 +983,15 @@ size_t percpu__own(void)
     }
     note_owner();
     if (thread->tid == 0) {
-        thread->tid = own_tid();
+        do /* a handler may fork */
+            __atomic_store_n(&thread->tid, own_tid(), __ATOMIC_RELAXED);
+        while (own_tid() != __atomic_load_n(&thread->tid, __ATOMIC_RELAXED));
         /* The area is given back when the thread ends in a block (a cancelled one, in C). */
         if (process->has_key)
             pthread_setspecific(process->at_thread_exit, thread);
     }
     if (thread->taking > 0) {
-        cpu = find_own((uint32_t)thread->tid);
+        cpu = find_own(thread);
         if (cpu != (size_t)NO_AREA) {
             thread->depth++;
             return cpu;
@@ -994,7 +1006,7 @@ size_t percpu__own(void)
     for (;;) {
         tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
         /* Or its own: of a thread that ended in a block, and had the same tid. */
-        if (!try_take(tid, &cpu, &seen) && (thread->taking > 1 || owner_of(cpu) != tid))
+        if (!try_take(tid, &cpu, &seen) && owner_of(cpu) != tid)
             wait_for(cpu, seen);
         else if (is_taken_by(thread, cpu, tid))
             break;
@@ -1047,7 +1059,7 @@ static void thread_exits(void *value)
     if (++thread->exit_rounds < percpu__last_round() && is_kept)
         return;
     if (thread->depth > 0 || thread->taking > 0) {
-        size_t cpu = find_own((uint32_t)thread->tid); /* none, where it was about to take one */
+        size_t cpu = find_own(thread); /* none, where it was about to take one */
 
         thread->taking = 1;
         step();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: ids same|child|exit
+ * usage: ids same|child|exit, env KEYS=40 ids
  * thread: claims that a thread left which could not give them back. Another thread has the id of
  * one that has ended (same); in a child, where ids are another namespace's, one has the id of a
  * thread of the parent (child). The end of a thread gives its CPU back, and nobody has to see that it
- * is gone (exit). Linked with --wrap=syscall.
+ * is gone (exit). rseq, with so many keys in use that there is none for the library: a thread has the
+ * id of one that ended in a block. Linked with --wrap=syscall.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include "hang.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -34,6 +36,16 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
         return 0;
     return __real_syscall(number, a, b, c, d, e, f);
 }
+
+static void run(void *(*fn)(void *))
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, fn, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+#ifdef PERCPU_PLATFORM_THREAD
 
 static pthread_key_t newer;
 static _Thread_local int rounds;
@@ -57,14 +69,6 @@ static void *claims(void *unused)
 {
     CHECK(percpu_init_reg(1) == 0);
     return unused;
-}
-
-static void run(void *(*fn)(void *))
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, fn, NULL) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
 }
 
 static void test_same(void)
@@ -113,9 +117,57 @@ static void test_child(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+#else
+
+static PERCPU_DEFINE(long, entered);
+
+__attribute__((constructor(100))) static void use_keys(void)
+{
+    const char *keys = getenv("KEYS");
+    pthread_key_t key;
+
+    for (long n = keys ? strtol(keys, NULL, 10) : 0; n > 0; n--)
+        if (pthread_key_create(&key, NULL) != 0)
+            break;
+}
+
+static void *ends_in_a_block(void *unused)
+{
+    percpu_with_current(entered, p) {
+        ++*p;
+        pthread_exit(unused);
+    }
+    return unused;
+}
+
+static void *enters(void *unused)
+{
+    percpu_with_current(entered, p)
+        ++*p;
+    return unused;
+}
+
+static void test_block(void)
+{
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+    all_have_the_same = all_live = 1;
+    run(ends_in_a_block);
+    run(enters);
+    all_have_the_same = 0;
+    run(enters);
+    CHECK(percpu_sum(entered) == 3);
+}
+
+#endif
+
 int main(int argc, char **argv)
 {
     end_if_it_hangs();
+#ifdef PERCPU_PLATFORM_THREAD
     sem_init(&has_claimed, 0, 0);
     sem_init(&may_end, 0, 0);
     CHECK(percpu_init_in_place() > 1);
@@ -127,5 +179,10 @@ int main(int argc, char **argv)
         test_exit();
     else
         test_child();
+#else
+    (void)argc;
+    (void)argv;
+    test_block();
+#endif
     return right();
 }

@@ -23,13 +23,23 @@ static void on_step(int number, siginfo_t *info, void *context)
         ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP;
 }
 
+static inline __attribute__((always_inline)) void go_on_with_steps(void)
+{
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP);
+}
+
+static inline __attribute__((always_inline)) int is_stepping(void)
+{
+    return (__builtin_ia32_readeflags_u64() & TRAP) != 0;
+}
+
 static inline __attribute__((always_inline)) void begin_steps(void)
 {
-    struct sigaction action = {.sa_flags = SA_SIGINFO};
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_NODEFER};
 
     action.sa_sigaction = on_step;
     CHECK(sigaction(SIGTRAP, &action, NULL) == 0);
-    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP);
+    go_on_with_steps();
 }
 
 static inline __attribute__((always_inline)) void end_steps(void)
