@@ -42,11 +42,11 @@ static uintptr_t end_of(const struct entry *e)
 
 /*
  * In quarters, and without branches that depend on pc: nobody could predict them, and the three
- * entries of a step are loaded together. 7 steps for 10,000 entries.
+ * entries of a step are loaded together. 7 steps for 10,000 entries, of which there is one.
  */
 static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
 {
-    if (n == 0 || pc <= begin_of(e) || pc >= end_of(e + n - 1))
+    if (pc <= begin_of(e) || pc >= end_of(e + n - 1))
         return pc;
     /* The last sequence that begins at or before pc is one of the n from e. */
     while (n >= 4) {
