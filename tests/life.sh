@@ -173,14 +173,19 @@ check 'a mutant: nobody looks whether this is a child' \
 check 'a block waits for a thread of the parent' fails "$work/no-pid/run" early
 if [ "$libc" = glibc ]; then # it can be told to register no threads
     if [ "$can_step" = yes ]; then
-        library=$(wraps percpu__join percpu__pin pthread_sigmask syscall)
+        stepping=$(wraps syscall pthread_setspecific)
+        library=$(wraps percpu__join percpu__pin pthread_sigmask)
         check 'a program that steps is built' build "$root" RSEQ "$work/steps-rseq" steps.c \
-            -Wl,-z,now $(wraps syscall)
+            -Wl,-z,now $stepping
         check 'it is built as a library' build "$root" RSEQ "$work/steps-library" steps.c \
-            "$here/life/library.c" -Wl,-z,now -DLIBRARY $library
-        for what in block one nest fork fork-block fork-early nest-fork; do
+            "$here/life/library.c" -Wl,-z,now -DLIBRARY $library $stepping
+        for what in block one nest move exit fork fork-block fork-early nest-fork; do
             check "at each step of a block, in a handler: $what" ends_right \
                 env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-rseq" $what
+        done
+        for what in block fork; do
+            check "the same in the last area, which no CPU has: $what" ends_right \
+                "$work/steps-rseq" $what stranger
         done
         for what in fork fork-block fork-early; do
             check "at each step of a block of a library without a key: $what" ends_right \
@@ -320,14 +325,18 @@ check 'numbers of CPUs that the system says' ends_right "$work/claims" slots
 check 'areas where there is little memory' ends_right "$work/claims" room
 check 'a claim of the own CPU, and the end of the areas' ends_right "$work/claims" reg
 check 'a first claim in a destructor' ends_right "$work/claims" end
-check 'claims with ids are built' build "$root" THREAD "$work/ids" ids.c $(wraps syscall)
+check 'claims with ids are built' build "$root" THREAD "$work/ids" ids.c $(wraps syscall getpid)
 if [ "$libc" = glibc ]; then
-    check 'blocks with ids are built' build "$root" RSEQ "$work/ids-rseq" ids.c $(wraps syscall)
+    check 'blocks with ids are built' build "$root" RSEQ "$work/ids-rseq" ids.c $(wraps syscall getpid)
     check 'a block of a thread that has ended, and one with its id' \
         ends_right env KEYS=40 "$work/ids-rseq"
+    check 'a child that has the ids of its parent' ends_right "$work/ids-rseq" first
+    check 'the end of a block leaves errno, and wakes nobody where nobody waits' \
+        ends_right "$work/ids-rseq" errno
 fi
 check 'a claim of a thread that has ended, and one with its id' ends_right "$work/ids" same
 check 'a claim of a thread of the parent, and one with its id' ends_right "$work/ids" child
+check 'a claim while percpu_fini() looks at claims' ends_right "$work/ids" look
 check 'the end of a thread gives its CPU back' ends_right "$work/ids" exit
 if [ "$can_step" = yes ]; then
     check 'a claim that steps is built' build "$root" THREAD "$work/steps-thread" steps.c -Wl,-z,now

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: [env KEYS=NUMBER] steps MODE
+ * usage: [env KEYS=NUMBER] steps MODE [stranger]
  * x86_64: at each instruction of a block (rseq, where it has no sequences), or of a claim and its end
  * (thread), a signal handler
  *   block       has a block of its own
  *   one         has one, and at no other step
  *   nest        has one, and another handler at each instruction of that
+ *   move        moves the thread to another CPU
+ *   exit        has a block, at each step of the end of a thread that is in one
  *   fork        forks, and the child goes on from there
  *   fork-block  forks, and the child has a block in the handler first
  *   fork-early  forks, and a fork handler that is before the library's has a block in the child
  *   nest-fork   has a block, and another handler forks at each instruction of that
  * Others are kept out of the area, or the CPU, for as long as the thread has it, and not longer.
- * Linked with -z now: the dynamic linker has nothing to find.
- * rseq: with --wrap=syscall.
+ * A stranger is a thread that the kernel does not know: it has the last area, where others have
+ * sequences. Linked with -z now: the dynamic linker has nothing to find.
+ * rseq: with --wrap=syscall,--wrap=pthread_setspecific.
  * LIBRARY: with --wrap=pthread_sigmask and library.c, and with so many keys in
  * use already.
  */
@@ -28,7 +31,7 @@
 #include <sys/syscall.h>
 
 static const char *mode = "";
-static int is_child;
+static int is_child, is_stranger;
 
 #ifdef LIBRARY
 /* A step while its signal is blocked would end the process. */
@@ -68,7 +71,7 @@ __attribute__((constructor(100))) static void use_keys(void)
 
 static PERCPU_DEFINE(long, entered);
 static volatile int others, others_looks;
-static _Thread_local int is_other;
+static _Thread_local int is_other, ends;
 
 /* A thread that waits looks sooner whether the area's owner is gone. */
 long __real_syscall(long number, long a, long b, long c, const long *d, long e, long f);
@@ -90,8 +93,21 @@ static void block(void)
         ++*p;
 }
 
+/* As long as what was registered, which only libc knows; Linux, uapi/linux/rseq.h: a flag. */
+static void become_stranger(void)
+{
+    volatile struct percpu__rseq *area = percpu__rseq_area();
+
+    if (!is_stranger)
+        return;
+    for (unsigned bytes = 32; area->cpu_id <= INT32_MAX && bytes <= 256; bytes += 32)
+        syscall(SYS_rseq, area, bytes, 1, PERCPU__RSEQ_SIGNATURE);
+    CHECK(area->cpu_id > INT32_MAX);
+}
+
 static void *enter(void *unused)
 {
+    become_stranger();
     is_other = 1;
     block();
     others = 1;
@@ -138,6 +154,23 @@ __attribute__((constructor(100))) static void come_first(void)
     pthread_atfork(NULL, NULL, in_early_handler);
 }
 
+/* To the next CPU that it may use. */
+static void move(void)
+{
+    static cpu_set_t all;
+    static int cpu;
+    cpu_set_t one;
+
+    if (CPU_COUNT(&all) == 0)
+        CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+    do
+        cpu = (cpu + 1) % CPU_SETSIZE;
+    while (!CPU_ISSET(cpu, &all));
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+}
+
 /* How many areas this thread has: their first word is the owner's id. */
 static int owned(void)
 {
@@ -153,10 +186,23 @@ static int owned(void)
     return n;
 }
 
+/* Of a thread that has ended. */
+static void check_nobody_owns(void)
+{
+    for (size_t cpu = 0; cpu < percpu_area_num(); cpu++)
+        CHECK(*(volatile uint32_t *)percpu_area_base(cpu) == 0);
+}
+
 /* It leaves its thread what that had. */
 static void in_handler(void)
 {
-    int before = owned();
+    int before;
+
+    if (strcmp(mode, "move") == 0) {
+        move();
+        return;
+    }
+    before = owned();
 
     CHECK(before <= 1);
     percpu_with_current(entered, p) {
@@ -190,10 +236,28 @@ static void step_through_handler(void)
     CHECK(owned() == before);
 }
 
+/* With --wrap=pthread_setspecific: the destructor begins and ends with it. */
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    if (ends && !value && is_stepping())
+        end_steps();
+    int result = __real_pthread_setspecific(key, value);
+    if (ends && value)
+        begin_steps();
+    return result;
+}
+
 static void stepped(void)
 {
     percpu_with_current(entered, p) {
         ++*p;
+        if (strcmp(mode, "exit") == 0) {
+            end_steps();
+            ends = 1;
+            pthread_exit(NULL);
+        }
         check_owned(1);
         go_on_inside();
     }
@@ -218,7 +282,9 @@ static void begin(void)
 {
     cpu_set_t one;
 
-    CHECK(strncmp(percpu_info(), "atomic", 6) == 0);
+    CHECK(is_stranger || strncmp(percpu_info(), "atomic", 6) == 0);
+    if (strcmp(mode, "move") == 0)
+        return;
     CPU_ZERO(&one);
     CPU_SET(sched_getcpu(), &one);
     CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
@@ -240,6 +306,14 @@ static int claim_by_another(void)
     CHECK(pthread_create(&thread, NULL, claim, &answer) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     return answer;
+}
+
+static void become_stranger(void)
+{
+}
+
+static void check_nobody_owns(void)
+{
 }
 
 static void in_handler(void)
@@ -328,6 +402,7 @@ static int at_step(void)
 
 static void *test(void *unused)
 {
+    become_stranger();
     begin_steps();
     stepped();
     end_steps();
@@ -344,6 +419,7 @@ int main(int argc, char **argv)
     pthread_t thread;
 
     mode = argc > 1 ? argv[1] : "";
+    is_stranger = argc > 2;
     end_if_it_hangs();
     begin();
     the_step = is("one");
@@ -352,7 +428,10 @@ int main(int argc, char **argv)
         CHECK(pthread_create(&thread, NULL, test, NULL) == 0);
         CHECK(pthread_join(thread, NULL) == 0);
     } while (the_step != 0 && the_step++ < steps);
+    CHECK(steps > 50);
+    check_nobody_owns();
     is_child = 1; /* and as in one */
+    become_stranger();
     after();
     return right();
 }
