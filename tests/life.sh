@@ -422,12 +422,14 @@ check 'a library in a program that does not use percpu registers none' \
 areas=$(wraps percpu__reg_claim percpu__reg_release_all percpu__template_copy mmap)
 check 'areas are built' build "$root" THREAD "$work/areas" areas.c $areas
 check 'percpu_fini() between a look at the areas and a claim' ends_right "$work/areas" claim
+check 'areas that come again elsewhere between the two' ends_right "$work/areas" claim-moved
 check 'a claim between percpu_fini()'\''s look at claims and the end of the areas' \
     ends_right "$work/areas" fini
 check 'fork() while another thread makes the areas' ends_right "$work/areas" fork
 check 'fork handlers make areas and give them up' ends_right "$work/areas" handlers
 check 'the first allocation while a CPU comes late' ends_right "$work/areas" late
 check 'a block that is added while a CPU comes late' ends_right "$work/areas" block
+check 'an allocation after a CPU has come late' ends_right "$work/areas" coming
 thread=src/platform/thread.c
 check 'a mutant: a claim does not look again for areas' without claim $thread \
     's/\|\| cpu >= percpu__limit \|\|/|| (false \&\&/; s/percpu__delta\[cpu\] != delta\)/&)/' \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: areas fini|claim|fork|fork-open|handlers|late|block
+ * usage: areas fini|claim|claim-moved|fork|fork-open|handlers|late|block|coming
  * thread: calls that come in the middle of another one, which the linker's --wrap lets in.
  */
 #ifndef _GNU_SOURCE
@@ -46,6 +46,17 @@ static void *finish(void *unused)
 
 static _Atomic bool refused; /* a claim */
 
+enum { PAGE = 4096, BLOCK = 1 << 16, FAR = 1 << 20 };
+static char memory[4 * FAR] __attribute__((aligned(PAGE)));
+
+/* The areas come again, elsewhere. */
+static void *move_areas(void *unused)
+{
+    CHECK(percpu_fini() == 0);
+    CHECK(percpu_init_cpu(0, memory) == 1);
+    return unused;
+}
+
 /* percpu_fini() comes after a thread has looked whether there are areas, before it claims one. */
 int __wrap_percpu__reg_claim(size_t cpu, uintptr_t delta)
 {
@@ -54,6 +65,8 @@ int __wrap_percpu__reg_claim(size_t cpu, uintptr_t delta)
 
     if (is("claim") && !once++)
         run(finish);
+    if (is("claim-moved") && !once++)
+        run(move_areas);
     error = __real_percpu__reg_claim(cpu, delta);
     refused |= error != 0;
     return error;
@@ -83,14 +96,28 @@ int __wrap_percpu__reg_release_all(void)
     return error;
 }
 
+static void *claim_0(void *unused)
+{
+    CHECK(percpu_init_reg(0) == 0);
+    return unused;
+}
+
 static void test_claim(void)
 {
     CHECK(percpu_init_in_place() > 0);
     CHECK(percpu_init_reg(0) == -PERCPU_ENOTINIT);
     CHECK(finished == 0);
     CHECK(percpu_init_in_place() > 0); /* nobody has a claim */
+    run(claim_0);
     CHECK(percpu_init_reg(0) == 0);
     CHECK(percpu_fini() == 0);
+}
+
+static void test_claim_moved(void)
+{
+    CHECK(percpu_init_in_place() > 0);
+    CHECK(percpu_init_reg(0) == 0);
+    CHECK(percpu_read_reg() == percpu_area_base(0));
 }
 
 static void test_fini(void)
@@ -168,22 +195,30 @@ __attribute__((constructor(100))) static void come_first(void)
     pthread_atfork(in_handler, in_handler, in_handler);
 }
 
+static void *initialise_again(void *unused)
+{
+    CHECK(percpu_init_in_place() == 0);
+    return unused;
+}
+
 static void test_handlers(void)
 {
     pid_t child;
 
     CHECK(percpu_init_in_place() > 0);
     child = fork();
-    if (child == 0)
+    if (child == 0) {
+        end_if_it_hangs();
+        run(initialise_again);
         _exit(percpu_init_reg(0) != 0 || percpu_fini() != 0);
+    }
+    run(initialise_again);
     CHECK(ends_well(child));
     CHECK(percpu_fini() == 0);
 }
 
 /* -- The first allocation while a CPU comes late ----------------------------------------------- */
 
-enum { PAGE = 4096, BLOCK = 1 << 16, FAR = 1 << 20 };
-static char memory[4 * FAR] __attribute__((aligned(PAGE)));
 static int let_in_allocation, let_in_block;
 
 static pthread_t adder;
@@ -232,6 +267,27 @@ static void test_late(void)
     CHECK(p && (uintptr_t)percpu_remote_ptr_at(p, 1) % 64 == 0);
 }
 
+/* Of a CPU that came, or was refused, the next areas know nothing. */
+static void test_coming(void)
+{
+    size_t align = percpu_area_layout_expected(1).align;
+
+    for (int refused_one = 0; refused_one < 2; refused_one++) {
+        CHECK(percpu_init_cpu(0, memory) == 1);
+        CHECK(percpu_alloc_add_block(memory + FAR, BLOCK) == 0);
+        if (refused_one)
+            CHECK(percpu_init_cpu(1, memory + 2 * FAR + align) == -PERCPU_EALIGN);
+        else
+            CHECK(percpu_fini() == 0 && percpu_init_cpu(0, memory) == 1 &&
+                  percpu_init_cpu(1, memory + 2 * FAR + align) == 1);
+        CHECK(percpu_fini() == 0);
+        CHECK(percpu_init(memory, 1) == 1);
+        CHECK(percpu_alloc_add_block(memory + FAR, BLOCK) == 0);
+        CHECK(percpu_alloc_bytes(64, PAGE));
+        CHECK(percpu_fini() == 0);
+    }
+}
+
 static void test_block(void)
 {
     CHECK(percpu_init_cpu(0, memory) == 1);
@@ -252,6 +308,10 @@ int main(int argc, char **argv)
         test_fini();
     else if (is("claim"))
         test_claim();
+    else if (is("claim-moved"))
+        test_claim_moved();
+    else if (is("coming"))
+        test_coming();
     else if (is("fork") || is("fork-open"))
         test_fork(is("fork"));
     else if (is("handlers"))
