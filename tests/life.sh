@@ -153,6 +153,10 @@ if [ "$libc" != glibc ]; then # glibc registers threads itself
     check 'the kernel keeps its address' fails "$work/late-register/run"
 fi
 
+check 'a program that waits is built' build "$root" RSEQ "$work/wakes" wakes.c $(wraps syscall)
+check 'each thread that waits for an area is woken' ends_right "$work/wakes"
+check 'a thread of a child that has an area before the fork handler' ends_right "$work/wakes" looked
+
 # -- fork() ---------------------------------------------------------------------------------------
 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'

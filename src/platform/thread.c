@@ -205,7 +205,7 @@ static bool is_gone(int tid)
 
 /*
  * Also what a thread left that had the same id: what this one has is known already. A handler may
- * fork: in the child the claim that was about to be made is another's, and one that was made is not.
+ * fork: in the child a claim that was about to be made is another's, and one that was made is not.
  */
 static bool take_claim(size_t cpu)
 {

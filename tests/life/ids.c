@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: ids same|child|exit|look, env KEYS=40 ids [first|errno]
+ * usage: ids same|child|exit|look; [env KEYS=40] ids [first|errno]
  * thread: claims that a thread left which could not give them back. Another thread has the id of
  * one that has ended (same); in a child, where ids are another namespace's, one has the id of a
- * thread of the parent (child). The end of a thread gives its CPU back, and nobody has to see that it
- * is gone (exit). Another thread claims a CPU while percpu_fini() looks at the others' claims (look). rseq, with so many keys in use that there is none for the library: a thread has the
- * id of one that ended in a block. Linked with --wrap=syscall.
+ * thread of the parent (child). The end of a thread gives its CPU back, and nobody has to see that
+ * it is gone (exit). Another thread claims a CPU while percpu_fini() looks at claims (look).
+ * rseq, where so many keys are in use that the library has none: a thread has the id of one that
+ * ended in a block. A child has the ids of its parent (first). The system refuses what a block
+ * asks of it at its end, and is asked nothing where nobody waits (errno).
+ * Linked with --wrap=syscall,--wrap=getpid.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -133,7 +136,7 @@ static void claim_by_another(void)
     wait_until(&has_claimed);
 }
 
-/* CPU 1's claim is of a thread that has ended: when that is asked for, CPU 0's has been looked at. */
+/* CPU 1's claim is of a thread that has ended: when that is asked, CPU 0's has been looked at. */
 static void test_look(void)
 {
     percpu_write_reg(0);

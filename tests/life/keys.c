@@ -105,7 +105,10 @@ static volatile int has_entered;
 
 static void *enters(void *unused)
 {
+    sigset_t blocked;
+
     used->block(NULL);
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0 && !sigismember(&blocked, SIGUSR1));
     has_entered = 1;
     return unused;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usage: lock wait|own|steps
- * src/fork.h: who waits for the lock sleeps and is woken (wait); whose it is in fork() (own). x86_64:
- * fork() by a signal handler
- * at each instruction of an allocation, and of a call that takes the lock of the areas: the child
- * goes on there (steps).
+ * src/fork.h: who waits for the lock sleeps and is woken (wait); whose it is in fork() (own).
+ * x86_64: fork() by a signal handler at each instruction of an allocation, and of a call that takes
+ * the lock of the areas: the child goes on there (steps).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

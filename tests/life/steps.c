@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usage: [env KEYS=NUMBER] steps MODE [stranger]
- * x86_64: at each instruction of a block (rseq, where it has no sequences), or of a claim and its end
- * (thread), a signal handler
+ * x86_64: at each instruction of a block (rseq, where it has no sequences), or of a claim and its
+ * end (thread), a signal handler
  *   block       has a block of its own
  *   one         has one, and at no other step
  *   nest        has one, and another handler at each instruction of that

@@ -2,7 +2,7 @@
 /*
  * usage: wakes [looked]
  * rseq: two threads wait for an area. The first runs on another CPU when it is woken and takes that
- * one's area: the second is woken, too. Without the limit after which they would look by themselves.
+ * one's area: the second is woken, too. There is no limit after which they would look.
  * A fork handler of others, before the library's, starts a thread in the child that enters a block
  * and stays there: the library's handler leaves it that (looked). Linked with --wrap=syscall.
  */
