@@ -163,9 +163,12 @@ def objects_of(compiler, flags, work, sites=ROOT, library=ROOT):
     """The objects, compiled into `work` unless they are there: from the sources in two folders."""
     objects = [work / 'first.o', work / 'second.o', work / 'restart.o']
     sources = [[HERE / 'sites.c', '-DFIRST'], [HERE / 'sites.c'], [library / 'src' / 'restart.c']]
+    if '-O0' in flags:
+        objects.append(work / 'calls.o')
+        sources.append([library / 'src' / 'calls.c'])
     for obj, (source, *define) in zip(objects, sources):
         root, words = sites, flags
-        if obj == objects[2]:
+        if obj not in objects[:2]:
             root, words = library, flags.replace('-x c++', '')
         if not obj.exists():
             work.mkdir(exist_ok=True)
