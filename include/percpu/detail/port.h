@@ -109,6 +109,11 @@ PERCPU__PROTOTYPES(32)
 PERCPU__PROTOTYPES(64)
 #undef PERCPU__PROTOTYPES
 
+/* Tests widen the windows between the instructions of a sequence. */
+#ifndef PERCPU__RSEQ_DELAY
+#define PERCPU__RSEQ_DELAY ""
+#endif
+
 /* The head of a restartable sequence, from which sequence.h makes updates. */
 #define PERCPU__SEQUENCE(name, bits)                                                               \
     PERCPU__INLINE bool percpu__sequence_##name##_##bits(                                          \

@@ -42,7 +42,7 @@
     ".popsection\n\t"                                                                              \
     ".reloc .Lpercpu_begin%=, BFD_RELOC_NONE, percpu__entry%="
 #define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
-#define PERCPU__RESTART_END "\n.Lpercpu_end%=:\n\t" PERCPU__RESTART_ENTRY(".Lpercpu_end%=")
+#define PERCPU__RESTART_END "\n.Lpercpu_commit%=:\n\t" PERCPU__RESTART_ENTRY(".Lpercpu_commit%=")
 /* Each sequence of a kernel runs. */
 #define PERCPU__WITHOUT_SEQUENCE(operation, p, size, value, expected) ((uint64_t)0)
 #else

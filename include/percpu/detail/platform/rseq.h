@@ -190,11 +190,6 @@ PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CP
     ".popsection\n\t"
 /* clang-format on */
 
-/* Tests widen the windows between the instructions of a sequence. */
-#ifndef PERCPU__RSEQ_DELAY
-#define PERCPU__RSEQ_DELAY ""
-#endif
-
 #include PERCPU__ARCH_RSEQ
 
 #define PERCPU__WITHOUT_SEQUENCE percpu__slow

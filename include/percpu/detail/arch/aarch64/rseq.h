@@ -48,58 +48,33 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                                         "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /* clang-format off */
-/*
- * `word` is a register's part, w its prefix, `same` the signed type of the variable's size:
- * constants of its upper half become negative, and more of them are immediate operands.
- */
-#define PERCPU__A64_RSEQ_OP(name, bits, word, same, body, value_in)                                \
+#define PERCPU__A64_RSEQ_SEQUENCE(name, bits, word, same, body, value_in, ...)                     \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t c;                                                                               \
-        word o, n, v = __builtin_constant_p(value) ? (word)(same)value : (word)value;              \
+        word o, n, v = PERCPU__A64_VALUE(word, same);                                              \
         __asm__ goto(PERCPU__A64_RSEQ(body)                                                        \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        "+m"(*(volatile percpu__u##bits *)p)                                        \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \
                        [v] value_in(v), [e] "rI"((word)expected)                                   \
-                     : "cc" : slow);                                                               \
+                     : __VA_ARGS__ : slow);                                                        \
         *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
         return true;                                                                               \
     slow:                                                                                          \
         return false;                                                                              \
     }
+#define PERCPU__A64_SEQUENCE(...) PERCPU__A64_SEQUENCE_(__VA_ARGS__)
+#define PERCPU__A64_SEQUENCE_(name, bits, word, same, w, suffix, op, result, value_in, ...)        \
+    PERCPU__A64_RSEQ_SEQUENCE(name, bits, word, same,                                              \
+                              "ldr" suffix " %" w "[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op          \
+                              "str" suffix " %" w result ", [%[c]]", value_in, __VA_ARGS__)
+#include <percpu/detail/arch/aarch64/updates.h>
 
-/*
- * Inputs (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for the
- * others; Z: zero.
- */
-#define PERCPU__A64_RSEQ_LOAD(w, suffix) "ldr" suffix " %" w "[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
-#define PERCPU__A64_RSEQ_UPDATES(bits, word, same, w, suffix, logical)                             \
-    PERCPU__A64_RSEQ_OP(write, bits, word, same, "str" suffix " %" w "[v], [%[c]]", "rZ")          \
-    PERCPU__A64_RSEQ_OP(add, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                    \
-                        "add %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
-                        "str" suffix " %" w "[n], [%[c]]", "rIJ")                                  \
-    PERCPU__A64_RSEQ_OP(bit_and, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
-                        "and %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
-                        "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(bit_or, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                 \
-                        "orr %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
-                        "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(bit_xor, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
-                        "eor %" w "[n], %" w "[o], %" w "[v]\n\t" PERCPU__RSEQ_DELAY               \
-                        "str" suffix " %" w "[n], [%[c]]", logical)                                \
-    PERCPU__A64_RSEQ_OP(xchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                   \
-                        "str" suffix " %" w "[v], [%[c]]", "rZ")                                   \
-    PERCPU__A64_RSEQ_OP(cmpxchg, bits, word, same, PERCPU__A64_RSEQ_LOAD(w, suffix)                \
-                        "cmp %" w "[o], %" w "[e]\n\t" PERCPU__RSEQ_DELAY                          \
-                        "b.ne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY                            \
-                        "str" suffix " %" w "[v], [%[c]]", "rZ")
-PERCPU__A64_RSEQ_UPDATES(8, int32_t, int8_t, "w", "b", "rK")
-PERCPU__A64_RSEQ_UPDATES(16, int32_t, int16_t, "w", "h", "rK")
-PERCPU__A64_RSEQ_UPDATES(32, int32_t, int32_t, "w", "", "rK")
-PERCPU__A64_RSEQ_UPDATES(64, int64_t, int64_t, "x", "", "rL")
+PERCPU__A64_RSEQ_SEQUENCE(write, 8, int32_t, int8_t, "strb %w[v], [%[c]]", "rZ", "cc")
+PERCPU__A64_RSEQ_SEQUENCE(write, 16, int32_t, int16_t, "strh %w[v], [%[c]]", "rZ", "cc")
+PERCPU__A64_RSEQ_SEQUENCE(write, 32, int32_t, int32_t, "str %w[v], [%[c]]", "rZ", "cc")
+PERCPU__A64_RSEQ_SEQUENCE(write, 64, int64_t, int64_t, "str %x[v], [%[c]]", "rZ", "cc")
 /* clang-format on */
-
-#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
 
 #endif

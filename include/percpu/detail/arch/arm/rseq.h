@@ -6,7 +6,7 @@
  * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
  * unchanged, since the sequence may begin again at any point before that. Sequences of 8 bytes
  * commit by STREXD, the one store of 8 bytes that is single-copy atomic on each ARMv7-A (ARM,
- * A3.5.3); it leaves the sequence whether or not it stored, and where it did not, they begin again.
+ * A3.5.3).
  * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  */
 #ifndef PERCPU_DETAIL_ARCH_ARM_RSEQ_H
@@ -84,7 +84,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 
 /* clang-format off */
 #define PERCPU__ARM_RSEQ_IN [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus)
-#define PERCPU__ARM_RSEQ_OP(name, bits, body, value_in)                                            \
+#define PERCPU__ARM_RSEQ_SEQUENCE(name, bits, body, value_in, ...)                                 \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t c;                                                                               \
@@ -95,45 +95,19 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
                        [p] "+Q"(*(volatile percpu__u##bits *)p)                                    \
                      : PERCPU__ARM_RSEQ_IN, [v] value_in((uint32_t)value),                         \
                        [e] "rI"((uint32_t)expected)                                                \
-                     : "cc" : slow);                                                               \
+                     : __VA_ARGS__ : slow);                                                        \
         *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
         return true;                                                                               \
     slow:                                                                                          \
         return false;                                                                              \
     }
+#define PERCPU__ARM_SEQUENCE(...) PERCPU__ARM_SEQUENCE_(__VA_ARGS__)
+#define PERCPU__ARM_SEQUENCE_(name, bits, suffix, op, result, value_in, ...)                       \
+    PERCPU__ARM_RSEQ_SEQUENCE(name, bits, "ldr" suffix " %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op   \
+                              "str" suffix " " result ", [%[c]]", value_in, __VA_ARGS__)
 
-/*
- * `value_in` (GCC manual, "Machine Constraints", ARM): I an immediate operand, L and K one after
- * negation and inversion, which assemblers do.
- */
-#define PERCPU__ARM_RSEQ_LOAD(suffix) "ldr" suffix " %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
-#define PERCPU__ARM_RSEQ_BY(name, bits, instruction, suffix, value_in)                             \
-    PERCPU__ARM_RSEQ_OP(name, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
-                        instruction " %[n], %[o], %[v]\n\t" PERCPU__RSEQ_DELAY                     \
-                        "str" suffix " %[n], [%[c]]", value_in)
-#define PERCPU__ARM_RSEQ_UPDATES(bits, suffix)                                                     \
-    PERCPU__ARM_RSEQ_OP(write, bits, "str" suffix " %[v], [%[c]]", "r")                            \
-    PERCPU__ARM_RSEQ_BY(add, bits, "add", suffix, "rIL")                                           \
-    PERCPU__ARM_RSEQ_BY(bit_and, bits, "and", suffix, "rIK")                                       \
-    PERCPU__ARM_RSEQ_BY(bit_or, bits, "orr", suffix, "rI")                                         \
-    PERCPU__ARM_RSEQ_BY(bit_xor, bits, "eor", suffix, "rI")                                        \
-    PERCPU__ARM_RSEQ_OP(xchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
-                        "str" suffix " %[v], [%[c]]", "r")                                         \
-    PERCPU__ARM_RSEQ_OP(cmpxchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                               \
-                        "cmp %[o], %[e]\n\t" PERCPU__RSEQ_DELAY                                    \
-                        "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY                             \
-                        "str" suffix " %[v], [%[c]]", "r")
-PERCPU__ARM_RSEQ_UPDATES(8, "b")
-PERCPU__ARM_RSEQ_UPDATES(16, "h")
-PERCPU__ARM_RSEQ_UPDATES(32, "")
-
-/*
- * With few registers, since compilers that do not optimise run out of pairs: o becomes the new
- * value, and `before` finds the old one again. STREXD's answer goes to `failed`; where that is a
- * part of o, `mend` follows. The rest are operands: outputs, the colon, inputs.
- */
-#define PERCPU__ARM_RSEQ_DOUBLEWORD(...) PERCPU__ARM_RSEQ_DOUBLEWORD_(__VA_ARGS__)
-#define PERCPU__ARM_RSEQ_DOUBLEWORD_(name, before, op, result, failed, mend, ...)                  \
+#define PERCPU__ARM_DOUBLEWORD(...) PERCPU__ARM_DOUBLEWORD_(__VA_ARGS__)
+#define PERCPU__ARM_DOUBLEWORD_(name, before, op, result, failed, mend, ...)                       \
     PERCPU__SEQUENCE(name, 64)                                                                     \
     {                                                                                              \
         uintptr_t c, scratch;                                                                      \
@@ -142,7 +116,8 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
         __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op      \
                                       "strexd " failed ", " result ", [%[c]]",                     \
-                                      "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend)       \
+                                      "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend        \
+                                      "\n.Lpercpu_different%=:")                                   \
                      : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u64 *)p)            \
                      __VA_ARGS__ PERCPU__ARM_RSEQ_IN, [v] "r"(value)                               \
                      : "cc" : slow);                                                               \
@@ -151,26 +126,12 @@ PERCPU__ARM_RSEQ_UPDATES(32, "")
     slow:                                                                                          \
         return false;                                                                              \
     }
+#include <percpu/detail/arch/arm/updates.h>
 
-#define PERCPU__ARM_RSEQ_SCRATCH "%[s]", "", , [s] "=&r"(scratch) :
-#define PERCPU__ARM_RSEQ_BOTH(low, high)                                                           \
-    low " %Q[o], %Q[o], %Q[v]\n\t" PERCPU__RSEQ_DELAY                                              \
-    high " %R[o], %R[o], %R[v]\n\t" PERCPU__RSEQ_DELAY, "%Q[o], %R[o]", PERCPU__ARM_RSEQ_SCRATCH
-PERCPU__ARM_RSEQ_DOUBLEWORD(add, o - value, PERCPU__ARM_RSEQ_BOTH("adds", "adc"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(bit_and, 0, PERCPU__ARM_RSEQ_BOTH("and", "and"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(bit_or, 0, PERCPU__ARM_RSEQ_BOTH("orr", "orr"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(bit_xor, 0, PERCPU__ARM_RSEQ_BOTH("eor", "eor"))
-PERCPU__ARM_RSEQ_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
-PERCPU__ARM_RSEQ_DOUBLEWORD(xchg, o, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
-PERCPU__ARM_RSEQ_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\t" PERCPU__RSEQ_DELAY
-                            "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY
-                            "teq %R[o], %[eh]\n\t" PERCPU__RSEQ_DELAY
-                            "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY, "%Q[v], %R[v]",
-                            "%Q[o]", "mov %Q[o], %[el]\n.Lpercpu_different%=:",
-                            : [el] "r"((uint32_t)expected),
-                            [eh] "r"((uint32_t)(expected >> 32)), )
+PERCPU__ARM_RSEQ_SEQUENCE(write, 8, "strb %[v], [%[c]]", "r", "cc")
+PERCPU__ARM_RSEQ_SEQUENCE(write, 16, "strh %[v], [%[c]]", "r", "cc")
+PERCPU__ARM_RSEQ_SEQUENCE(write, 32, "str %[v], [%[c]]", "r", "cc")
+PERCPU__ARM_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_SCRATCH)
 /* clang-format on */
-
-#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
 
 #endif

@@ -49,59 +49,32 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                                         "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /* clang-format off */
-/* `loaded` is what `load` makes of the type: what cmpxchg compares with. */
-#define PERCPU__LOONG_RSEQ_OP(name, function, bits, loaded, body, value_in)                        \
-    PERCPU__SEQUENCE(function, bits)                                                               \
+#define PERCPU__LOONG_RSEQ_SEQUENCE(name, bits, loaded, body, value_in, ...)                       \
+    PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t c, o, n;                                                                         \
         __asm__ goto(PERCPU__LOONG_RSEQ(body)                                                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        "+m"(*(volatile percpu__u##bits *)p)                                        \
-                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                            \
-                       [cpus] "r"((uintptr_t)percpu__rseq_cpus),                               \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
+                       [cpus] "r"((uintptr_t)percpu__rseq_cpus),                                   \
                        [v] value_in((intptr_t)(int##bits##_t)value),                               \
                        [e] "rJ"((intptr_t)(loaded)expected)                                        \
-                     : : slow);                                                                    \
+                     : __VA_ARGS__ : slow);                                                        \
         *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
         return true;                                                                               \
     slow:                                                                                          \
         return false;                                                                              \
     }
+#define PERCPU__LOONG_SEQUENCE(name, bits, loaded, load, store, op, result, value_in, ...)         \
+    PERCPU__LOONG_RSEQ_SEQUENCE(name, bits, loaded, "ld." load " %[o], %[c], 0\n\t" op             \
+                                "st." store " " result ", %[c], 0", value_in, __VA_ARGS__)
+#include <percpu/detail/arch/loongarch64/updates.h>
 
-#define PERCPU__LOONG_RSEQ_BY(name, function, bits, loaded, load, store, value, value_in)          \
-    PERCPU__LOONG_RSEQ_OP(name, function, bits, loaded, "ld." load " %[o], %[c], 0\n\t"            \
-                          name " %[n], %[o], " value "\n\tst." store " %[n], %[c], 0", value_in)
-#define PERCPU__LOONG_RSEQ_UPDATES(bits, loaded, load, store)                                      \
-    PERCPU__LOONG_RSEQ_OP(, write, bits, loaded, "st." store " %z[v], %[c], 0", "rJ")              \
-    PERCPU__LOONG_RSEQ_BY("addi.d", addi, bits, loaded, load, store, "%[v]", "I")                  \
-    PERCPU__LOONG_RSEQ_BY("add.d", addr, bits, loaded, load, store, "%z[v]", "rJ")                 \
-    PERCPU__LOONG_RSEQ_BY("and", bit_and, bits, loaded, load, store, "%z[v]", "rJ")                \
-    PERCPU__LOONG_RSEQ_BY("or", bit_or, bits, loaded, load, store, "%z[v]", "rJ")                  \
-    PERCPU__LOONG_RSEQ_BY("xor", bit_xor, bits, loaded, load, store, "%z[v]", "rJ")                \
-    PERCPU__LOONG_RSEQ_OP(, xchg, bits, loaded, "ld." load " %[o], %[c], 0\n\t"                    \
-                          "st." store " %z[v], %[c], 0", "rJ")                                     \
-    PERCPU__LOONG_RSEQ_OP(, cmpxchg, bits, loaded, "ld." load " %[o], %[c], 0\n\t"                 \
-                          "bne %[o], %z[e], .Lpercpu_commit%=\n\t"                                 \
-                          "st." store " %z[v], %[c], 0", "rJ")                                     \
-    PERCPU__SEQUENCE(add, bits)                                                                    \
-    {                                                                                              \
-        if (PERCPU__LOONG_RSEQ_IS_SHORT((int##bits##_t)value))                                     \
-            return percpu__sequence_addi_##bits(p, expected, value, where, old, now, copy);        \
-        return percpu__sequence_addr_##bits(p, expected, value, where, old, now, copy);            \
-    }
-
-#ifdef __OPTIMIZE__
-#define PERCPU__LOONG_RSEQ_IS_SHORT(v)                                                             \
-    (__builtin_constant_p(v) && (intptr_t)(v) >= -2048 && (intptr_t)(v) <= 2047)
-#else
-#define PERCPU__LOONG_RSEQ_IS_SHORT(v) 0
-#endif
-PERCPU__LOONG_RSEQ_UPDATES(8, uint8_t, "bu", "b")
-PERCPU__LOONG_RSEQ_UPDATES(16, uint16_t, "hu", "h")
-PERCPU__LOONG_RSEQ_UPDATES(32, int32_t, "w", "w")
-PERCPU__LOONG_RSEQ_UPDATES(64, int64_t, "d", "d")
+PERCPU__LOONG_RSEQ_SEQUENCE(write, 8, uint8_t, "st.b %z[v], %[c], 0", "rJ", )
+PERCPU__LOONG_RSEQ_SEQUENCE(write, 16, uint16_t, "st.h %z[v], %[c], 0", "rJ", )
+PERCPU__LOONG_RSEQ_SEQUENCE(write, 32, int32_t, "st.w %z[v], %[c], 0", "rJ", )
+PERCPU__LOONG_RSEQ_SEQUENCE(write, 64, int64_t, "st.d %z[v], %[c], 0", "rJ", )
 /* clang-format on */
-
-#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
 
 #endif

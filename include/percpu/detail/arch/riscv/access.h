@@ -16,7 +16,7 @@
 #define PERCPU__RISCV_ADD(p) "add %[t], " p ", " PERCPU__RISCV_BASE "\n\t"
 #define PERCPU__RISCV_NORELAX(text) ".option push\n\t.option norelax\n\t" text "\n\t.option pop"
 #define PERCPU__RISCV_ONE(text) text
-#define PERCPU__RISCV_SEQUENCE(text) PERCPU__RESTART_BEGIN text PERCPU__RESTART_END
+#define PERCPU__RISCV_RESTARTED(text) PERCPU__RESTART_BEGIN text PERCPU__RESTART_END
 #define PERCPU__RISCV_LIST(...) __VA_ARGS__
 #define PERCPU__RISCV_DO(outputs, inputs, NEAR, FAR, TEXT, ...)                                    \
     if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                    \
@@ -47,7 +47,7 @@
         uint##bits##_t value;                                                                      \
         PERCPU__RISCV_DO(([t] PERCPU__RESTART_OUT(value)),                                         \
                          ("m"(*(const volatile percpu__u##bits *)a)),                              \
-                         PERCPU__RISCV_ONE, PERCPU__RISCV_SEQUENCE, PERCPU__RISCV_LOAD, load);     \
+                         PERCPU__RISCV_ONE, PERCPU__RISCV_RESTARTED, PERCPU__RISCV_LOAD, load);    \
         return value;                                                                              \
     }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
@@ -56,7 +56,7 @@
         uintptr_t t, a = PERCPU__RISCV_OBJECT(p);                                                  \
         (void)where;                                                                               \
         PERCPU__RISCV_DO(([t] "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)), ([v] "rJ"(value)),  \
-                         PERCPU__RISCV_ONE, PERCPU__RISCV_SEQUENCE, PERCPU__RISCV_STORE, store);   \
+                         PERCPU__RISCV_ONE, PERCPU__RISCV_RESTARTED, PERCPU__RISCV_STORE, store);  \
     }
 PERCPU__RISCV_ACCESS(8, "lbu", "sb")
 PERCPU__RISCV_ACCESS(16, "lhu", "sh")

@@ -53,49 +53,32 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                                             "%l[slow]") ".option pop\n"
 
 /* clang-format off */
-/* `loaded` is what `load` makes of the type: what cmpxchg compares with. */
-#define PERCPU__RISCV_RSEQ_OP(name, bits, loaded, body, value_in)                                  \
+#define PERCPU__RISCV_RSEQ_SEQUENCE(name, bits, loaded, body, value_in, ...)                       \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t c, o, n;                                                                         \
-        intptr_t v = PERCPU__RISCV_RSEQ_WIDE(bits, loaded, value);                                 \
+        intptr_t v = PERCPU__RISCV_VALUE(bits, loaded);                                            \
         __asm__ goto(PERCPU__RISCV_RSEQ(body)                                                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        "+m"(*(volatile percpu__u##bits *)p)                                        \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
                        [cpus] "r"((uintptr_t)percpu__rseq_cpus), [v] value_in(v),                  \
                        [e] "rJ"((intptr_t)(loaded)expected)                                        \
-                     : : slow);                                                                    \
+                     : __VA_ARGS__ : slow);                                                        \
         *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
         return true;                                                                               \
     slow:                                                                                          \
         return false;                                                                              \
     }
+#define PERCPU__RISCV_SEQUENCE(name, bits, loaded, load, store, op, result, value_in, ...)         \
+    PERCPU__RISCV_RSEQ_SEQUENCE(name, bits, loaded, load " %[o], 0(%[c])\n\t" op                   \
+                                store " " result ", 0(%[c])", value_in, __VA_ARGS__)
+#include <percpu/detail/arch/riscv/updates.h>
 
-/* An operand in a register: constants for an immediate, others as they are. */
-#define PERCPU__RISCV_RSEQ_WIDE(bits, loaded, value)                                               \
-    (__builtin_constant_p(value) ? (intptr_t)(int##bits##_t)(value) : (intptr_t)(loaded)(value))
-
-#define PERCPU__RISCV_RSEQ_BY(name, insn, bits, loaded, load, store)                               \
-    PERCPU__RISCV_RSEQ_OP(name, bits, loaded, load " %[o], 0(%[c])\n\t"                            \
-                          insn " %[n], %[o], %[v]\n\t" store " %[n], 0(%[c])", "rI")
-#define PERCPU__RISCV_RSEQ_UPDATES(bits, loaded, load, store)                                      \
-    PERCPU__RISCV_RSEQ_OP(write, bits, loaded, store " %z[v], 0(%[c])", "rJ")                      \
-    PERCPU__RISCV_RSEQ_BY(add, "add", bits, loaded, load, store)                                   \
-    PERCPU__RISCV_RSEQ_BY(bit_and, "and", bits, loaded, load, store)                               \
-    PERCPU__RISCV_RSEQ_BY(bit_or, "or", bits, loaded, load, store)                                 \
-    PERCPU__RISCV_RSEQ_BY(bit_xor, "xor", bits, loaded, load, store)                               \
-    PERCPU__RISCV_RSEQ_OP(xchg, bits, loaded, load " %[o], 0(%[c])\n\t"                            \
-                          store " %z[v], 0(%[c])", "rJ")                                           \
-    PERCPU__RISCV_RSEQ_OP(cmpxchg, bits, loaded, load " %[o], 0(%[c])\n\t"                         \
-                          "bne %[o], %z[e], .Lpercpu_commit%=\n\t"                                 \
-                          store " %z[v], 0(%[c])", "rJ")
-PERCPU__RISCV_RSEQ_UPDATES(8, uint8_t, "lbu", "sb")
-PERCPU__RISCV_RSEQ_UPDATES(16, uint16_t, "lhu", "sh")
-PERCPU__RISCV_RSEQ_UPDATES(32, int32_t, "lw", "sw")
-PERCPU__RISCV_RSEQ_UPDATES(64, int64_t, "ld", "sd")
+PERCPU__RISCV_RSEQ_SEQUENCE(write, 8, uint8_t, "sb %z[v], 0(%[c])", "rJ", )
+PERCPU__RISCV_RSEQ_SEQUENCE(write, 16, uint16_t, "sh %z[v], 0(%[c])", "rJ", )
+PERCPU__RISCV_RSEQ_SEQUENCE(write, 32, int32_t, "sw %z[v], 0(%[c])", "rJ", )
+PERCPU__RISCV_RSEQ_SEQUENCE(write, 64, int64_t, "sd %z[v], 0(%[c])", "rJ", )
 /* clang-format on */
-
-#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
 
 #endif
