@@ -15,7 +15,7 @@
 
 #define CALLS 65536
 
-/* A table as the macros of update.h make it, for code that is never run. */
+/* A table as the macros of detail/restart.h make it, for code that is never run. */
 #define SITES 10000
 #define SEQUENCE 16 /* bytes */
 #define DISTANCE 64

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What lies in every area, and what the library keeps of the areas. */
-#ifndef PERCPU_DETAIL_AREAS_H
-#define PERCPU_DETAIL_AREAS_H
 
 /* The first thing that the library keeps in every area. <percpu/asm.h> has the offsets. */
 struct percpu__head {
@@ -34,5 +32,3 @@ PERCPU__INLINE void percpu__debug_current(void)
     percpu__check_current();
 #endif
 }
-
-#endif

@@ -3,8 +3,6 @@
  * The bodies of percpu.h, in reading order. `p` is always a template address: the address of a
  * per-CPU variable, or a per-CPU pointer.
  */
-#ifndef PERCPU_DETAIL_BODIES_H
-#define PERCPU_DETAIL_BODIES_H
 
 #include <percpu/detail/areas.h>
 #include <percpu/detail/port.h>
@@ -36,5 +34,3 @@ struct percpu__guard percpu__guard_irq(void) __attribute__((
           "here percpu_with_current() is all that is needed")));
 #endif
 #include <percpu/detail/operations.h>
-
-#endif

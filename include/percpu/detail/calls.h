@@ -5,8 +5,6 @@
  * parameters. src/calls.c defines these functions, each by the operation of its name. What the
  * operand is does not matter then: the compiler has made its address.
  */
-#ifndef PERCPU_DETAIL_CALLS_H
-#define PERCPU_DETAIL_CALLS_H
 
 #define PERCPU__CALLS(bits)                                                                        \
     PERCPU__HIDDEN uint64_t percpu__call_read_##bits(const volatile void *p);                      \
@@ -59,6 +57,4 @@ PERCPU__HIDDEN uintptr_t percpu__call_current_ptr(const volatile void *p);
 #define percpu__cmpxchg(p, expected, value, size, where)                                           \
     PERCPU__CALL(size, percpu__call_cmpxchg)(p, expected, value)
 #define percpu__current_ptr(p, where) percpu__call_current_ptr(p)
-#endif
-
 #endif

@@ -6,8 +6,6 @@
  * (percpu.h lists them). This header chooses defaults, refuses contradictions and makes
  * every object file name its configuration, so that parts built differently do not link.
  */
-#ifndef PERCPU_DETAIL_CONFIG_H
-#define PERCPU_DETAIL_CONFIG_H
 
 /* -- Platform ------------------------------------------------------------------------ */
 
@@ -348,6 +346,4 @@ PERCPU__CFG_ENTRY(PERCPU__CFG_SECTION, "percpu_built_with__strict_align");
 #ifdef PERCPU__BUILT_BRANCH_TARGETS
 PERCPU__CFG_ENTRY(PERCPU__CFG_SECTION, "percpu_built_with__branch_targets");
 #endif
-#endif
-
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What a port need not provide: the bodies of port.h that it has not marked. */
-#ifndef PERCPU_DETAIL_DERIVE_H
-#define PERCPU_DETAIL_DERIVE_H
 
 /* -- Is the port complete? --------------------------------------------------------------------- */
 
@@ -250,6 +248,4 @@ PERCPU__DERIVE_UPDATES(32)
 #endif
 #if !(PERCPU__UPDATES & 64)
 PERCPU__DERIVE_WIDE_UPDATES(64)
-#endif
-
 #endif

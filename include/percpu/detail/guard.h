@@ -3,8 +3,6 @@
  * The guards that keep a caller on its CPU: around an access that takes several instructions, and
  * for a block. Part of bare, thread and single, where a block works on the current CPU's copy.
  */
-#ifndef PERCPU_DETAIL_GUARD_H
-#define PERCPU_DETAIL_GUARD_H
 
 PERCPU__INLINE void percpu__preempt_off(void)
 {
@@ -66,5 +64,3 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 
 /* The address that a block works on. */
 #define PERCPU__GUARDED_PTR(guard, p, where) PERCPU__CURRENT_PTR(p, where, percpu__current_ptr)
-
-#endif

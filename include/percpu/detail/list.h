@@ -6,8 +6,6 @@
  * cmpxchg somebody may pop that node, pop or push others, and push it again; the head is what it
  * was, `next` is not.
  */
-#ifndef PERCPU_DETAIL_LIST_H
-#define PERCPU_DETAIL_LIST_H
 
 #define PERCPU__LIST_MARK ((uintptr_t)1)
 
@@ -247,5 +245,3 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_take_all(volatile void
 
 #define PERCPU__LIST_TAKE(p, where, take)                                                          \
     (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), take(PERCPU__WRITABLE(p), where))
-
-#endif

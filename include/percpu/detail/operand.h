@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* How the address of an operand reaches a function, and as what. */
-#ifndef PERCPU_DETAIL_OPERAND_H
-#define PERCPU_DETAIL_OPERAND_H
 
 /* The deltas and their limit, of the process, and the per-CPU pointer to a variable or a member. */
 #ifndef PERCPU__SHIFTED
@@ -71,5 +69,3 @@ PERCPU__INLINE size_t percpu__masked(size_t cpu, size_t limit)
     index &= ~(size_t)((intptr_t)(index | (limit - 1 - index)) >> (sizeof(index) * 8 - 1));
     return index;
 }
-
-#endif

@@ -4,8 +4,6 @@
  * take the operand's address, its size, and what it is (enum percpu__where), all constants, of
  * which one case remains. Then the typed macros, which check and convert.
  */
-#ifndef PERCPU_DETAIL_OPERATIONS_H
-#define PERCPU_DETAIL_OPERATIONS_H
 
 /* A scalar of the caller's own, as bits and back. */
 PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
@@ -332,5 +330,3 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
          percpu__once_##q; percpu__once_##q = 0)                                                   \
         for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p, where);    \
              percpu__once_##q; percpu__once_##q = 0)
-
-#endif

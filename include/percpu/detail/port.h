@@ -4,8 +4,6 @@
  * compile. Each body has a marker, a macro of the function's name. Of those that are not marked
  * derive.h makes the optional ones and refuses to go on without the mandatory ones.
  */
-#ifndef PERCPU_DETAIL_PORT_H
-#define PERCPU_DETAIL_PORT_H
 
 /*
  * Scalars as accesses see them: they may alias any type. Where the ABI aligns 8 bytes to 4, clang
@@ -122,5 +120,3 @@ PERCPU__PROTOTYPES(64)
         enum percpu__where where __attribute__((unused)),                                          \
         uint##bits##_t *old __attribute__((unused)), uint##bits##_t *now __attribute__((unused)),  \
         uintptr_t *copy __attribute__((unused)))
-
-#endif

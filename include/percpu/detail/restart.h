@@ -25,8 +25,6 @@
  *
  * Without PERCPU_RESTART the same statements are accesses that no kernel restarts.
  */
-#ifndef PERCPU_DETAIL_RESTART_H
-#define PERCPU_DETAIL_RESTART_H
 
 #ifdef PERCPU_RESTART
 #define PERCPU__RESTARTS true
@@ -50,6 +48,4 @@
 #define PERCPU__RESTART_OUT "=r"
 #define PERCPU__RESTART_BEGIN ""
 #define PERCPU__RESTART_END ""
-#endif
-
 #endif

@@ -8,8 +8,6 @@
  * the copy on rseq. Where an update with a result is better
  * made by another sequence than add, PERCPU__SEQUENCE_ADDED is the other one's name.
  */
-#ifndef PERCPU_DETAIL_SEQUENCE_H
-#define PERCPU_DETAIL_SEQUENCE_H
 
 #ifndef PERCPU__SEQUENCE_ADDED
 #define PERCPU__SEQUENCE_ADDED(bits) percpu__sequence_add_##bits
@@ -67,5 +65,3 @@ PERCPU__UPDATES_FROM_SEQUENCES(32)
 PERCPU__UPDATES_FROM_SEQUENCES(64)
 #endif
 #define PERCPU__UPDATES PERCPU__SEQUENCES
-
-#endif

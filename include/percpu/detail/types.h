@@ -3,8 +3,6 @@
  * What a per-CPU variable and an operand may be, and the sections that variables lie in.
  * Everything here is decided at compile time and leaves no code.
  */
-#ifndef PERCPU_DETAIL_TYPES_H
-#define PERCPU_DETAIL_TYPES_H
 
 /* As glibc does in strict C99, and an old one with clang in gnu99. */
 #if !defined(__cplusplus) && defined(_Static_assert)
@@ -172,5 +170,3 @@
     PERCPU__ASSERT(!PERCPU__IS_BOOL(x), "percpu: no arithmetic on bool; use percpu_write() or "    \
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
-
-#endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* C++: what types.h asks of a type. Part of types.h; templates have C++ linkage. */
-#ifndef PERCPU_DETAIL_TYPES_CXX_H
-#define PERCPU_DETAIL_TYPES_CXX_H
 
 #ifdef __clang__
 #define PERCPU__TRIVIAL_DESTRUCTOR(T) __is_trivially_destructible(T)
@@ -109,5 +107,3 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
 #define PERCPU__TO_BITS(T, value) percpu__types::to_bits<T>(value)
 #define PERCPU__FROM_BITS(T, bits) percpu__types::from_bits<T>(bits)
 #define PERCPU__UPDATE_OPERAND(T, n) percpu__types::operand<T>(n)
-
-#endif

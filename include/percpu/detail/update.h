@@ -3,8 +3,6 @@
  * Ready ways to make the updates of a size: with interrupts off, and with the compiler's atomics.
  * The third, from an architecture's restartable sequences, is sequence.h.
  */
-#ifndef PERCPU_DETAIL_UPDATE_H
-#define PERCPU_DETAIL_UPDATE_H
 
 /* clang-format off */
 /* -- With interrupts off: right everywhere but against NMI; nothing can preempt either ------- */
@@ -87,5 +85,3 @@ PERCPU__INLINE uint64_t percpu__expected(uint64_t value, size_t size __attribute
     PERCPU__CMPXCHG_BY_ATOMIC(bits)
 
 /* clang-format on */
-
-#endif

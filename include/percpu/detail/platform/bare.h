@@ -3,8 +3,6 @@
  * bare: kernels, hypervisors, unikernels. The architecture's per-CPU register holds the delta;
  * the linker script (ld/) provides the template and its symbols.
  */
-#ifndef PERCPU_DETAIL_PLATFORM_BARE_H
-#define PERCPU_DETAIL_PLATFORM_BARE_H
 
 #include PERCPU__ARCH_IRQ
 #include PERCPU__ARCH_CPU
@@ -17,5 +15,3 @@ PERCPU__INLINE void percpu__reset(void *p, size_t size)
 {
     percpu__reset_from((uintptr_t)_percpu_template + percpu__offset((uintptr_t)p), p, size);
 }
-
-#endif

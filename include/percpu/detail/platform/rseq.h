@@ -16,8 +16,6 @@
  * The last slot belongs to no CPU. Threads for which there is no restartable sequence update it
  * with atomic instructions; no sequence runs there, so that the two never meet.
  */
-#ifndef PERCPU_DETAIL_PLATFORM_RSEQ_H
-#define PERCPU_DETAIL_PLATFORM_RSEQ_H
 
 #define PERCPU__PLATFORM_GUARD "percpu/detail/platform/rseq_guard.h"
 
@@ -210,5 +208,3 @@ static inline size_t percpu_cpu_id(void)
     return percpu__slot() >> PERCPU__SLOT_SHIFT;
 }
 #define percpu_cpu_id percpu_cpu_id
-
-#endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* rseq: what a block holds is an area of its own, and not the current CPU's if it migrates. */
-#ifndef PERCPU_DETAIL_PLATFORM_RSEQ_GUARD_H
-#define PERCPU_DETAIL_PLATFORM_RSEQ_GUARD_H
 
 /* An access is a sequence, or one load: it needs no guard. */
 PERCPU__INLINE void percpu__preempt_off(void) {}
@@ -45,5 +43,3 @@ PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__guard *guard, const vola
 }
 #define PERCPU__GUARDED_PTR(guard, p, where)                                                       \
     ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__guarded(&(guard), p, sizeof(*(p))))
-
-#endif

@@ -2,8 +2,6 @@
 /*
  * single: there is only one CPU. A per-CPU variable is a plain global: no register, no areas.
  */
-#ifndef PERCPU_DETAIL_PLATFORM_SINGLE_H
-#define PERCPU_DETAIL_PLATFORM_SINGLE_H
 
 #if __STDC_HOSTED__
 /* The interrupts of a hosted program are its signals. */
@@ -55,5 +53,3 @@ PERCPU__INLINE void percpu__reset(void *p, size_t size)
 #endif
     percpu__reset_from((uintptr_t)p + percpu__pristine(p), p, size);
 }
-
-#endif

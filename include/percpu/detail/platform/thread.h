@@ -8,8 +8,6 @@
  * does. A per-CPU pointer is an address in that module's template, or beside it. The template of
  * any other module has a place below; percpu__shift leads there. Code for programs needs none.
  */
-#ifndef PERCPU_DETAIL_PLATFORM_THREAD_H
-#define PERCPU_DETAIL_PLATFORM_THREAD_H
 
 /*
  * Words of this module, set before its constructors run and constant from then on: declared so,
@@ -46,5 +44,3 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 
 /* Templates stay where they are linked, and are never written. `p` may be of any module. */
 PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
-
-#endif

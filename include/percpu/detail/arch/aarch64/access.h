@@ -3,8 +3,6 @@
  * aarch64: accesses to the current CPU's copy, base and access in one statement. Each statement
  * begins with the read of the register and is a restartable sequence where there are any.
  */
-#ifndef PERCPU_DETAIL_ARCH_AARCH64_ACCESS_H
-#define PERCPU_DETAIL_ARCH_AARCH64_ACCESS_H
 
 /*
  * The template address, which compilers may share and move: it is the same on each CPU. At VMA 0
@@ -83,6 +81,4 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 
 #ifdef PERCPU_RESTART
 #include <percpu/detail/arch/aarch64/restart.h>
-#endif
-
 #endif

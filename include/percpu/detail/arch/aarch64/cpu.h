@@ -4,8 +4,6 @@
  * Arm ARM: Arm Architecture Reference Manual for A-profile, DDI 0487. It describes registers in
  * "AArch64 System Register Descriptions", by name.
  */
-#ifndef PERCPU_DETAIL_ARCH_AARCH64_CPU_H
-#define PERCPU_DETAIL_ARCH_AARCH64_CPU_H
 
 PERCPU__INLINE void percpu__relax(void)
 {
@@ -60,5 +58,3 @@ PERCPU__INLINE bool percpu__atomics_work(void)
     return (sctlr & 5) == 5;
 }
 #define percpu__atomics_work percpu__atomics_work
-
-#endif

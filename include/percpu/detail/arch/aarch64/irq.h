@@ -3,8 +3,6 @@
  * aarch64: interrupts, PSTATE.I and PSTATE.F, since some machines signal ordinary ones as FIQ.
  * Arm ARM (DDI 0487), "AArch64 System Register Descriptions", DAIF.
  */
-#ifndef PERCPU_DETAIL_ARCH_AARCH64_IRQ_H
-#define PERCPU_DETAIL_ARCH_AARCH64_IRQ_H
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
@@ -19,5 +17,3 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t daif)
     __asm__ volatile("msr daif, %0" : : "r"(daif) : "memory");
 }
 #define percpu__irq_restore percpu__irq_restore
-
-#endif

@@ -3,8 +3,6 @@
  * aarch64: the operations on lists as restartable sequences, in kernels and on Linux. Part of
  * list.h. Only a node that is not in the list yet is written before the commit.
  */
-#ifndef PERCPU_DETAIL_ARCH_AARCH64_LIST_H
-#define PERCPU_DETAIL_ARCH_AARCH64_LIST_H
 
 #ifdef PERCPU_PLATFORM_RSEQ /* a list whose head is marked is closed */
 #define PERCPU__A64_IF_OPEN                                                                        \
@@ -22,5 +20,3 @@ PERCPU__A64_SEQUENCE(list_pop, 64, uint64_t, uint64_t, "x", "",
                      "ldr %x[n], [%x[o]]\n\t" PERCPU__RSEQ_DELAY,
                      "[n]", "rZ", "cc", "memory")
 #define PERCPU__LIST_SEQUENCES 1
-
-#endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* aarch64: a kernel's restartable sequences. Part of access.h. */
-#ifndef PERCPU_DETAIL_ARCH_AARCH64_RESTART_H
-#define PERCPU_DETAIL_ARCH_AARCH64_RESTART_H
 
 #define PERCPU__A64_TEXT(w, suffix, op, result, place)                                             \
     PERCPU__RESTART_BEGIN PERCPU__A64_MRS "ldr" suffix " %" w "[o], [%0, " place "]\n\t" op        \
@@ -31,5 +29,3 @@
 
 #include <percpu/detail/arch/aarch64/updates.h>
 #include <percpu/detail/sequence.h>
-
-#endif

@@ -6,8 +6,6 @@
  * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
  * unchanged, since the sequence may begin again at any point before that.
  */
-#ifndef PERCPU_DETAIL_ARCH_AARCH64_RSEQ_H
-#define PERCPU_DETAIL_ARCH_AARCH64_RSEQ_H
 
 /* BRK #0x45e0 before the abort address (glibc, sysdeps/.../aarch64/bits/rseq.h). */
 #define PERCPU__RSEQ_SIGNATURE 0xd428bc00
@@ -76,5 +74,3 @@ PERCPU__A64_RSEQ_SEQUENCE(write, 16, int32_t, int16_t, "strh %w[v], [%[c]]", "rZ
 PERCPU__A64_RSEQ_SEQUENCE(write, 32, int32_t, int32_t, "str %w[v], [%[c]]", "rZ", "cc")
 PERCPU__A64_RSEQ_SEQUENCE(write, 64, int64_t, int64_t, "str %x[v], [%[c]]", "rZ", "cc")
 /* clang-format on */
-
-#endif

@@ -5,8 +5,6 @@
  * caches on, and the kernel's return from exceptions must clear the exclusive monitor (CLREX;
  * A3.4.4). ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  */
-#ifndef PERCPU_DETAIL_ARCH_ARM_ACCESS_H
-#define PERCPU_DETAIL_ARCH_ARM_ACCESS_H
 
 /* -- 8 bytes at once. A store needs the monitor, so an LDREXD of its own (ARM, A3.4.1). -------- */
 
@@ -106,6 +104,4 @@ PERCPU__ARM_ACCESS(64, "add %[copy], %m[a], %[copy]\n\tldrexd %Q[value], %R[valu
 
 #ifdef PERCPU_RESTART
 #include <percpu/detail/arch/arm/restart.h>
-#endif
-
 #endif

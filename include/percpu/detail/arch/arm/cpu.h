@@ -4,8 +4,6 @@
  * read, or with PERCPU_ARM_TPIDRPRW TPIDRPRW (c13, c0, 4), which it cannot.
  * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  */
-#ifndef PERCPU_DETAIL_ARCH_ARM_CPU_H
-#define PERCPU_DETAIL_ARCH_ARM_CPU_H
 
 PERCPU__INLINE void percpu__relax(void)
 {
@@ -39,5 +37,3 @@ PERCPU__INLINE bool percpu__atomics_work(void)
     return (sctlr & 5) == 5;
 }
 #define percpu__atomics_work percpu__atomics_work
-
-#endif

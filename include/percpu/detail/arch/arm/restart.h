@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* arm: a kernel's restartable sequences. Part of access.h. */
-#ifndef PERCPU_DETAIL_ARCH_ARM_RESTART_H
-#define PERCPU_DETAIL_ARCH_ARM_RESTART_H
 
 /* clang-format off */
 #define PERCPU__ARM_SEQUENCE(...) PERCPU__ARM_SEQUENCE_(__VA_ARGS__)
@@ -40,5 +38,3 @@
 
 #include <percpu/detail/arch/arm/updates.h>
 #include <percpu/detail/sequence.h>
-
-#endif

@@ -9,8 +9,6 @@
  * A3.5.3).
  * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  */
-#ifndef PERCPU_DETAIL_ARCH_ARM_RSEQ_H
-#define PERCPU_DETAIL_ARCH_ARM_RSEQ_H
 
 /* UDF before the abort address, a word in A32 and in T32 (glibc, sysdeps/.../arm/bits/rseq.h). */
 #define PERCPU__RSEQ_SIGNATURE 0xe7f5def3
@@ -133,5 +131,3 @@ PERCPU__ARM_RSEQ_SEQUENCE(write, 16, "strh %[v], [%[c]]", "r", "cc")
 PERCPU__ARM_RSEQ_SEQUENCE(write, 32, "str %[v], [%[c]]", "r", "cc")
 PERCPU__ARM_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_SCRATCH)
 /* clang-format on */
-
-#endif

@@ -5,8 +5,6 @@
  * address, which is the same on all CPUs.
  * LA: LoongArch Reference Manual, volume 1.
  */
-#ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_ACCESS_H
-#define PERCPU_DETAIL_ARCH_LOONGARCH64_ACCESS_H
 
 /* -- Template addresses ------------------------------------------------------------------ */
 
@@ -103,6 +101,4 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 
 #ifdef PERCPU_RESTART
 #include <percpu/detail/arch/loongarch64/restart.h>
-#endif
-
 #endif

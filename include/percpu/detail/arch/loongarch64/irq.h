@@ -3,8 +3,6 @@
  * loongarch64: interrupts. CSR 0 is CRMD, bit 2 IE (LoongArch Reference Manual, volume 1, 7.4.1);
  * csrxchg swaps the bits of a mask.
  */
-#ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_IRQ_H
-#define PERCPU_DETAIL_ARCH_LOONGARCH64_IRQ_H
 
 PERCPU__INLINE uintptr_t percpu__loong_ie(uintptr_t value)
 {
@@ -23,5 +21,3 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state)
     (void)percpu__loong_ie(state);
 }
 #define percpu__irq_restore percpu__irq_restore
-
-#endif

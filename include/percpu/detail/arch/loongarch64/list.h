@@ -3,8 +3,6 @@
  * loongarch64: the operations on lists as restartable sequences, in kernels and on Linux. Part of
  * list.h. Only a node that is not in the list yet is written before the commit.
  */
-#ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_LIST_H
-#define PERCPU_DETAIL_ARCH_LOONGARCH64_LIST_H
 
 #ifdef PERCPU_PLATFORM_RSEQ /* a list whose head is marked is closed */
 #define PERCPU__LOONG_IF_OPEN "andi %[n], %[o], 1\n\tbnez %[n], %l[slow]\n\t"
@@ -20,5 +18,3 @@ PERCPU__LOONG_SEQUENCE(list_pop, 64, int64_t, "d", "d",
                        "ld.d %[n], %[o], 0\n\t",
                        "%[n]", "rJ", "memory")
 #define PERCPU__LIST_SEQUENCES 1
-
-#endif

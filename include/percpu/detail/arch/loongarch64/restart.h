@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* loongarch64: a kernel's restartable sequences. Part of access.h. */
-#ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_RESTART_H
-#define PERCPU_DETAIL_ARCH_LOONGARCH64_RESTART_H
 
 #define PERCPU__LOONG_TEXT(WHERE, load, store, op, result)                                         \
     PERCPU__RESTART_BEGIN WHERE("ld", load, "%[o]") "\n\t" op WHERE("st", store, result)           \
@@ -30,5 +28,3 @@
 
 #include <percpu/detail/arch/loongarch64/updates.h>
 #include <percpu/detail/sequence.h>
-
-#endif

@@ -6,8 +6,6 @@
  * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
  * unchanged, since the sequence may begin again at any point before that.
  */
-#ifndef PERCPU_DETAIL_ARCH_LOONGARCH64_RSEQ_H
-#define PERCPU_DETAIL_ARCH_LOONGARCH64_RSEQ_H
 
 /* BREAK 0x10 before the abort address (glibc, sysdeps/.../loongarch/bits/rseq.h). */
 #define PERCPU__RSEQ_SIGNATURE 0x002a0010
@@ -76,5 +74,3 @@ PERCPU__LOONG_RSEQ_SEQUENCE(write, 16, uint16_t, "st.h %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 32, int32_t, "st.w %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 64, int64_t, "st.d %z[v], %[c], 0", "rJ", )
 /* clang-format on */
-
-#endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* riscv: accesses to the current CPU's copy, base and access in one statement. */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_ACCESS_H
-#define PERCPU_DETAIL_ARCH_RISCV_ACCESS_H
 /* clang-format off */
 
 /*
@@ -106,6 +104,4 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 
 #ifdef PERCPU_RESTART
 #include <percpu/detail/arch/riscv/restart.h>
-#endif
-
 #endif

@@ -6,8 +6,6 @@
  * Unprivileged: The RISC-V Instruction Set Manual, volume I. Privileged: volume II. psABI: RISC-V
  * ABIs Specification, "Integer Register Convention", "Code models" and "Linker Relaxation".
  */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_CPU_H
-#define PERCPU_DETAIL_ARCH_RISCV_CPU_H
 
 /* pause: a fence that orders nothing, where it is not known (Unprivileged, "Zihintpause"). */
 PERCPU__INLINE void percpu__relax(void)
@@ -33,5 +31,3 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 #define percpu__reg_write percpu__reg_write
 
 #include <percpu/detail/arch/riscv/gp.h>
-
-#endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* riscv: nobody but percpu uses gp. Part of riscv.h. */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_GP_H
-#define PERCPU_DETAIL_ARCH_RISCV_GP_H
 #ifndef PERCPU_RISCV_TP
 
 /*
@@ -26,5 +24,4 @@ PERCPU__INLINE int percpu__reg_check(void)
 }
 #define percpu__reg_check percpu__reg_check
 
-#endif
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* riscv: interrupts, mstatus.MIE or sstatus.SIE (Privileged, 3.1.6.1 and "sstatus"). */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_IRQ_H
-#define PERCPU_DETAIL_ARCH_RISCV_IRQ_H
 
 /* clang-format off */
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
@@ -20,5 +18,3 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t status)
 }
 /* clang-format on */
 #define percpu__irq_restore percpu__irq_restore
-
-#endif

@@ -3,8 +3,6 @@
  * riscv: the operations on lists as restartable sequences, in kernels and on Linux. Part of list.h.
  * Only a node that is not in the list yet is written before the commit.
  */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_LIST_H
-#define PERCPU_DETAIL_ARCH_RISCV_LIST_H
 
 #if __riscv_xlen == 64
 #define PERCPU__RISCV_LIST_SEQUENCE(name, ...)                                                              \
@@ -31,5 +29,3 @@ PERCPU__RISCV_LIST_SEQUENCE(list_pop,
                    " %[n], 0(%[o])\n\t",
                    "%[n]", "rJ", "memory")
 #define PERCPU__LIST_SEQUENCES 1
-
-#endif

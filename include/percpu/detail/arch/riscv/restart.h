@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* riscv: a kernel's restartable sequences. Part of access.h. */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_RESTART_H
-#define PERCPU_DETAIL_ARCH_RISCV_RESTART_H
 
 #define PERCPU__RISCV_UPDATE(low, base, load, store, op, result)                                   \
     load " %[o], " low "(" base ")\n\t" op store " " result ", " low "(" base ")"
@@ -25,5 +23,3 @@
 
 #include <percpu/detail/arch/riscv/updates.h>
 #include <percpu/detail/sequence.h>
-
-#endif

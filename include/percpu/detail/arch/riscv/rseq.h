@@ -6,8 +6,6 @@
  * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
  * unchanged, since the sequence may begin again at any point before that.
  */
-#ifndef PERCPU_DETAIL_ARCH_RISCV_RSEQ_H
-#define PERCPU_DETAIL_ARCH_RISCV_RSEQ_H
 
 /* CSRW mhartid, x0 before the abort address (glibc, sysdeps/.../riscv/bits/rseq.h). */
 #define PERCPU__RSEQ_SIGNATURE 0xf1401073
@@ -80,5 +78,3 @@ PERCPU__RISCV_RSEQ_SEQUENCE(write, 16, uint16_t, "sh %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 32, int32_t, "sw %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 64, int64_t, "sd %z[v], 0(%[c])", "rJ", )
 /* clang-format on */
-
-#endif

@@ -6,8 +6,6 @@
  * (Intel SDM vol. 3A, 9.1.2.1), so that percpu_xchg() is a loop over cmpxchg, which an interrupt
  * between can only repeat.
  */
-#ifndef PERCPU_DETAIL_ARCH_X86_64_ACCESS_H
-#define PERCPU_DETAIL_ARCH_X86_64_ACCESS_H
 
 #ifdef PERCPU_PLATFORM_SINGLE
 #define PERCPU__X86_GS "" /* the variable itself */
@@ -100,5 +98,3 @@ PERCPU__X86_ACCESSES(64, "q", "r", "e")
 #define percpu__write_64 percpu__write_64
 #define PERCPU__ONE_INSTRUCTION(size, where) true
 #define PERCPU__UPDATES (8 | 16 | 32 | 64)
-
-#endif

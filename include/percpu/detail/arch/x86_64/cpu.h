@@ -3,8 +3,6 @@
  * x86_64: the per-CPU register is GS_BASE.
  * SDM: Intel 64 and IA-32 Architectures Software Developer's Manual.
  */
-#ifndef PERCPU_DETAIL_ARCH_X86_64_CPU_H
-#define PERCPU_DETAIL_ARCH_X86_64_CPU_H
 
 PERCPU__INLINE void percpu__relax(void)
 {
@@ -63,5 +61,3 @@ PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
     return (uintptr_t)((intptr_t)(delta << unused) >> unused) == delta;
 }
 #define percpu__reg_holds percpu__reg_holds
-
-#endif

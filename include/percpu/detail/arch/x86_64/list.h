@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* x86_64: the operations on lists as restartable sequences of a Linux thread. Part of list.h. */
-#ifndef PERCPU_DETAIL_ARCH_X86_64_LIST_H
-#define PERCPU_DETAIL_ARCH_X86_64_LIST_H
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
@@ -38,5 +36,4 @@ PERCPU__X86_RSEQ_LIST(pop, "testq %[o], %[o]\n\t" PERCPU__RSEQ_DELAY
 PERCPU__X86_RSEQ_LIST(take_all, PERCPU__X86_RSEQ_OPEN "movq %[v], (%[p],%[t])", "er")
 /* clang-format on */
 
-#endif
 #endif

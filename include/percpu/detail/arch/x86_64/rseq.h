@@ -6,8 +6,6 @@
  * it, do the update; its last instruction commits. Outputs are early-clobber and inputs unchanged,
  * since the sequence may begin again at any point before that.
  */
-#ifndef PERCPU_DETAIL_ARCH_X86_64_RSEQ_H
-#define PERCPU_DETAIL_ARCH_X86_64_RSEQ_H
 
 #define PERCPU__RSEQ_SIGNATURE 0x53053053
 
@@ -116,5 +114,3 @@ PERCPU__X86_RSEQ_UPDATES(64, "q", "r", "e")
 
 #define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
 #define PERCPU__SEQUENCE_ADDED(bits) percpu__sequence_added_##bits
-
-#endif
