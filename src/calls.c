@@ -38,6 +38,10 @@
     uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected, uint64_t value)      \
     {                                                                                              \
         return percpu__cmpxchg(p, expected, value, bits / 8, PERCPU__POINTER);                     \
+    }                                                                                              \
+    bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected, uint64_t value)         \
+    {                                                                                              \
+        return percpu__try_cmpxchg(p, expected, value, bits / 8, PERCPU__POINTER);                 \
     }
 CALLS(8)
 CALLS(16)

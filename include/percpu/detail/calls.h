@@ -21,6 +21,8 @@
     PERCPU__HIDDEN uint64_t percpu__call_fetch_add_##bits(volatile void *p, uint64_t value);       \
     PERCPU__HIDDEN uint64_t percpu__call_xchg_##bits(volatile void *p, uint64_t value);            \
     PERCPU__HIDDEN uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected,       \
+                                                        uint64_t value);                           \
+    PERCPU__HIDDEN bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected,          \
                                                         uint64_t value);
 PERCPU__CALLS(8)
 PERCPU__CALLS(16)
@@ -56,5 +58,7 @@ PERCPU__HIDDEN uintptr_t percpu__call_current_ptr(const volatile void *p);
 #define percpu__xchg(p, value, size, where) PERCPU__CALL(size, percpu__call_xchg)(p, value)
 #define percpu__cmpxchg(p, expected, value, size, where)                                           \
     PERCPU__CALL(size, percpu__call_cmpxchg)(p, expected, value)
+#define percpu__try_cmpxchg(p, expected, value, size, where)                                       \
+    PERCPU__CALL(size, percpu__call_try_cmpxchg)(p, expected, value)
 #define percpu__current_ptr(p, where) percpu__call_current_ptr(p)
 #endif

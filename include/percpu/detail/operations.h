@@ -196,21 +196,20 @@ PERCPU__INLINE uintptr_t percpu__current_ptr(const volatile void *p, enum percpu
     return percpu__current(p, where);
 }
 
-#if !defined(__OPTIMIZE__) && !defined(PERCPU__DEFINE_CALLS)
-#include <percpu/detail/calls.h> /* macros of the names above */
-#endif
-
 PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64_t value,
                                         size_t size, enum percpu__where where)
 {
     uint64_t wanted = percpu__bits(expected, size);
     uint64_t old = percpu__cmpxchg(p, wanted, value, size, where);
     bool done = old == wanted;
-    (void)where;
     if (!done)
         percpu__set_bits(expected, old, size);
     return done;
 }
+
+#if !defined(__OPTIMIZE__) && !defined(PERCPU__DEFINE_CALLS)
+#include <percpu/detail/calls.h> /* macros of the names above */
+#endif
 
 /* -- Any CPU's copy ---------------------------------------------------------------------------- */
 
