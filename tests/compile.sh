@@ -5,7 +5,8 @@
 # tests/compile/*.c and *.cpp: each must fail, and the compiler must print one of the texts after
 # "// error: "; with -DGOOD the same file must compile without a warning, so it is the mistake that
 # was refused. "// flags:" are for both, "// bad:" and "// good:" for one of them. "// with:" is another
-# compiler than those of the lists.
+# compiler than those of the lists. A configuration that is refused, config-*, ends the compilation:
+# the compiler says nothing else.
 #
 # everything.inc uses every macro of the interface; it, the header alone, and operations in each
 # other's operands (nested.inc) must compile as C17 and C++17, without a warning, on every platform;
@@ -62,6 +63,10 @@ bad_case() { # compiler, file
         result not "$name" "$log"
     elif ! grep -Fq -- "$error" "$log"; then
         sed -i "1i it does not say: $error" "$log"
+        result not "$name" "$log"
+    elif [[ $(basename "$file") == config-* ]] &&
+        [ "$(grep -E '(error|warning): ' "$log" | grep -vc 'percpu/detail/see-the-error-above')" != 1 ]; then
+        sed -i "1i it says more than: $error" "$log"
         result not "$name" "$log"
     else
         result ok "$name" "$log"

@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Does the library know this compiler? Every public header asks first, since older ones answer the
- * rest with thousands of lines. A file that does not exist is what ends a compilation at once;
- * after #error alone compilers go on.
+ * rest with thousands of lines.
  */
 #ifndef PERCPU_DETAIL_COMPILER_H
 #define PERCPU_DETAIL_COMPILER_H
 
 #if !defined(__GNUC__)
 #error "percpu: GCC 12, clang 14 or newer is needed (GNU C extensions)"
-#include <percpu/detail/no-such-compiler>
+#include <percpu/detail/refused.h>
 #elif defined(__clang__)
 #if __clang_major__ < 14
 #error "percpu: this clang is too old: clang 14, GCC 12 or newer is needed"
-#include <percpu/detail/no-such-compiler>
+#include <percpu/detail/refused.h>
 #endif
 #elif __GNUC__ < 12
 #error "percpu: this GCC is too old: GCC 12, clang 14 or newer is needed"
-#include <percpu/detail/no-such-compiler>
+#include <percpu/detail/refused.h>
 #endif
 
 #if !defined(__cplusplus) && !defined(__ASSEMBLER__)
 #if !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
 #error "percpu: C11 or newer is needed, or -std=gnu99"
-#include <percpu/detail/no-such-language>
+#include <percpu/detail/refused.h>
 #endif
 #endif
 

@@ -24,13 +24,16 @@
         defined(PERCPU_PLATFORM_RSEQ) + defined(PERCPU_PLATFORM_SINGLE) !=                         \
     1
 #error "percpu: define one of PERCPU_PLATFORM_BARE, _THREAD, _RSEQ and _SINGLE, not several"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_PLATFORM_RSEQ) && !(__STDC_HOSTED__ && defined(__linux__))
 #error                                                                                             \
     "percpu: PERCPU_PLATFORM_RSEQ is for programs on Linux: restartable sequences are its system call"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_PLATFORM_THREAD) && !__STDC_HOSTED__
 #error "percpu: PERCPU_PLATFORM_THREAD needs a hosted build; kernels use PERCPU_PLATFORM_BARE"
+#include <percpu/detail/refused.h>
 #endif
 
 #if defined(PERCPU_PLATFORM_BARE)
@@ -74,6 +77,7 @@
 #if defined(PERCPU_ZERO_VMA) && !__has_attribute(model)
 #error                                                                                             \
     "percpu: PERCPU_ZERO_VMA on loongarch64 needs clang 18 or GCC 13, which have attribute model: without it code in the high half gets wrong addresses"
+#include <percpu/detail/refused.h>
 #endif
 #elif defined(__arm__) && __ARM_ARCH >= 7 && __ARM_ARCH_PROFILE == 'A'
 #define PERCPU__ARCH_IRQ "percpu/detail/arch/arm/irq.h"
@@ -130,6 +134,7 @@
 #elif defined(PERCPU_PLATFORM_RSEQ)
 #error                                                                                             \
     "percpu: PERCPU_PLATFORM_RSEQ needs riscv64, since riscv32 cannot store 8 bytes at once: define PERCPU_PLATFORM_THREAD"
+#include <percpu/detail/refused.h>
 #endif
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x7ffff000" /* lui */
@@ -156,37 +161,67 @@
 #endif
 #elif defined(PERCPU_PLATFORM_BARE)
 #error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
-#elif defined(PERCPU_PLATFORM_RSEQ)
+#include <percpu/detail/refused.h>
+#endif
+
+/* The headers without which a configuration has no way to do its work. */
+#if defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU__ARCH_CPU)
+#error "percpu: the selector names no PERCPU__ARCH_CPU for this architecture: docs/porting-to.md"
+#include <percpu/detail/refused.h>
+#endif
+#if !__STDC_HOSTED__ && !defined(PERCPU__ARCH_IRQ)
+#error "percpu: the selector names no PERCPU__ARCH_IRQ for this architecture: docs/porting-to.md"
+#include <percpu/detail/refused.h>
+#endif
+#if defined(PERCPU__ARCH_USER_REGISTER) &&                                                         \
+    !(defined(PERCPU__ARCH_CPU) && defined(PERCPU__ARCH_ACCESS))
+#error                                                                                             \
+    "percpu: the selector names no PERCPU__ARCH_CPU and PERCPU__ARCH_ACCESS, as PERCPU__ARCH_USER_REGISTER wants: docs/porting-to.md"
+#include <percpu/detail/refused.h>
+#endif
+#if defined(PERCPU_PLATFORM_RSEQ) && !defined(PERCPU__ARCH_RSEQ)
 #error                                                                                             \
     "percpu: no restartable sequences for this architecture: define PERCPU_PLATFORM_THREAD, which needs none, or see docs/porting-to.md"
+#include <percpu/detail/refused.h>
+#endif
+#if (defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_RESTART)) && !defined(PERCPU__ARCH_LIST)
+#error "percpu: the selector names no PERCPU__ARCH_LIST for this architecture: docs/porting-to.md"
+#include <percpu/detail/refused.h>
 #endif
 
 /* -- Options ------------------------------------------------------------------------- */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "percpu: big-endian targets are not supported: no port was tested on one"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(__code_model_large__) || defined(__AARCH64_CMODEL_LARGE__)
 #error "percpu: the large code model is not supported: accesses need a symbol within 2 GiB"
+#include <percpu/detail/refused.h>
 #endif
 
 #if defined(PERCPU_ARM_EL2) && !(defined(__aarch64__) && defined(PERCPU_PLATFORM_BARE))
 #error "percpu: PERCPU_ARM_EL2 is for PERCPU_PLATFORM_BARE on aarch64: only there is a TPIDR_EL2"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_ARM_TPIDRPRW) && !(defined(__arm__) && defined(PERCPU_PLATFORM_BARE))
 #error                                                                                             \
     "percpu: PERCPU_ARM_TPIDRPRW is for PERCPU_PLATFORM_BARE on 32-bit arm; aarch64 has TPIDR_EL1"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_RISCV_TP) && !(defined(__riscv) && defined(PERCPU_PLATFORM_BARE))
 #error "percpu: PERCPU_RISCV_TP is for PERCPU_PLATFORM_BARE on riscv"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_RISCV_M_MODE) && !(defined(__riscv) && !__STDC_HOSTED__)
 #error "percpu: PERCPU_RISCV_M_MODE is for freestanding riscv programs: only they mask interrupts"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(__riscv) && defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU_RISCV_TP) &&              \
     defined(__clang__)
 #if __has_feature(shadow_call_stack)
 #error "percpu: the shadow call stack is in gp: build with PERCPU_RISCV_TP"
+#include <percpu/detail/refused.h>
 #endif
 #endif
 #ifndef PERCPU__CFG_ARCH
@@ -202,6 +237,7 @@
     !defined(PERCPU_STACK_GUARD)
 #error                                                                                             \
     "percpu: with -mcmodel=kernel the stack protector reads %gs:40, which belongs to no variable here; build with -fno-stack-protector, or with -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=__PERCPU_stack_guard -DPERCPU_STACK_GUARD and PERCPU_DEFINE(uintptr_t, stack_guard)"
+#include <percpu/detail/refused.h>
 #endif
 
 /* thread: code for shared libraries, which say at run time where their variables' copies lie. */
@@ -212,10 +248,12 @@
 #ifdef PERCPU_ZERO_VMA
 #if !defined(PERCPU_PLATFORM_BARE)
 #error "percpu: PERCPU_ZERO_VMA is for PERCPU_PLATFORM_BARE; other platforms link at a natural VMA"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(__PIC__) || defined(__PIE__)
 #error                                                                                             \
     "percpu: PERCPU_ZERO_VMA cannot self-relocate: a template at VMA 0 must not move; build with -fno-pic"
+#include <percpu/detail/refused.h>
 #endif
 #define PERCPU__CFG_VMA "__zero_vma"
 #define PERCPU__BY_VMA(zero, natural) zero
@@ -227,6 +265,7 @@
 #ifdef PERCPU_PREEMPT
 #if !defined(PERCPU_PLATFORM_BARE)
 #error "percpu: PERCPU_PREEMPT is for PERCPU_PLATFORM_BARE: only a kernel can turn preemption off"
+#include <percpu/detail/refused.h>
 #endif
 #define PERCPU__CFG_PREEMPT "__preempt"
 #else
@@ -237,6 +276,7 @@
 #if !defined(PERCPU_PLATFORM_RSEQ)
 #error                                                                                             \
     "percpu: PERCPU_RSEQ_MM_CID is for PERCPU_PLATFORM_RSEQ: the kernel numbers the running threads of Linux processes only"
+#include <percpu/detail/refused.h>
 #endif
 #define PERCPU__CFG_INDEX "__mm_cid"
 #else
@@ -246,6 +286,7 @@
 #ifdef PERCPU_RESTART
 #if !defined(PERCPU_PLATFORM_BARE)
 #error "percpu: PERCPU_RESTART is for PERCPU_PLATFORM_BARE: only a kernel can restart its sequences"
+#include <percpu/detail/refused.h>
 #endif
 #define PERCPU__CFG_RESTART "__restart"
 #else
@@ -269,9 +310,11 @@
 #endif
 #if PERCPU_MAX_CPUS < 1 || PERCPU_MAX_CPUS > 65536
 #error "percpu: PERCPU_MAX_CPUS must be from 1 to 65536"
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_PLATFORM_SINGLE) && PERCPU_MAX_CPUS != 1
 #error "percpu: PERCPU_PLATFORM_SINGLE has one CPU; do not set PERCPU_MAX_CPUS"
+#include <percpu/detail/refused.h>
 #endif
 
 /* -- The assembler ------------------------------------------------------------------- */

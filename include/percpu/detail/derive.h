@@ -5,26 +5,26 @@
 
 #if defined(PERCPU_PLATFORM_BARE) && !defined(percpu__reg_read)
 #error "percpu: this port has no percpu__reg_read(), or not its marker: docs/porting-to.md"
-#define PERCPU__REFUSED 1
+#include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_PLATFORM_BARE) && !defined(percpu__reg_write)
 #error "percpu: this port has no percpu__reg_write(), or not its marker: docs/porting-to.md"
-#define PERCPU__REFUSED 1
+#include <percpu/detail/refused.h>
 #endif
 #if !defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU_PLATFORM_RSEQ) && !defined(percpu__irq_save)
 #error "percpu: this port has no percpu__irq_save(), or not its marker: docs/porting-to.md"
-#define PERCPU__REFUSED 1
+#include <percpu/detail/refused.h>
 #endif
 #if defined(percpu__irq_save) && !defined(percpu__irq_restore)
 #error "percpu: this port has no percpu__irq_restore(), or not its marker: docs/porting-to.md"
-#define PERCPU__REFUSED 1
+#include <percpu/detail/refused.h>
 #endif
-#if defined(PERCPU_RESTART) && !defined(PERCPU__SEQUENCES) && !defined(PERCPU__ARCH_USER_REGISTER)
+#ifndef PERCPU__UPDATES
+#define PERCPU__UPDATES 0
+#endif
+#if defined(PERCPU_RESTART) && !(PERCPU__UPDATES & 32)
 #error                                                                                             \
-    "percpu: PERCPU_RESTART: this port has neither sequences nor updates of one instruction: docs/porting-to.md"
-#define PERCPU__REFUSED 1
-#endif
-#ifdef PERCPU__REFUSED
+    "percpu: PERCPU_RESTART: this port has neither PERCPU__SEQUENCES nor updates of one instruction: docs/porting-to.md"
 #include <percpu/detail/refused.h>
 #endif
 
@@ -233,9 +233,6 @@ static inline size_t percpu_cpu_id(void)
 #define PERCPU__DERIVE_WIDE_UPDATES PERCPU__DERIVE_UPDATES
 #else
 #define PERCPU__DERIVE_WIDE_UPDATES PERCPU__UPDATES_BY_MASKING
-#endif
-#ifndef PERCPU__UPDATES
-#define PERCPU__UPDATES 0
 #endif
 #if !(PERCPU__UPDATES & 8)
 PERCPU__DERIVE_UPDATES(8)

@@ -7,7 +7,7 @@
 /* As glibc does in strict C99, and an old one with clang in gnu99. */
 #if !defined(__cplusplus) && defined(_Static_assert)
 #error "percpu: C11 or newer is needed: in this mode the C library replaces _Static_assert"
-#include <percpu/detail/no-such-language>
+#include <percpu/detail/refused.h>
 #endif
 
 #define PERCPU_CACHE_LINE 64

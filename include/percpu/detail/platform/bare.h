@@ -6,7 +6,9 @@
 
 #include PERCPU__ARCH_IRQ
 #include PERCPU__ARCH_CPU
+#ifdef PERCPU__ARCH_ACCESS
 #include PERCPU__ARCH_ACCESS
+#endif
 
 /* The pristine template's load address. Only linker scripts that keep one define it. */
 extern const char _percpu_template[] PERCPU__HIDDEN;
