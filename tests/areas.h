@@ -22,13 +22,9 @@
 
 #define TEST_MAX_CPUS 64
 
-/* A whole word, for what is also accessed from other CPUs: 8 bytes remotely is not for riscv32. */
+/* A whole word, for what is also accessed from other CPUs: not all ports do this with 8 bytes. */
 typedef unsigned long word;
-#if UINTPTR_MAX > 0xffffffff || !defined(__riscv)
-#define REMOTE_8_BYTES 1
-#else
-#define REMOTE_8_BYTES 0
-#endif
+#define REMOTE_8_BYTES (PERCPU__REMOTE_MAX == 8)
 
 /*
  * Initialise, let `bound` CPUs call percpu_init_reg(), run the body on CPU 0, undo everything; once

@@ -38,7 +38,7 @@ static void write_register_only(uintptr_t base)
     percpu_write_reg(base);
 #else
     base -= percpu_symbol_vma(watched) - percpu_offset(watched);
-#if defined(__linux__) && defined(__x86_64__)
+#if defined(__linux__) && defined(PERCPU__ARCH_USER_REGISTER)
     check_eq(syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, base), 0);
 #else
     percpu__thread_delta = base;

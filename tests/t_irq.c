@@ -195,6 +195,73 @@ TEST(interrupts_do_not_tear_8_bytes)
 #endif
 }
 
+#if REMOTE_8_BYTES
+/* The same of another CPU's copy: each CPU reads and writes the next one's, and reads its own. */
+static PERCPU_DEFINE(uint64_t, passed_on);
+
+static void pass_on(uint64_t v)
+{
+    size_t next = (percpu_cpu_id() + 1) % percpu_area_num();
+    uint64_t seen = percpu_read(passed_on);
+
+    torn += (uint32_t)seen != (uint32_t)(seen >> 32);
+    seen = percpu_remote_read(passed_on, next);
+    torn += (uint32_t)seen != (uint32_t)(seen >> 32);
+    percpu_remote_write(passed_on, next, v << 32 | v);
+}
+
+static void pass_on_in_a_tick(void)
+{
+    if (whole_in_use)
+        pass_on(own_ticks[test_cpu()]++);
+}
+
+static void use_passed_on(size_t cpu, void *unused)
+{
+    (void)unused;
+    ticks_begin(cpu);
+    for (uint32_t v = 1; own_ticks[cpu] < TICKS; v++)
+        pass_on(v);
+    ticks_end(cpu);
+}
+
+static void interrupted_passed_on(size_t bound)
+{
+    (void)bound;
+    for (size_t cpu = 0; cpu < TEST_MAX_CPUS; cpu++)
+        own_ticks[cpu] = 0;
+    torn = 0;
+    whole_in_use = true;
+    on_bound(use_passed_on, NULL);
+    whole_in_use = false;
+    check_eq(torn, 0);
+}
+
+#if !HARNESS_BARE
+static void pass_on_on_signal(int number)
+{
+    (void)number;
+    pass_on_in_a_tick();
+}
+#endif
+
+TEST(interrupts_do_not_tear_8_bytes_elsewhere)
+{
+#if HARNESS_BARE
+    bare_tick = pass_on_in_a_tick;
+    with_areas(interrupted_passed_on);
+    bare_tick = NULL;
+#else
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+
+    action.sa_handler = pass_on_on_signal;
+    sigaction(SIGUSR1, &action, &before);
+    with_areas(interrupted_passed_on);
+    sigaction(SIGUSR1, &before, NULL);
+#endif
+}
+#endif
+
 TEST(interrupts_use_percpu_data)
 {
 #if HARNESS_BARE

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__linux__) && defined(__x86_64__)
+#if defined(__linux__) && defined(PERCPU__ARCH_USER_REGISTER)
 #include <sys/auxv.h>
 #endif
 
@@ -258,7 +258,7 @@ TEST(thread_areas_below_the_program)
         return;
     if ((uintptr_t)low > percpu_symbol_vma(mark))
         note("the system gave no memory below the program");
-#if defined(__linux__) && defined(__x86_64__)
+#if defined(__linux__) && defined(PERCPU__ARCH_USER_REGISTER)
     /* arch_prctl() takes no negative base; wrgsbase, where the kernel allows it, does. */
     else
         holds = getauxval(AT_HWCAP2) & 2;
