@@ -194,7 +194,7 @@ static unsigned calls;
 
 static void hooks(size_t bound)
 {
-    const bool one = PERCPU__ONE_INSTRUCTION(sizeof(word), PERCPU__WHERE(counted));
+    const bool one = PERCPU__ONE_INSTRUCTION(sizeof(word), PERCPU__WHERE(__PERCPU_counted));
 
     (void)bound;
     calls = hook_calls();
