@@ -103,7 +103,7 @@ def compile_all(name, flags, sources):
 
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
-KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'common.c', 'error.c', 'panic.c', 'restart.c',
+KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'panic.c', 'restart.c',
                                       'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
 
@@ -257,16 +257,17 @@ def check_parts():
     core = {platform: {f for f, need in rows.items() if f'always on `{platform}`' in need or need == 'always'}
             for platform in ('bare', 'single')}
     sizes = []
-    for title, flags, more in (
+    for title, flags, more, *users in (
             ('bare, own percpu_panic()', f'{BARE} -DPANICS', set()),
             ('bare', BARE, {'panic.c'}),
             ('bare, PERCPU_RESTART', f'{BARE} -DPERCPU_RESTART -DPANICS', {'restart.c'}),
             ('bare, percpu_strerror()', f'{BARE} -DPANICS -DSAYS', {'error.c'}),
             ('bare, percpu_alloc()', f'{BARE} -DPANICS -DALLOCATES', {'alloc.c'}),
+            ('bare, a user that is not optimised', f'{BARE} -DPANICS', {'calls.c'}, '-O0'),
             ('single, own percpu_panic()', f'{SINGLE} -DPANICS', set())):
         flags = f'-O2 -fno-function-sections {restricted} {flags}'
         archive, objects = library('parts', flags)
-        user = compile_all('parts-user', flags, [minimal])
+        user = compile_all('parts-user', ' '.join([flags, *users]), [minimal])
         platform = 'single' if SINGLE in flags else 'bare'
         expected = {Path(f).name for f in core[platform] | more}
         for linker in LINKERS:
