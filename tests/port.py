@@ -78,8 +78,9 @@ def compilers(target):
 
 
 def compile_one(root, target, source, test, flags=()):
-    """By each compiler, as C and as C++ -> title, missing program, output, status. TEST: the name. Of GCC's cross compilers
-    only that of C is used, and operations.inc is in C."""
+    """By each compiler, as C and as C++ -> title, missing program, output, status. TEST: the name.
+
+    Of GCC's cross compilers only that of C is used, and operations.inc is in C."""
     for name, (command, options) in compilers(target).items():
         for language, standard in ('c', 'gnu17'), ('c++', 'gnu++17'):
             if language == 'c++' and (command == ['riscv64-linux-gnu-gcc'] or source.name == 'operations.inc'):

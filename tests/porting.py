@@ -20,11 +20,12 @@ PREFIXES = ('', 'include/', 'include/percpu/', 'include/percpu/detail/arch/<a>/'
 
 
 def files():
-    """Of the repository; of a copy without its history, all."""
-    if (ROOT / '.git').exists():
-        names = subprocess.run(['git', '-C', ROOT, 'ls-files'], check=True, capture_output=True, text=True).stdout
-        return names.split('\n')[:-1]
-    return [str(f.relative_to(ROOT)) for f in ROOT.rglob('*') if f.is_file()]
+    """Of the repository; of a copy without its history, all that is not built."""
+    listed = subprocess.run(['git', '-C', ROOT, 'ls-files'], capture_output=True, text=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        return listed.stdout.split('\n')[:-1]
+    names = [f.relative_to(ROOT) for f in ROOT.rglob('*') if f.is_file()]
+    return [str(name) for name in names if name.parts[0] not in ('.git', '.cache', 'build')]
 
 
 def without_comments(text):
@@ -132,7 +133,8 @@ def sequences_are_listed(page):
 
 def files_are_listed(page):
     """What names the last port, or is named after it, is in the table of files or of documents."""
-    rows = [p for line in page.splitlines() if line.startswith('|') for p in paths(' '.join(re.findall('`([^`]*)`', line)))]
+    table = [line for line in page.splitlines() if line.startswith('|')]
+    rows = [path for line in table for path in paths(' '.join(re.findall('`([^`]*)`', line)))]
     wrong = []
     for f in FILES:
         text = ROOT / f

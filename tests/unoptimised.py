@@ -122,7 +122,8 @@ def main():
                 continue
             limits = (INSTRUCTIONS, NARROW_FRAME if title.startswith(('arm', 'riscv32')) else FRAME, STACK,
                       LISTS if title.startswith('rseq') else STACK)
-            bad = [f'{name}: {value}, at most {limit}' for (value, name), limit in zip(measured, limits) if value > limit]
+            bad = [f'{name}: {value}, at most {limit}'
+                   for (value, name), limit in zip(measured, limits) if value > limit]
             failed += bool(bad)
             print(f'{"not " if bad else ""}ok {number} - {title}')
             print('# caller: %d instructions, %d bytes; called: %d bytes of stack, lists %d'
