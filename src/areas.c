@@ -310,8 +310,10 @@ static int check_deltas(uintptr_t base, size_t count, size_t each)
 /* Memory fresh from the system holds zeros. */
 static void make_area(size_t cpu, uintptr_t base, bool fresh)
 {
+    /* A word reaches VMA 0 from a distant image, where an instruction's address may not. */
+    static const volatile uintptr_t head_vma = (uintptr_t)&__PERCPU_percpu__head;
     uintptr_t delta = base - percpu__template_start();
-    struct percpu__head *head = (struct percpu__head *)((uintptr_t)&__PERCPU_percpu__head + delta);
+    struct percpu__head *head = (struct percpu__head *)(head_vma + delta);
 
     if (reserve != 0 && !fresh)
         percpu__zero(base + reserve_offset(), stride() - reserve_offset());

@@ -134,6 +134,12 @@ for variant in small: index:-DINDEX large:-DLARGE=70000 fits:-DLARGE=60000 near:
     must compile "$reach" "$work/${variant%%:*}.o" $zero ${variant#*:}
 done
 must compile "$reach" "$work/large-O0.o" -O0 -DPERCPU_ZERO_VMA -DLARGE=70000
+must compile "$reach" "$work/small-O0.o" -O0 -DPERCPU_ZERO_VMA
+must compile "$reach" "$work/index-O0.o" -O0 -DPERCPU_ZERO_VMA -DINDEX
+mkdir "$work/el1-0-O0"
+for source in "$root"/src/*.c "$root"/src/platform/*.c "$work/memcpy.c"; do
+    must compile "$source" "$work/el1-0-O0/$(basename "$source").o" -O0 -DPERCPU_ZERO_VMA
+done
 
 for ld in bfd lld; do
     must link $ld "$work/low.lds" "$work/large" "$work"/machine/*.o "$work"/el1/*.c.o \
@@ -156,6 +162,13 @@ for ld in bfd lld; do
     fails "$ld: VMA 0, program at 0xffff000040200000, compiler-made addresses: refused" \
         'R_AARCH64_ADR_PREL_PG_HI21' \
         link $ld "$work/far0.lds" "$work/out" "$work/index.o" "$work"/el1-0/*.o
+    passes "$ld: VMA 0, program at 0xffff000040200000: links" \
+        link $ld "$work/far0.lds" "$work/out" "$work/small.o" "$work"/el1-0/*.o
+    passes "$ld: VMA 0, program at 0xffff000040200000, not optimised: links" \
+        link $ld "$work/far0.lds" "$work/out" "$work/small-O0.o" "$work"/el1-0-O0/*.o
+    fails "$ld: VMA 0, program at 0xffff000040200000, not optimised, an index: refused" \
+        'R_AARCH64_ADR_PREL_PG_HI21' \
+        link $ld "$work/far0.lds" "$work/out" "$work/index-O0.o" "$work"/el1-0-O0/*.o
     passes "$ld: VMA 0, program at 0xffffffff80200000, compiler-made addresses: links" \
         link $ld "$work/top0.lds" "$work/out" "$work/index.o" "$work"/el1-0/*.o
     fails "$ld: library for EL1, program for EL2: refused" 'percpu_built_as__bare__cpus_64__el2' \

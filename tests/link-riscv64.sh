@@ -224,12 +224,24 @@ objects zero64 64 $zero
 script low -DBARE_LOAD=0x80200000 -DBARE_OFFSET=0
 script low0 -DBARE_LOAD=0x80200000 -DBARE_OFFSET=0 $zero
 script high0 -DBARE_LOAD=0x80200000 -DBARE_OFFSET=0xffffffff00000000 $zero
+script far0 -DBARE_LOAD=0x80200000 -DBARE_OFFSET=0xffffffc000000000 $zero
 must compile 64 "$work/reach.c" "$work/reach.o" -O2 $zero
+must compile 64 "$work/reach.c" "$work/reach-O0.o" -O0 $zero
+must compile 64 "$work/reach.c" "$work/index-O0.o" -O0 $zero -DINDEX
+mkdir "$work/zero64-O0"
+for source in "$root"/src/*.c "$root"/src/platform/*.c; do
+    must compile 64 "$source" "$work/zero64-O0/$(basename "$source").o" -O0 $zero
+done
 must compile 64 "$work/reach.c" "$work/index.o" -O2 $zero -DINDEX
 must compile 64 "$work/reach.c" "$work/near.o" -O2 $zero -DNEAR=2048
 must compile 64 "$work/reach.c" "$work/full.o" -O2 $zero -DNEAR=2040
 for ld in bfd lld; do
     passes "$ld: VMA 0, high half" link $ld 64 high0 "$work/index.o" "$work"/zero64/*.o
+    passes "$ld: VMA 0, program at 0xffffffc080200000: links" link $ld 64 far0 "$work/reach.o" "$work"/zero64/*.o
+    passes "$ld: VMA 0, program at 0xffffffc080200000, not optimised: links" \
+        link $ld 64 far0 "$work/reach-O0.o" "$work"/zero64-O0/*.o
+    fails "$ld: VMA 0, program at 0xffffffc080200000, not optimised, an index: refused" 'R_RISCV_PCREL_HI20' \
+        link $ld 64 far0 "$work/index-O0.o" "$work"/zero64-O0/*.o
     passes "$ld: VMA 0, high half, 2 KiB of near variables" link $ld 64 high0 "$work/full.o" "$work"/zero64/*.o
     fails "$ld: VMA 0, more than 2 KiB of near variables: refused" 'more than 2 KiB' \
         link $ld 64 high0 "$work/near.o" "$work"/zero64/*.o

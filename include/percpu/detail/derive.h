@@ -84,6 +84,49 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 }
 #endif
 
+/* -- Addresses that reach VMA 0 ---------------------------------------------------------------- */
+
+/*
+ * At VMA 0 a compiler's own addresses, relative to the PC, do not reach variables from a distant
+ * image. Optimised code has instructions that do (PERCPU__SYMBOL). Where it is not optimised, and
+ * the architecture has a text for it, PERCPU__ABSOLUTE, this is the address of a constant operand,
+ * in a local variable that GCC keeps in a register; any other operand is what the compiler made of
+ * it. "S" is a symbol plus a constant, but to older clang a symbol; clang does not choose between a
+ * constant and a register by itself on aarch64.
+ */
+#if defined(PERCPU__ABSOLUTE) && defined(PERCPU_ZERO_VMA) && !defined(__OPTIMIZE__)
+#if defined(__clang__) && defined(__aarch64__)
+#if __clang_major__ < 18
+#define PERCPU__CONSTANT "Si"
+#else
+#define PERCPU__CONSTANT "S"
+#endif
+#define PERCPU__REACHED(p)                                                                         \
+    (__builtin_constant_p(__builtin_object_size((const void *)(p), 0)) &&                          \
+             __builtin_object_size((const void *)(p), 0) != SIZE_MAX /* nor has it side effects */ \
+         ? PERCPU__REACHED_BY(PERCPU__CONSTANT, p)                                                 \
+         : (const volatile void *)(p))
+#else
+#define PERCPU__REACHED(p) PERCPU__REACHED_BY("Sr", p)
+#endif
+#ifdef __cplusplus
+#define PERCPU__REGISTER
+#else
+#define PERCPU__REGISTER register
+#endif
+/* Operands contain other operations, whose variable has the same name. */
+#define PERCPU__REACHED_BY(constraint, p)                                                          \
+    (__extension__({                                                                               \
+        _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")              \
+            PERCPU__REGISTER uintptr_t percpu__reached;                                            \
+        _Pragma("GCC diagnostic pop") __asm__(PERCPU__ABSOLUTE                                     \
+                                              : "=r"(percpu__reached) : constraint(p));            \
+        (const volatile void *)percpu__reached;                                                    \
+    }))
+#else
+#define PERCPU__REACHED(p) (p)
+#endif
+
 /* -- An access to any CPU's copy, by its address ----------------------------------------------- */
 
 /*
@@ -211,7 +254,8 @@ PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, enum perc
 static inline size_t percpu_cpu_id(void)
 {
     percpu__debug_current();
-    const volatile size_t *cpu = PERCPU__VAR(__PERCPU_percpu__head.cpu);
+    const volatile size_t *cpu =
+        (const volatile size_t *)PERCPU__REACHED(PERCPU__VAR(__PERCPU_percpu__head.cpu));
     const enum percpu__where where = PERCPU__WHERE(__PERCPU_percpu__head.cpu);
     return sizeof(*cpu) == 8 ? (size_t)percpu__read_64(cpu, where)
                              : (size_t)percpu__read_32(cpu, where);

@@ -252,11 +252,11 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
  */
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
 
-#define PERCPU__WRITABLE(p) ((volatile void *)(uintptr_t)(p))
+#define PERCPU__WRITABLE(p) ((volatile void *)(uintptr_t)PERCPU__REACHED(p))
 
 #define PERCPU__READ(p, where, read)                                                               \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p))),                                                   \
-     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), read(p, sizeof(*(p)), where)))
+     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), read(PERCPU__REACHED(p), sizeof(*(p)), where)))
 
 #define PERCPU__WRITE(p, where, write, value)                                                      \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
@@ -292,10 +292,10 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
                          where))
 
 #define PERCPU__CURRENT_PTR(p, where, current)                                                     \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)current(p, where))
+    ((PERCPU__PLAIN_TYPE(*(p)) *)current(PERCPU__REACHED(p), where))
 
 #define PERCPU__REMOTE_PTR(p, where, remote, cpu)                                                  \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(p, where, cpu))
+    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(PERCPU__REACHED(p), where, cpu))
 
 #define PERCPU__CHECK_REMOTE(x)                                                                    \
     PERCPU__ASSERT(sizeof(x) <= PERCPU__REMOTE_MAX,                                                \
@@ -305,18 +305,19 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__REMOTE_READ(p, where, cpu)                                                         \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_REMOTE(*(p))),                       \
      PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                   \
-                       percpu__load_from(percpu__remote_checked(p, where, cpu), sizeof(*(p)))))
+                       percpu__load_from(                                                          \
+                           percpu__remote_checked(PERCPU__REACHED(p), where, cpu), sizeof(*(p)))))
 
 #define PERCPU__REMOTE_WRITE(p, where, cpu, value)                                                 \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
                     PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     percpu__store_to(percpu__remote_checked(p, where, cpu),                                       \
+     percpu__store_to(percpu__remote_checked(PERCPU__REACHED(p), where, cpu),                      \
                       PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p))))
 
 #define PERCPU__SUM(p)                                                                             \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_INTEGER(*(p));                       \
                     PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     (PERCPU__VALUE_TYPE(*(p)))percpu__sum(p, sizeof(*(p))))
+     (PERCPU__VALUE_TYPE(*(p)))percpu__sum(PERCPU__REACHED(p), sizeof(*(p))))
 
 /*
  * Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. The

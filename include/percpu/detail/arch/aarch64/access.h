@@ -12,6 +12,9 @@
  */
 #ifdef PERCPU_ZERO_VMA
 #define PERCPU__A64_ADDRESS "movz %0, #:abs_g0:%c1"
+/* %w1 and %x1 differ in the letter of a register, and are the same for a constant. */
+#define PERCPU__ABSOLUTE                                                                           \
+    ".ifc %w1,%x1\n\tmovz %0, #:abs_g0:%x1\n\t.else\n\tmov %0, %x1\n\t.endif"
 #else
 #define PERCPU__A64_ADDRESS "adrp %0, %c1\n\tadd %0, %0, #:lo12:%c1"
 #endif

@@ -10,6 +10,10 @@
  */
 #define PERCPU__RISCV_HIGH                                                                         \
     PERCPU__BY_VMA("lui %[t], %%hi(%[p])\n\t", "1:\tauipc %[t], %%pcrel_hi(%[p])\n\t")
+/* %i1 is the letter i for a constant, and nothing for a register. */
+#define PERCPU__ABSOLUTE                                                                           \
+    ".ifc %i1,i\n\t" PERCPU__RISCV_NORELAX("lui %0, %%hi(%1)\n\taddi %0, %0, %%lo(%1)")            \
+    "\n\t.else\n\tmv %0, %1\n\t.endif"
 #define PERCPU__RISCV_LOW PERCPU__BY_VMA("%%lo(%[p])", "%%pcrel_lo(1b)")
 #define PERCPU__RISCV_ADD(p) "add %[t], " p ", " PERCPU__RISCV_BASE "\n\t"
 #define PERCPU__RISCV_NORELAX(text) ".option push\n\t.option norelax\n\t" text "\n\t.option pop"
