@@ -172,8 +172,6 @@ def needs_of(flags, is_user):
         needs |= {'percpu_preempt_disable', 'percpu_preempt_enable'}
     if '-moutline-atomics' in flags:
         needs |= {'__aarch64_*'}
-    if is_user and SINGLE in flags and target.startswith('riscv') and (GCC or target == 'riscv32'):
-        needs |= {'__atomic_*'}
     if '-msave-restore' in flags:
         needs |= {'__riscv_save_*', '__riscv_restore_*'}
     if '-march=rv' in flags and 'ia_' in flags:

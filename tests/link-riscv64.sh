@@ -240,14 +240,17 @@ for ld in bfd lld; do
     passes "$ld: VMA 0, program at 0xffffffc080200000: links" link $ld 64 far0 "$work/reach.o" "$work"/zero64/*.o
     passes "$ld: VMA 0, program at 0xffffffc080200000, not optimised: links" \
         link $ld 64 far0 "$work/reach-O0.o" "$work"/zero64-O0/*.o
-    fails "$ld: VMA 0, program at 0xffffffc080200000, not optimised, an index: refused" 'R_RISCV_PCREL_HI20' \
-        link $ld 64 far0 "$work/index-O0.o" "$work"/zero64-O0/*.o
     passes "$ld: VMA 0, high half, 2 KiB of near variables" link $ld 64 high0 "$work/full.o" "$work"/zero64/*.o
     fails "$ld: VMA 0, more than 2 KiB of near variables: refused" 'more than 2 KiB' \
         link $ld 64 high0 "$work/near.o" "$work"/zero64/*.o
     fails "$ld: VMA 0, linked with percpu.ld: refused" 'link with percpu-vma0.ld' \
         link $ld 64 low "$work/reach.o" "$work"/zero64/*.o
 done
+# GNU ld makes such addresses absolute.
+passes 'bfd: VMA 0, program at 0xffffffc080200000, not optimised, an index: links' \
+    link bfd 64 far0 "$work/index-O0.o" "$work"/zero64-O0/*.o
+fails 'lld: VMA 0, program at 0xffffffc080200000, not optimised, an index: refused' 'R_RISCV_PCREL_HI20 out of range' \
+    link lld 64 far0 "$work/index-O0.o" "$work"/zero64-O0/*.o
 passes 'bfd: VMA 0, low half' link bfd 64 low0 "$work/index.o" "$work"/zero64/*.o
 fails 'lld: VMA 0, low half, addresses made by the compiler: refused' 'R_RISCV_PCREL_HI20 out of range' \
     link lld 64 low0 "$work/index.o" "$work"/zero64/*.o

@@ -102,8 +102,7 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 #define PERCPU__CONSTANT "S"
 #endif
 #define PERCPU__REACHED(p)                                                                         \
-    (__builtin_constant_p(__builtin_object_size((const void *)(p), 0)) &&                          \
-             __builtin_object_size((const void *)(p), 0) != SIZE_MAX /* nor has it side effects */ \
+    (PERCPU__IS_CONSTANT((const void *)(p))                                                        \
          ? PERCPU__REACHED_BY(PERCPU__CONSTANT, p)                                                 \
          : (const volatile void *)(p))
 #else
@@ -266,12 +265,18 @@ static inline size_t percpu_cpu_id(void)
 
 /*
  * A kernel can mask interrupts; in a program, of one thread per area, there are signals. For 8 bytes
- * on a narrow architecture compilers would call libatomic, which a freestanding system does not have.
+ * on a narrow architecture, and on riscv for 1 and 2, compilers would call libatomic, which a
+ * freestanding system does not have.
  */
 #if defined(PERCPU_PLATFORM_BARE)
 #define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_MASKING
 #else
 #define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_ATOMIC
+#endif
+#if defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_1) || __STDC_HOSTED__
+#define PERCPU__DERIVE_NARROW_UPDATES PERCPU__DERIVE_UPDATES
+#else
+#define PERCPU__DERIVE_NARROW_UPDATES PERCPU__UPDATES_BY_MASKING
 #endif
 #if UINTPTR_MAX > 0xffffffff || __STDC_HOSTED__
 #define PERCPU__DERIVE_WIDE_UPDATES PERCPU__DERIVE_UPDATES
@@ -279,10 +284,10 @@ static inline size_t percpu_cpu_id(void)
 #define PERCPU__DERIVE_WIDE_UPDATES PERCPU__UPDATES_BY_MASKING
 #endif
 #if !(PERCPU__UPDATES & 8)
-PERCPU__DERIVE_UPDATES(8)
+PERCPU__DERIVE_NARROW_UPDATES(8)
 #endif
 #if !(PERCPU__UPDATES & 16)
-PERCPU__DERIVE_UPDATES(16)
+PERCPU__DERIVE_NARROW_UPDATES(16)
 #endif
 #if !(PERCPU__UPDATES & 32)
 PERCPU__DERIVE_UPDATES(32)

@@ -16,16 +16,17 @@
  * the most and the least that can follow it in its object are equal: then GCC, having inlined,
  * knows which object it is and where in it. clang does not know the most of an external variable,
  * and its front end decides: the most is a constant expression unless an index is variable. Of what
- * has side effects it says so, too, but then that the least is 0.
+ * has side effects, as an index that is another operation, it says so, too, but then the least is 0.
  */
+#define PERCPU__IS_CONSTANT(p)                                                                     \
+    PERCPU__FRONT_END_IF(__builtin_constant_p(__builtin_object_size(p, 0)),                        \
+                         __builtin_object_size(p, 2) != 0, false)
 #if !defined(PERCPU__ARCH_NAMES_SYMBOLS) || !defined(PERCPU_PLATFORM_BARE) || !defined(__OPTIMIZE__)
 #define PERCPU__WHERE(x) PERCPU__POINTER
 #elif defined(__clang__)
 #define PERCPU__WHERE(x)                                                                           \
-    PERCPU__FRONT_END_IF(__builtin_constant_p(__builtin_object_size((const void *)&(x), 0)),       \
-                         __builtin_object_size((const void *)&(x), 2) == 0 ? PERCPU__POINTER       \
-                         : PERCPU__IS_NEAR(x)                              ? PERCPU__NEAR_SYMBOL   \
-                                                                           : PERCPU__SYMBOL,       \
+    PERCPU__FRONT_END_IF(PERCPU__IS_CONSTANT((const void *)&(x)),                                  \
+                         PERCPU__IS_NEAR(x) ? PERCPU__NEAR_SYMBOL : PERCPU__SYMBOL,                \
                          PERCPU__POINTER)
 #else
 #define PERCPU__WHERE(x)                                                                           \
