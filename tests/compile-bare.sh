@@ -48,6 +48,9 @@ while IFS= read -r register; do
     done <<EOF
 $configurations
 EOF
+    for source in everything nested; do
+        compile $source.inc "-O0${register:+ $register} -DPERCPU_ZERO_VMA" "$@"
+    done
 done <<EOF
 ${registers%
 }
