@@ -91,20 +91,14 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
  * image. Optimised code has instructions that do (PERCPU__SYMBOL). Where it is not optimised, and
  * the architecture has a text for it, PERCPU__ABSOLUTE, this is the address of a constant operand,
  * in a local variable that GCC keeps in a register; any other operand is what the compiler made of
- * it. "S" is a symbol plus a constant, but to older clang a symbol; clang does not choose between a
- * constant and a register by itself on aarch64.
+ * it. The compiler chooses between a constant, "S", and a register, or where it does not, the front
+ * end does, and PERCPU__ABSOLUTE_CONSTANT is the constraint of a constant.
  */
 #if defined(PERCPU__ABSOLUTE) && defined(PERCPU_ZERO_VMA) && !defined(__OPTIMIZE__)
-#if defined(__clang__) && defined(__aarch64__)
-#if __clang_major__ < 18
-#define PERCPU__CONSTANT "Si"
-#else
-#define PERCPU__CONSTANT "S"
-#endif
+#ifdef PERCPU__ABSOLUTE_CONSTANT
 #define PERCPU__REACHED(p)                                                                         \
-    (PERCPU__IS_CONSTANT((const void *)(p))                                                        \
-         ? PERCPU__REACHED_BY(PERCPU__CONSTANT, p)                                                 \
-         : (const volatile void *)(p))
+    (PERCPU__IS_CONSTANT((const void *)(p)) ? PERCPU__REACHED_BY(PERCPU__ABSOLUTE_CONSTANT, p)     \
+                                            : (const volatile void *)(p))
 #else
 #define PERCPU__REACHED(p) PERCPU__REACHED_BY("Sr", p)
 #endif
@@ -119,7 +113,8 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
         _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")              \
             PERCPU__REGISTER uintptr_t percpu__reached;                                            \
         _Pragma("GCC diagnostic pop") __asm__(PERCPU__ABSOLUTE                                     \
-                                              : "=r"(percpu__reached) : constraint(p));            \
+                                              : "=r"(percpu__reached)                              \
+                                              : constraint(p));                                    \
         (const volatile void *)percpu__reached;                                                    \
     }))
 #else

@@ -286,8 +286,7 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 
 #define PERCPU__TRY_CMPXCHG(p, where, old, new_value)                                              \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
-     percpu__try_cmpxchg(PERCPU__WRITABLE(p),                                                      \
-                         PERCPU__CONVERTED(PERCPU__VALUE_TYPE(*(p)) *, old),                       \
+     percpu__try_cmpxchg(PERCPU__WRITABLE(p), PERCPU__CONVERTED(PERCPU__VALUE_TYPE(*(p)) *, old),  \
                          PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value), sizeof(*(p)),       \
                          where))
 
@@ -304,9 +303,9 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 
 #define PERCPU__REMOTE_READ(p, where, cpu)                                                         \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_REMOTE(*(p))),                       \
-     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                   \
-                       percpu__load_from(                                                          \
-                           percpu__remote_checked(PERCPU__REACHED(p), where, cpu), sizeof(*(p)))))
+     PERCPU__FROM_BITS(                                                                            \
+         PERCPU__VALUE_TYPE(*(p)),                                                                 \
+         percpu__load_from(percpu__remote_checked(PERCPU__REACHED(p), where, cpu), sizeof(*(p)))))
 
 #define PERCPU__REMOTE_WRITE(p, where, cpu, value)                                                 \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \

@@ -13,8 +13,15 @@
 #ifdef PERCPU_ZERO_VMA
 #define PERCPU__A64_ADDRESS "movz %0, #:abs_g0:%c1"
 /* %w1 and %x1 differ in the letter of a register, and are the same for a constant. */
-#define PERCPU__ABSOLUTE                                                                           \
-    ".ifc %w1,%x1\n\tmovz %0, #:abs_g0:%x1\n\t.else\n\tmov %0, %x1\n\t.endif"
+#define PERCPU__ABSOLUTE ".ifc %w1,%x1\n\tmovz %0, #:abs_g0:%x1\n\t.else\n\tmov %0, %x1\n\t.endif"
+/* clang would take a register. "S" is a symbol, since clang 18 a symbol plus a constant. */
+#ifdef __clang__
+#if __clang_major__ < 18
+#define PERCPU__ABSOLUTE_CONSTANT "Si"
+#else
+#define PERCPU__ABSOLUTE_CONSTANT "S"
+#endif
+#endif
 #else
 #define PERCPU__A64_ADDRESS "adrp %0, %c1\n\tadd %0, %0, #:lo12:%c1"
 #endif
