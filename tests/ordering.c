@@ -83,7 +83,69 @@ bool f_open(size_t cpu, struct percpu_list_node *first)
 
 #endif
 
+/*
+ * What a pointer to the current copy reads and writes keeps its order with accesses to it. The
+ * pointers have no symbol, so that only the item's own accesses have the member's distance.
+ */
+int f_read(struct item PERCPU *item, int PERCPU *value);
+int f_read(struct item PERCPU *item, int PERCPU *value)
+{
+    struct item *copy = percpu_current_ptr_at(item);
+    int seen;
+
+    copy->value = 0x155;
+    seen = percpu_read_at(value);
+    copy->value = 0x2aa;
+    return seen;
+}
+
+#define WRITES(name, operation)                                                                    \
+    int f_##name(struct item PERCPU *item, int PERCPU *value, int n);                              \
+    int f_##name(struct item PERCPU *item, int PERCPU *value, int n)                               \
+    {                                                                                              \
+        struct item *copy = percpu_current_ptr_at(item);                                           \
+        int before = copy->value;                                                                  \
+        operation;                                                                                 \
+        return copy->value - before;                                                               \
+    }
+WRITES(write, percpu_write_at(value, n))
+WRITES(update, percpu_add_at(value, n))
+
+/* A difference is compared after the access: the flags of the subtraction may have changed. */
+#define FLAGS(name, type, access)                                                                  \
+    long f_##name(long a, long b, type PERCPU *value);                                             \
+    long f_##name(long a, long b, type PERCPU *value)                                              \
+    {                                                                                              \
+        long other, d = a - b;                                                                     \
+        __asm__ volatile("" : : "r"(d)); /* here it is subtracted */                               \
+        access;                                                                                    \
+        __asm__ volatile("" : "=r"(other)); /* not known before */                                 \
+        return d == 0 ? other : d;                                                                 \
+    }
+FLAGS(flags, long, (void)percpu_cmpxchg_at(value, 5, 6))
+FLAGS(flags_64, uint64_t, (void)percpu_cmpxchg_at(value, 5, 6))
+FLAGS(flags_write, uint64_t, percpu_write_at(value, 5))
 #ifdef PERCPU_PLATFORM_BARE
+FLAGS(flags_store, uint64_t, percpu__store_64((uintptr_t)value, 5))
+#endif
+
+#ifdef PERCPU_PLATFORM_BARE
+
+void f_reg(struct item *item, uintptr_t delta);
+void f_reg(struct item *item, uintptr_t delta)
+{
+    item->value = 0x155;
+    percpu__reg_write(delta);
+    item->value = 0x2aa;
+}
+
+void f_relax(struct item *item);
+void f_relax(struct item *item)
+{
+    item->value = 0x155;
+    percpu__relax();
+    item->value = 0x2aa;
+}
 
 void f_irq(struct item *item);
 void f_irq(struct item *item)
@@ -101,6 +163,12 @@ long f_twice(void);
 long f_twice(void)
 {
     return percpu_read(word) - percpu_read(word);
+}
+
+long f_at_twice(long PERCPU *value);
+long f_at_twice(long PERCPU *value)
+{
+    return percpu_read_at(value) - percpu_read_at(value);
 }
 
 bool f_current_twice(void);

@@ -17,7 +17,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools import absent, needs
+sys.path.insert(0, str(Path(__file__).resolve().parent / 'rseq'))
+from sequences import whole  # noqa: E402
+from tools import absent, needs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -172,6 +174,12 @@ def count(body, pattern):
 VALUE = r'\b(328|0x148)\b'
 
 
+def compares(body):
+    """Is there a comparison after the store, and the test of whether it stored?"""
+    last = max((i for i, text in enumerate(body) if re.match(r'st[rlx]|teq', text)), default=0)
+    return count(body[last:], r'^(cmp|cmn|tst|subs|ands|cbn?z)\b')
+
+
 def check_code(target, platform, what):
     compilers, _, register = TARGETS[target]
     for compiler in compilers:
@@ -181,8 +189,16 @@ def check_code(target, platform, what):
         body, wrong = code[what], None
         if what.removesuffix('_sequence') in ('f_push', 'f_pop', 'f_take_all') and count(body, VALUE) < 2:
             wrong = 'one access to the node\'s other member, not one before and one after'
+        elif what in ('f_reg', 'f_relax', 'f_read', 'f_write', 'f_update') and count(body, VALUE) < 2:
+            wrong = f'{count(body, VALUE)} accesses where there are two in the source'
+        elif what == 'f_reg' and target == 'x86_64' and not count(body, r'\$0x155\b'):
+            wrong = 'the first of the two accesses is missing'
+        elif what.startswith('f_flags') and not compares(body):
+            wrong = 'the flags of a subtraction before it are used'
         elif what == 'f_irq' and count(body, VALUE) < 3:
             wrong = f'{count(body, VALUE)} accesses where there are three in the source'
+        elif what == 'f_irq' and target == 'aarch64' and not count(body, r'daifset, #(0x)?3$'):
+            wrong = 'FIQ is not masked'
         elif what == 'f_remote':
             if not count(body, MASK[target]):
                 wrong = 'a wrong prediction may use any index'
@@ -193,6 +209,128 @@ def check_code(target, platform, what):
         if wrong:
             raise Failure(f'{compiler}: {wrong}:\n    ' + '\n    '.join(body))
     return absent(*compilers)
+
+
+# -- What a sequence that begins again needs ----------------------------------------------------------
+
+# Registers in the words of assemblers; instructions that write none.
+REGISTERS = {
+    'x86_64': r'%\w+',
+    'aarch64': r'\b[wx]\d+\b',
+    'arm': r'\b(?:r\d+|ip|fp|sl|sb|lr|r1[0-5])\b',
+    'riscv64': r'\b(?:ra|tp|gp|[ast]\d+)\b',
+    'riscv32': r'\b(?:ra|tp|gp|[ast]\d+)\b',
+    'loongarch64': r'\$\w+',
+}
+WRITES_NONE = {
+    'x86_64': r'cmp|test|j',
+    'aarch64': r'str|cmp|tst|cbn?z|b',
+    'arm': r'str(?!exd)|cmp|tst|teq|b(?!ic)',
+    'riscv64': r's[bhwd] |b|j',
+    'riscv32': r's[bhwd] |b|j',
+    'loongarch64': r'stx?\.|b',
+}
+
+
+def effects(target, text):
+    """-> the registers that an instruction reads, and those that it writes."""
+    text = re.sub(r'\s+', ' ', text)
+    operation, _, operands = text.partition(' ')
+    words = re.findall(r'(?:[^,([]|\([^)]*\)|\[[^]]*\])+', operands)
+    found = [re.findall(REGISTERS[target], word) for word in words]
+    known = whole if target in ('x86_64', 'aarch64') else str
+    found = [[known(register) for register in registers] for registers in found]
+    every = {register for registers in found for register in registers}
+    if re.match(WRITES_NONE[target], text):
+        return every, set()
+    if target == 'x86_64':
+        writes = set(found[-1]) if words[-1].strip().startswith('%') else set()
+        sources = {register for registers in found[:-1] for register in registers}
+        return sources if writes and operation.startswith(('mov', 'lea')) else every, writes
+    outputs = 2 if operation == 'ldrexd' else 1
+    if operation.startswith('mrc'):
+        return set(), every
+    writes = {r for registers in found[:outputs] for r in registers}
+    reads = {r for registers in found[outputs:] for r in registers}
+    return reads | (writes if operation == 'movt' or len(words) == 2 and operation == 'add' else set()), writes
+
+
+def sequences_of(text):
+    """The instructions of each sequence in assembly; labels are as in the headers."""
+    elsewhere, body = False, None
+    for line in text.splitlines():
+        line = line.strip()
+        while label := re.match(r'([\w.$%=]+):\s*', line):
+            line = line[label.end():]
+            if not elsewhere and re.match(r'\.Lpercpu_begin', label[1]):
+                body = []
+            elif not elsewhere and re.match(r'\.Lpercpu_(commit|end)', label[1]) and body:
+                yield body
+                body = None
+        if re.match(r'\.(push|pop)section', line):
+            elsewhere = line.startswith('.push')
+        elif body is not None and not elsewhere and re.match(r'\w', line):
+            body.append(line)
+
+
+def check_inputs(compiler, target, flags):
+    """-> the number of sequences, and a sequence that changes what it begins with."""
+    text = run([*compiler.split(), *flags, '-S', '-o', '-', ROOT / 'tests/rseq/sequences.c'])
+    found = list(sequences_of(text))
+    for body in found:
+        inputs, written = set(), set()
+        for line in body:
+            reads, writes = effects(target, line)
+            inputs |= reads - written
+            if line == body[-1] and not line.startswith('strexd'):
+                break  # it has been done
+            written |= writes
+        if inputs & written:
+            return len(found), [' '.join(sorted(inputs & written)) + ' is read and then changed:', *body]
+    return len(found), []
+
+
+def check_outputs(compiler, flags):
+    """-> the number of statements, and one of which an output may be where an input is."""
+    text = run([*compiler.split(), *flags, '-Xclang', '-disable-llvm-passes', '-S', '-emit-llvm', '-o', '-',
+                ROOT / 'tests/rseq/sequences.c'])
+    count = 0
+    for template, constraints in re.findall(r'\basm (?:\w+ )*"((?:[^"\\]|\\.)*)", "([^"]*)"', text):
+        template = re.sub(r'\\([0-9A-F]{2})', lambda code: chr(int(code[1], 16)), template)
+        for body in sequences_of(template.replace('${:uid}', '%=')):
+            count += 1
+            outputs = [kind for kind in constraints.split(',') if kind.startswith('=')]
+            for n, kind in enumerate(outputs):
+                if not re.match(r'=[&*]', kind) and any(re.search(rf'\$({n}\b|{{{n}:)', line) for line in body[:-1]):
+                    return count, [f'output {n} may be where an input is: {constraints}', *body]
+    return count, []
+
+
+def check_sequences(target, platform, size):
+    """Sequences may begin again at each instruction: what they begin with stays."""
+    compilers = TARGETS[target][0]
+    flags = ['-std=gnu17', '-O2', *PLATFORMS[platform].split(), f'-DONE_SIZE={size}', f'-I{ROOT}/include']
+    if not absent(compilers[0]):
+        there, wrong = check_inputs(compilers[0], target, flags)
+        if wrong or there < 12:
+            raise Failure('\n    '.join(wrong or [f'there are {there} sequences']))
+    if not absent(compilers[-1]):
+        there, wrong = check_outputs(compilers[-1], flags)
+        if wrong or there < 12:
+            raise Failure('\n    '.join(wrong or [f'there are {there} sequences']))
+    return absent(compilers[0], compilers[-1])
+
+
+def is_for(what, target, platform):
+    """Is the function in ordering.c, and the question one?"""
+    bare = platform in ('bare', 'restart')
+    if what.startswith('f_flags'):  # others have none, or all compilers know that assembly changes them
+        return bare and target in (('aarch64', 'arm') if what in ('f_flags', 'f_flags_64') else ('arm',))
+    if what in ('f_irq', 'f_reg', 'f_relax') or what.endswith('twice'):
+        return bare
+    if what in ('f_read', 'f_write', 'f_update'):  # compilers' own accesses elsewhere
+        return bare or platform == 'rseq'
+    return platform == 'rseq' if what.endswith('_sequence') else what != 'f_remote' or platform != 'single'
 
 
 def tests():
@@ -209,16 +347,26 @@ def tests():
               'f_take_all_sequence': 'a take_all is a barrier, the sequence',
               'f_remote': 'a CPU\'s number is masked',
               'f_irq': 'interrupts off and on are barriers',
-              'f_twice': 'two reads are two', 'f_current_twice': 'two pointers are two'}
+              'f_reg': 'a write of the register is a barrier', 'f_relax': 'a hint to wait is a barrier',
+              'f_read': 'a read comes after writes by a pointer',
+              'f_write': 'a write comes before reads by a pointer',
+              'f_update': 'an update comes before reads by a pointer',
+              'f_flags': 'an update changes the flags',
+              'f_flags_64': 'an update of 8 bytes changes the flags',
+              'f_flags_write': 'a write of 8 bytes changes the flags',
+              'f_flags_store': 'a remote write of 8 bytes changes the flags',
+              'f_twice': 'two reads are two', 'f_at_twice': 'two reads by a pointer are two',
+              'f_current_twice': 'two pointers are two'}
     for target, (_, platforms, _) in TARGETS.items():
         for platform in platforms:
-            bare = platform in ('bare', 'restart')
             for what, title in titles.items():
-                if what.endswith('_sequence') and platform != 'rseq' or \
-                        what == 'f_irq' and not bare or what == 'f_remote' and platform == 'single' or \
-                        what.endswith('twice') and not bare:
+                if not is_for(what, target, platform):
                     continue
                 found[f'{target} {platform}: {title}'] = check_code, (target, platform, what)
+            sizes = (32,) if target == 'riscv32' else (32, 64)
+            for size in sizes if platform in ('restart', 'rseq') else ():
+                found[f'{target} {platform}: a sequence of {size} bits keeps what it begins with'] = \
+                    check_sequences, (target, platform, size)
     return found
 
 

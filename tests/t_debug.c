@@ -84,6 +84,16 @@ TEST(peer_access_before_init)
     panics_begin();
     (void)percpu_try_cmpxchg(watched, &expected, 3);
     check_eq(panics_end("before percpu_init"), 1);
+    panics_begin();
+    percpu_and(watched, (word)-1);
+    percpu_or(watched, 0);
+    percpu_xor(watched, 0);
+    check_eq(panics_end("before percpu_init"), 3);
+    panics_begin();
+    (void)percpu_add_return(watched, 0);
+    (void)percpu_fetch_add(watched, 0);
+    (void)percpu_xchg(watched, 3);
+    check_eq(panics_end("before percpu_init"), 3);
     /* Questions are allowed. */
     check(percpu_area_num() > 0 && percpu_area_size() > 0);
     check(percpu_remote_ptr(watched, 0) == NULL);

@@ -271,12 +271,23 @@ static int irq_return(bool nested_too)
     return -1;
 }
 
+/* Where interrupts are turned off for an access, it leaves them as they were. */
+static PERCPU_DEFINE(uint64_t, irq_wide);
+
 static void irq_body(size_t cpu, void *unused)
 {
     (void)cpu;
     (void)unused;
     for (int on = 0; on <= 1; on++) {
         set_irq(on);
+        check_eq(irq_is_on(), on);
+        percpu_inc(irq_wide);
+        check_eq(irq_is_on(), on);
+        (void)percpu_cmpxchg(irq_wide, 0, 1);
+        check_eq(irq_is_on(), on);
+        percpu_write(irq_wide, 2);
+        check_eq(irq_is_on(), on);
+        check_eq(percpu_read(irq_wide), 2);
         check_eq(irq_is_on(), on);
         percpu_with_current_irq(irq_pair, p) {
             check(!irq_is_on());

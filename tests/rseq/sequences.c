@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Every operation that is a restartable sequence, in both forms, of every size, on variables with
- * constants, too, each in a function of its own: for sequences.py, linked and not run.
+ * constants, too, each in a function of its own: for sequences.py, linked and not run, and
+ * ordering.py, which compiles it for kernels, too.
  */
 #define PERCPU__DEFINE_CONFIG 1
 #ifndef __OPTIMIZE__
@@ -33,10 +34,19 @@
     OPERATION(bits, cmpxchg##kind, percpu_cmpxchg(of_##bits, e, v))                                \
     OPERATION(bits, try_cmpxchg##kind, percpu_try_cmpxchg(of_##bits, &e, v))
 
+#ifdef PERCPU_RESTART /* a read is a sequence of a kernel's */
+#define READS(bits)                                                                                \
+    OPERATION(bits, read, percpu_read(of_##bits))                                                  \
+    OPERATION(bits, read_at, percpu_read_at(at_##bits))
+#else
+#define READS(bits)
+#endif
+
 #define OF_SIZE(bits) OF_SIZE_(bits)
 #define OF_SIZE_(bits)                                                                             \
     static PERCPU_DEFINE(uint##bits##_t, of_##bits);                                               \
     uint##bits##_t PERCPU *at_##bits;                                                              \
+    READS(bits)                                                                                    \
     OPERATION(bits, inc, (percpu_inc(of_##bits), 0))                                               \
     OPERATION(bits, dec, (percpu_dec(of_##bits), 0))                                               \
     OPERATION(bits, inc_return, percpu_inc_return(of_##bits))                                      \
