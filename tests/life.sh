@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# usage: life.sh
+# usage: life.sh [start]      start: only the modules that start
 # Threads that end, processes that fork, memory that comes later: what happens at an awkward moment.
-# Programs let one call into the middle of another, so that it does so each time. Each protection is
-# taken out of a copy of the sources, too, and then its test must fail. TAP.
+# Programs let one call into the middle of another, so that it does so each time. TAP.
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
@@ -24,7 +23,7 @@ wraps() { # functions...
     done
 }
 
-# The library's objects, for programs and shared libraries: a mutant's are others where it differs.
+# The library's objects, for programs and shared libraries: others where the sources are.
 # objects SOURCES PLATFORM: prints them.
 objects() {
     local from=$1 platform=$2 file object
@@ -60,158 +59,14 @@ ends_right() { # program, arguments...
     [ $status = 0 ] && [ "$said" = right ]
 }
 
-# It was built, and says something else, dies, or hangs until its alarm.
-fails() { # program, arguments...
-    [ -x "$1" ] && ! ends_right env SECONDS=2 "$@"
-}
-
-fails_40() { # program, arguments...
-    [ -x "$1" ] && ! ends_right env SECONDS=2 KEYS=40 "$@"
-}
-
-# without NAME FILE SED-SCRIPT PLATFORM SOURCE FLAGS...: the program of a mutant, $work/NAME/run.
-without() {
+# hooked NAME FILE SED-SCRIPT PLATFORM SOURCE FLAGS...: $work/NAME/run, of sources that call the program.
+hooked() {
     local name=$1 file=$2 script=$3 platform=$4 source=$5
     shift 5
     mutant "$name" "$file" "$script" && build "$work/$name" "$platform" "$work/$name/run" "$source" "$@"
 }
 
 rseq=src/platform/rseq.c
-
-# -- Keys of thread-specific data ---------------------------------------------------------------
-
-# As a program, and as a library of one that is not.
-build_keys() { # sources, folder
-    mkdir -p "$2" &&
-        build "$1" RSEQ "$2/program" keys.c "$here/life/blocks.c" -ldl &&
-        build "$1" RSEQ "$2/library.so" blocks.c -fPIC -shared &&
-        $CC $flags -Wno-prio-ctor-dtor "$here/life/keys.c" -o "$2/opens" -ldl
-}
-
-# keys_mutant TITLE NAME SED-SCRIPT
-keys_mutant() {
-    local title=$1 name=$2 script=$3
-    check "a mutant: $title" mutant "$name" $rseq "$script"
-    check 'it is built' build_keys "$work/$name" "$work/$name/keys"
-}
-
-check 'programs with keys are built' build_keys "$root" "$work/keys"
-for keys in 0 40 2000; do
-    check "$keys keys, the program has percpu" ends_right env KEYS=$keys "$work/keys/program"
-    check "$keys keys, a library has it" ends_right env KEYS=$keys "$work/keys/opens" "$work/keys/library.so"
-done
-if [ "$libc" = glibc ]; then # musl allocates nothing for a key
-    keys_mutant 'any key will do' any-key 's/if \(\*key >= 32\)/if (false)/'
-    check 'a handler allocates, the program has percpu' fails_40 "$work/any-key/keys/program"
-    check 'a handler allocates, a library has it' \
-        fails_40 "$work/any-key/keys/opens" "$work/any-key/keys/library.so"
-    keys_mutant 'nobody looks whether an owner is gone' not-gone 's/errno == ESRCH/false/'
-    check 'an area is lost with its thread' fails_40 "$work/not-gone/keys/program"
-    keys_mutant 'a record is that of any thread with the thread pointer' any-tid \
-        's/\(known == tid \|\| .*\)\)$/known != 0)/'
-    check 'a thread has the block of one that ended' \
-        fails_40 "$work/any-tid/keys/opens" "$work/any-tid/keys/library.so"
-    keys_mutant 'a record outlives its thread' stale-record 's/known != 0 && is_gone\(known\)/false/'
-    check 'a child has the block of a thread that ended' \
-        fails_40 "$work/stale-record/keys/opens" "$work/stale-record/keys/library.so"
-    keys_mutant 'a child does not know its record' no-record \
-        's/thread = find_record\(0\);/thread = NULL;/'
-    check 'its thread owns two areas, or none' \
-        fails_40 "$work/no-record/keys/opens" "$work/no-record/keys/library.so"
-fi
-
-# -- Before the start, and limits ------------------------------------------------------------------
-
-check 'a program that is earlier than the library is built' build "$root" RSEQ "$work/early" early.c
-check 'calls before the library has started' ends_right "$work/early"
-check 'a program with a limit is built' build "$root" RSEQ "$work/grow" grow.c
-check 'objects until there is no more memory, RLIMIT_DATA' ends_right "$work/grow"
-
-check 'a program without a percpu_panic() of its own is built' build "$root" RSEQ "$work/panic" panic.c
-check 'it prints a line and ends' ends_right "$work/panic"
-
-# -- The end of a thread -------------------------------------------------------------------------
-
-steps='s/^( *)step\(\);/\1{ extern void at_step(void); at_step(); }/
-    s/^( *)if \(__atomic_exchange_n\(&slot_of\(cpu\)->owner, 0/\1extern void at_give_back(unsigned owner);\n\1at_give_back(owner_of(cpu));\n&/'
-check 'a signal comes at each step of a thread that ends in a block' \
-    without steps $rseq "$steps" RSEQ exits.c
-check 'its handler has a block' ends_right "$work/steps/run"
-check 'a mutant: the thread owns nothing before the area is given back' without early-end $rseq \
-    "$steps;"'s/thread->taking = 1;/thread->taking = 0;/' RSEQ exits.c
-check 'the area is given back twice' fails "$work/early-end/run"
-check 'a mutant: it is in no block before it has taken nothing' without wrong-order $rseq \
-    "$steps;"'/taking = 1;/,/taking = 0;/{ s/taken = 0/TEMPORARY/; s/depth = 0/taken = 0/; s/TEMPORARY/depth = 0/ }' \
-    RSEQ exits.c
-check 'the area is given back twice then, too' fails "$work/wrong-order/run"
-
-if [ "$libc" != glibc ]; then # glibc registers threads itself
-    check 'a program with destructors is built' build "$root" RSEQ "$work/leaving" leaving.c
-    check 'a thread is not registered after its last destructor' ends_right "$work/leaving"
-    check 'a mutant: it is' without late-register $rseq \
-        's/cancelable != PTHREAD_CANCEL_ENABLE \|\|/false ||/' RSEQ leaving.c
-    check 'the kernel keeps its address' fails "$work/late-register/run"
-fi
-
-check 'a program that waits is built' build "$root" RSEQ "$work/wakes" wakes.c $(wraps syscall)
-check 'each thread that waits for an area is woken' ends_right "$work/wakes"
-check 'a thread of a child that has an area before the fork handler' ends_right "$work/wakes" looked
-
-# -- fork() ---------------------------------------------------------------------------------------
-
-in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
-take='s/^( *)if \(percpu__sequence_cmpxchg_32\(word/\1{ extern void at_take(void); at_take(); }\n&/
-    s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
-no_pid='s/if \(getpid\(\) != process->pid\)/if (false)/; s/if \(getpid\(\) == process->pid\)/if (true)/'
-check 'a program that forks is built' without fork $rseq "$in_list; $take" RSEQ fork.c $(wraps syscall)
-check 'a block in a child before the fork handler' ends_right "$work/fork/run" early
-check 'fork() by a thread that waits for an area' ends_right "$work/fork/run" wait
-check 'fork() by a thread that takes an area, which a handler of the child has first' \
-    ends_right "$work/fork/run" take
-check 'a mutant: the thread has it, too' without not-taken $rseq \
-    "$in_list; $take; "'/^static bool is_taken_by/,/^}/ s/return .* == now;/return true;/' RSEQ fork.c \
-    $(wraps syscall)
-check 'another enters its block' fails "$work/not-taken/run" take
-check 'a mutant: nobody looks whether this is a child' \
-    without no-pid $rseq "$in_list; $take; $no_pid; s/errno == ESRCH/false/" RSEQ fork.c $(wraps syscall)
-check 'a block waits for a thread of the parent' fails "$work/no-pid/run" early
-if [ "$libc" = glibc ]; then # it can be told to register no threads
-    if [ "$can_step" = yes ]; then
-        stepping=$(wraps syscall pthread_setspecific)
-        library=$(wraps percpu__join percpu__pin pthread_sigmask)
-        check 'a program that steps is built' build "$root" RSEQ "$work/steps-rseq" steps.c \
-            -Wl,-z,now $stepping
-        check 'it is built as a library' build "$root" RSEQ "$work/steps-library" steps.c \
-            "$here/life/library.c" -Wl,-z,now -DLIBRARY $library $stepping
-        for what in block one nest move exit fork fork-block fork-early nest-fork; do
-            check "at each step of a block, in a handler: $what" ends_right \
-                env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-rseq" $what
-        done
-        for what in block fork; do
-            check "the same in the last area, which no CPU has: $what" ends_right \
-                "$work/steps-rseq" $what stranger
-        done
-        for what in fork fork-block fork-early; do
-            check "at each step of a block of a library without a key: $what" ends_right \
-                env GLIBC_TUNABLES=glibc.pthread.rseq=0 KEYS=40 "$work/steps-library" $what
-        done
-        check 'at each step of a block of a library with a key: fork' ends_right \
-            env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-library" fork
-    fi
-    export GLIBC_TUNABLES=glibc.pthread.rseq=0
-    check 'a list in a child before the fork handler' ends_right "$work/fork/run" list
-    check 'without the look it waits for a thread of the parent' fails "$work/no-pid/run" list
-    if unshare --user --pid --fork true 2>/dev/null; then
-        check 'a child that has its parent'\''s id' ends_right "$work/fork/run" first
-        check 'a mutant: it is not looked at' without no-first $rseq \
-            "$in_list; $take; s/process->pid = 0;//" RSEQ fork.c $(wraps syscall)
-        check 'it waits for a thread of the parent, too' fails "$work/no-first/run" first
-    else
-        n=$((n + 1))
-        echo "ok $n - a child that has its parent's id # SKIP no namespaces"
-    fi
-    unset GLIBC_TUNABLES
-fi
 
 # -- fork() while a module starts ------------------------------------------------------------------
 
@@ -238,30 +93,98 @@ stops_anywhere() { # folder, first
 check 'modules that start are built' build_start "$root" "$work/start"
 check 'fork() while the first one starts' stops_anywhere "$work/start" - 3
 check 'fork() while another one starts' stops_anywhere "$work/start" "$work/start/first.so" 0
-check 'a mutant: who is busy is in every process' \
-    mutant busy $rseq 's/mine = READY \+ getpid\(\)/mine = READY + 1/'
-check 'it is built' build_start "$work/busy" "$work/busy/start"
-check 'the child waits for a thread of the parent' \
-    fails "$work/busy/start/start" 2 - "$work/busy/start/stops.so" "$work/busy/start/other.so"
-check 'a mutant: what has a base has begun' \
-    mutant base $rseq 's/is_first = !process->has_begun/is_first = !process->base/'
-check 'it is built' build_start "$work/base" "$work/base/start"
-check 'the child goes on in the middle' \
-    fails "$work/base/start/start" 4 - "$work/base/start/stops.so" "$work/base/start/other.so"
-check 'a mutant: a place is taken when it is filled' mutant late-used $rseq \
-    '/^static bool place_template/,/^}/{ s/^    p->used = at \+ size;.*//; s/^    return all_views;/    p->used = at + size;\n&/ }'
-check 'it is built' build_start "$work/late-used" "$work/late-used/start"
-late_used=$work/late-used/start
-check 'the child has values of the module that was not finished' \
-    fails "$late_used/start" 2 "$late_used/first.so" "$late_used/stops.so" "$late_used/other.so"
-
 if [ "$libc" = glibc ]; then # musl's dlopen() cannot be cancelled
     $CC $flags "$here/life/cancel.c" -o "$work/cancel-ends" -ldl
     check 'dlopen() by a thread that is to be cancelled' ends_right "$work/cancel-ends" "$work/start"
-    check 'a mutant: it can be' mutant cancel $rseq \
-        '/^static struct percpu__joined start/,/^}/ s/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
-    check 'it is built' build_start "$work/cancel" "$work/cancel/start"
-    check 'the locks of dlopen() stay taken' fails "$work/cancel-ends" "$work/cancel/start"
+fi
+
+[ "${1:-}" != start ] || end
+
+# -- Keys of thread-specific data ---------------------------------------------------------------
+
+# As a program, and as a library of one that is not.
+build_keys() { # sources, folder
+    mkdir -p "$2" &&
+        build "$1" RSEQ "$2/program" keys.c "$here/life/blocks.c" -ldl &&
+        build "$1" RSEQ "$2/library.so" blocks.c -fPIC -shared &&
+        $CC $flags -Wno-prio-ctor-dtor "$here/life/keys.c" -o "$2/opens" -ldl
+}
+
+check 'programs with keys are built' build_keys "$root" "$work/keys"
+for keys in 0 40 2000; do
+    check "$keys keys, the program has percpu" ends_right env KEYS=$keys "$work/keys/program"
+    check "$keys keys, a library has it" ends_right env KEYS=$keys "$work/keys/opens" "$work/keys/library.so"
+done
+
+# -- Before the start, and limits ------------------------------------------------------------------
+
+check 'a program that is earlier than the library is built' build "$root" RSEQ "$work/early" early.c
+check 'calls before the library has started' ends_right "$work/early"
+check 'a program with a limit is built' build "$root" RSEQ "$work/grow" grow.c
+check 'objects until there is no more memory, RLIMIT_DATA' ends_right "$work/grow"
+
+check 'a program without a percpu_panic() of its own is built' build "$root" RSEQ "$work/panic" panic.c
+check 'it prints a line and ends' ends_right "$work/panic"
+
+# -- The end of a thread -------------------------------------------------------------------------
+
+steps='s/^( *)step\(\);/\1{ extern void at_step(void); at_step(); }/
+    s/^( *)if \(__atomic_exchange_n\(&slot_of\(cpu\)->owner, 0/\1extern void at_give_back(unsigned owner);\n\1at_give_back(owner_of(cpu));\n&/'
+check 'a signal comes at each step of a thread that ends in a block' \
+    hooked steps $rseq "$steps" RSEQ exits.c
+check 'its handler has a block' ends_right "$work/steps/run"
+
+if [ "$libc" != glibc ]; then # glibc registers threads itself
+    check 'a program with destructors is built' build "$root" RSEQ "$work/leaving" leaving.c
+    check 'a thread is not registered after its last destructor' ends_right "$work/leaving"
+fi
+
+check 'a program that waits is built' build "$root" RSEQ "$work/wakes" wakes.c $(wraps syscall)
+check 'each thread that waits for an area is woken' ends_right "$work/wakes"
+check 'a thread of a child that has an area before the fork handler' ends_right "$work/wakes" looked
+
+# -- fork() ---------------------------------------------------------------------------------------
+
+in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
+take='s/^( *)if \(percpu__sequence_cmpxchg_32\(word/\1{ extern void at_take(void); at_take(); }\n&/
+    s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
+check 'a program that forks is built' hooked fork $rseq "$in_list; $take" RSEQ fork.c $(wraps syscall)
+check 'a block in a child before the fork handler' ends_right "$work/fork/run" early
+check 'fork() by a thread that waits for an area' ends_right "$work/fork/run" wait
+check 'fork() by a thread that takes an area, which a handler of the child has first' \
+    ends_right "$work/fork/run" take
+if [ "$libc" = glibc ]; then # it can be told to register no threads
+    if [ "$can_step" = yes ]; then
+        stepping=$(wraps syscall pthread_setspecific)
+        library=$(wraps percpu__join percpu__pin pthread_sigmask)
+        check 'a program that steps is built' build "$root" RSEQ "$work/steps-rseq" steps.c \
+            -Wl,-z,now $stepping
+        check 'it is built as a library' build "$root" RSEQ "$work/steps-library" steps.c \
+            "$here/life/library.c" -Wl,-z,now -DLIBRARY $library $stepping
+        for what in block one nest move exit fork fork-block fork-early nest-fork; do
+            check "at each step of a block, in a handler: $what" ends_right \
+                env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-rseq" $what
+        done
+        for what in block fork; do
+            check "the same in the last area, which no CPU has: $what" ends_right \
+                "$work/steps-rseq" $what stranger
+        done
+        for what in fork fork-block fork-early; do
+            check "at each step of a block of a library without a key: $what" ends_right \
+                env GLIBC_TUNABLES=glibc.pthread.rseq=0 KEYS=40 "$work/steps-library" $what
+        done
+        check 'at each step of a block of a library with a key: fork' ends_right \
+            env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-library" fork
+    fi
+    export GLIBC_TUNABLES=glibc.pthread.rseq=0
+    check 'a list in a child before the fork handler' ends_right "$work/fork/run" list
+    if unshare --user --pid --fork true 2>/dev/null; then
+        check 'a child that has its parent'\''s id' ends_right "$work/fork/run" first
+    else
+        n=$((n + 1))
+        echo "ok $n - a child that has its parent's id # SKIP no namespaces"
+    fi
+    unset GLIBC_TUNABLES
 fi
 
 # -- The heap ---------------------------------------------------------------------------------------
@@ -279,17 +202,6 @@ for platform in RSEQ THREAD SINGLE; do
     [ $platform = SINGLE ] || # the platform has some, too
         check "$platform: nor can the areas" ends_right env ATFORK=2 "$work/heap-$platform" refused
 done
-check 'a mutant: a heap without memory is ready' without ready src/alloc.c \
-    's/if \(error == -PERCPU_ENOMEM\)/if (false)/' RSEQ heap.c $heap
-check 'there is never any' fails "$work/ready/run" memory 1
-check 'a mutant: fork handlers are registered by the first allocation' without first src/alloc.c \
-    's/^__attribute__\(\(constructor\(101\)\)\) //; s/^( *)page = .*/&\n\1tell_of_forks();/' \
-    RSEQ heap.c $heap
-check 'the child waits for a thread of the parent' fails "$work/first/run" fork
-check 'a mutant: the lock is closed to who forks' without closed src/alloc.c \
-    's/percpu__is_forking\(&fork_lock\) \?/false ?/' RSEQ heap.c $heap
-check 'a fork handler waits for its own thread' fails "$work/closed/run" handlers
-
 freestanding() { # sources, output: single as a freestanding system has it, on the host
     $CC $flags -ffreestanding -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK -I"$1/include" -o "$2" \
         "$here/alloc/far.c" "$1"/src/*.c "$1"/src/platform/*.c
@@ -434,24 +346,4 @@ check 'fork handlers make areas and give them up' ends_right "$work/areas" handl
 check 'the first allocation while a CPU comes late' ends_right "$work/areas" late
 check 'a block that is added while a CPU comes late' ends_right "$work/areas" block
 check 'an allocation after a CPU has come late' ends_right "$work/areas" coming
-thread=src/platform/thread.c
-check 'a mutant: a claim does not look again for areas' without claim $thread \
-    's/\|\| cpu >= percpu__limit \|\|/|| (false \&\&/; s/percpu__delta\[cpu\] != delta\)/&)/' \
-    THREAD areas.c $areas
-check 'a thread has a claim on nothing' fails "$work/claim/run" claim
-check 'a mutant: percpu_fini() does not say that it is at work' without unsaid $thread \
-    's/__atomic_store_n\(&closing, true.*/;/' THREAD areas.c $areas
-check 'a thread has an area that goes' fails "$work/unsaid/run" fini
-check 'a mutant: nobody tells of forks' without untold $thread \
-    's/pthread_once\(&once, tell_of_forks\);/(void)once, (void)tell_of_forks;/' THREAD areas.c $areas
-check 'the child waits for a thread of the parent' fails "$work/untold/run" fork-open
-check 'a mutant: the lock is closed to who forks' without closed-areas src/areas.c \
-    's/if \(!percpu__is_forking\(&fork_lock\)\)/if (true)/' THREAD areas.c $areas
-check 'a fork handler waits for its own thread' fails "$work/closed-areas/run" handlers
-check 'a mutant: nobody sees what is coming' without unseen src/areas.c \
-    's/if \(late != PERCPU__ABSENT\)/if (false)/' THREAD areas.c $areas
-check 'an object is not aligned on the late CPU' fails "$work/unseen/run" late
-
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

@@ -12,6 +12,7 @@ A patch begins with these lines; a name of a test, which is one of TAP's, has a 
   Run:      one of the below
   Env:      VARIABLE=VALUE, for the program
   Symptom:  "hangs", where that is how the test shows it
+  Says:     NUMBER WORDS: the output has the words so often
   Tries:    how often a race may be run before it shows (10; scripts: 1)
 
   Run: host PLATFORM FILE... FLAG...    programs of tests/FILE with the library: on this system,
@@ -220,9 +221,11 @@ class Mutant:
         self.symptom = values.get('Symptom', 'fails')
         if not self.red or not self.changed or self.symptom not in ('fails', 'hangs') or \
                 not {'Title', 'Run'} <= set(values) or set(values) - {
-                    'Title', 'Red', 'Run', 'Env', 'Symptom', 'Tries'}:
+                    'Title', 'Red', 'Run', 'Env', 'Symptom', 'Says', 'Tries'}:
             raise Failure(f'{path.name}: its first lines are not as mutants.py says')
         self.title = values['Title']
+        number, _, self.says = values.get('Says', '0 ').partition(' ')
+        self.number = int(number)
         self.kind, *self.words = values['Run'].split()
         self.tries = int(values.get('Tries', 1 if self.kind == 'script' else TRIES))
         if self.kind != 'script':
@@ -283,7 +286,8 @@ class Mutant:
         limit = max(5 if self.symptom == 'hangs' else 60, 20 * green_seconds)
         found, _, status, output = self.results(tree, limit)
         if all(found.get(name) is False for name in self.red):
-            return self.symptom == 'fails', output, status
+            says = not self.says or output.count(self.says) == self.number
+            return self.symptom == 'fails' and says, output, status
         # Nothing but the test ran: there is a plan, and then nothing.
         planned = re.search(r'^1\.\.\d+$', output, re.MULTILINE)
         silent = planned and self.kind not in ('script', 'right') and not any(name in found for name in self.red)

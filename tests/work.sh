@@ -20,6 +20,14 @@ check() {
     fi
 }
 
+# The plan, the last line, and the status.
+end() {
+    echo "1..$n"
+    echo "# end: $((n - failed)) passed, $failed failed"
+    [ "$failed" = 0 ]
+    exit
+}
+
 # mutant FOLDER FILE SED-SCRIPT: a copy of the sources with a change that must be one.
 mutant() {
     mkdir -p "$work/$1"

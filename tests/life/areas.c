@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: areas fini|claim|claim-moved|fork|fork-open|handlers|late|block|coming
+ * usage: areas fini|claim|claim-moved|fork|handlers|late|block|coming
  * thread: calls that come in the middle of another one, which the linker's --wrap lets in.
  */
 #ifndef _GNU_SOURCE
@@ -158,13 +158,13 @@ static void let_go_on(void)
     sem_post(&go_on);
 }
 
-static void test_fork(int waits)
+static void test_fork(void)
 {
     pthread_t thread;
     pid_t child;
 
-    /* These run before the library's and after them. */
-    CHECK(pthread_atfork(waits ? let_go_on : NULL, waits ? NULL : let_go_on, NULL) == 0);
+    /* It runs before the library's. */
+    CHECK(pthread_atfork(let_go_on, NULL, NULL) == 0);
     stop_in_mmap = 1;
     CHECK(pthread_create(&thread, NULL, make_areas, NULL) == 0);
     wait_until(&inside);
@@ -312,8 +312,8 @@ int main(int argc, char **argv)
         test_claim_moved();
     else if (is("coming"))
         test_coming();
-    else if (is("fork") || is("fork-open"))
-        test_fork(is("fork"));
+    else if (is("fork"))
+        test_fork();
     else if (is("handlers"))
         test_handlers();
     else if (is("block"))
