@@ -262,9 +262,9 @@ class Mutant:
     def is_green(self, tree):
         if self.kind != 'script' and absent(self.config.cc[0]):
             raise Missing(self.config.cc[0])
-        if self.kind == 'script' and '{}' in self.words: # once for all of its mutants
-            found, _, _, output = tree.once.get(self.key(), lambda: self.results(tree, names=[]))
-            seconds = LIMIT / 20
+        if self.kind == 'script':  # once for all of its mutants
+            found, seconds, _, output = tree.once.get(self.key(), lambda: self.results(tree, names=[]))
+            seconds = min(seconds, LIMIT / 20)
         else:
             found, seconds, _, output = self.results(tree)
         for name in self.red:
@@ -278,7 +278,7 @@ class Mutant:
 
     def key(self):
         """Of a run without the patch."""
-        names = [] if '{}' in self.words else self.red
+        names = [] if self.kind == 'script' else self.red
         return (self.kind, *self.words, *names, *self.env.items())
 
     def is_red(self, tree, green_seconds):
