@@ -2,15 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Every restartable sequence in the code is in the table, and nothing else is. TAP.
 
-usage: table.py TARGET gcc|clang [PART...]     parts: ways lost taken mutants far oldest; default: all
+usage: table.py TARGET gcc|clang [PART...]     parts: ways lost taken far oldest; default: all
 
 Links sites.c in the ways that move, copy, merge and drop code. Then each entry must be one sequence of
 the disassembly: it begins before a read of the per-CPU register, contains no other, and ends after a
 store; entries must be apart. There must be as many reads in the code as entries, apart from those of
 one byte that src/restart.c has for itself. With --gc-sections the one function that nothing uses must
 be gone, where the linker can know. Links that lose entries must fail, and say why, or at least
-tools/percpu-image.py does; and the same must go wrong where sequences do not hold their entries, or the
-library does not ask for the table.
+tools/percpu-image.py does.
 """
 import re
 import shutil
@@ -103,15 +102,6 @@ TAKEN = (
 )
 BOUNDS = '__start_percpu_restart = .; *(percpu_restart) __stop_percpu_restart = .;'
 IMAGE = ROOT / 'tools' / 'percpu-image.py'
-# Protections taken out of the sources: of which, what becomes what, how it is linked, what is wrong then.
-NO_HOLD = (r'    "\.reloc .*', '    ""')
-MUTANTS = (
-    ('sequences do not hold their entries', 'sites', *NO_HOLD, GC, None, '', r'in the code, 0 in the table'),
-    ('nor after -r', 'sites', *NO_HOLD, GC, 'lld', '', r'in the code, 0 in the table'),
-    ('the library does not, either', 'all', *NO_HOLD, GC, None, '', LOST_MESSAGES),
-    ('the bounds are weak', 'all', 'extern struct', 'extern __attribute__((weak)) struct', '', None, LOST[0][0],
-     'the table is empty'),
-)
 SCRIPT = '''
 ENTRY(_start)
 SECTIONS
@@ -159,21 +149,19 @@ def run(command):
     return done.stdout
 
 
-def objects_of(compiler, flags, work, sites=ROOT, library=ROOT):
-    """The objects, compiled into `work` unless they are there: from the sources in two folders."""
+def objects_of(compiler, flags, work):
+    """The objects, compiled into `work` unless they are there."""
     objects = [work / 'first.o', work / 'second.o', work / 'restart.o']
-    sources = [[HERE / 'sites.c', '-DFIRST'], [HERE / 'sites.c'], [library / 'src' / 'restart.c']]
+    sources = [[HERE / 'sites.c', '-DFIRST'], [HERE / 'sites.c'], [ROOT / 'src' / 'restart.c']]
     if '-O0' in flags:
         objects.append(work / 'calls.o')
-        sources.append([library / 'src' / 'calls.c'])
+        sources.append([ROOT / 'src' / 'calls.c'])
     for obj, (source, *define) in zip(objects, sources):
-        root, words = sites, flags
-        if obj not in objects[:2]:
-            root, words = library, flags.replace('-x c++', '')
+        words = flags if obj in objects[:2] else flags.replace('-x c++', '')
         if not obj.exists():
             work.mkdir(exist_ok=True)
             run(compiler.split() + FLAGS.split() + words.split()
-                + ['-std=gnu++17' if '-x c++' in words else '-std=gnu17', f'-I{root}/include', *define,
+                + ['-std=gnu++17' if '-x c++' in words else '-std=gnu17', f'-I{ROOT}/include', *define,
                    '-c', '-o', obj, source])
     return objects
 
@@ -303,12 +291,12 @@ class Tests:
         for text in '\n'.join(wrong).splitlines():
             print(f'# {text}')
 
-    def link(self, ld, flags, link, *scripts, dropped=False, judge=None, sources=(), **how):
+    def link(self, ld, flags, link, *scripts, dropped=False, judge=None, **how):
         """-> number of sequences, and what is wrong."""
         judge = judge or (lambda image: check(image, self.patterns, dropped, link))
         script = SCRIPT % (self.load, *(scripts + ('', ''))[:2])
         try:
-            objects = objects_of(self.compiler, flags, self.work / str(hash((flags, sources))), *sources)
+            objects = objects_of(self.compiler, flags, self.work / str(hash(flags)))
             image = build(self.compiler, self.linkers, ld, flags, link, script, self.work, objects, **how)
             return judge(image)
         except Failure as failure:
@@ -344,26 +332,12 @@ class Tests:
                 flags = f'-O2 {SECTIONS}'
                 _, wrong = self.link(ld, flags, '', script.replace('BOUNDS', BOUNDS),
                                      judge=lambda image: (0, said_of(image)))
-                second = code(self.work / str(hash((flags, ()))) / 'second.o')
+                second = code(self.work / str(hash(flags)) / 'second.o')
                 sequences = sum(bool(re.search(self.patterns[0], text, re.IGNORECASE)) for _, text in second)
                 message = message.format(n=sequences)
                 said = any(re.search(message, text) for text in wrong) if message else not wrong
                 self.report(f'{ld}, {script}: {"it is said" if message else "nothing is"}',
                             [] if said else [f'it does not say: {message}'] + wrong)
-
-    def mutants(self):
-        for title, which, pattern, text, link, relocatable, script, expected in MUTANTS:
-            copy, changes = self.work / f'mutant{self.n}', 0
-            for part in ('include', 'src'):
-                shutil.copytree(ROOT / part, copy / part)
-            for path in (copy / 'include/percpu/detail/update.h', copy / 'src/restart.c'):
-                words, found = re.subn(pattern, text, path.read_text())
-                path.write_text(words)
-                changes += found
-            _, wrong = self.link('lld', f'-O2 {SECTIONS}', link, script, relocatable=relocatable,
-                                 sources=(copy, ROOT if which == 'sites' else copy))
-            noticed = changes and any(re.search(expected, text) for text in wrong)
-            self.report(f'{title}: it is noticed', [] if noticed else ['nothing is wrong'] + wrong)
 
     def far(self):
         source, obj = self.work / 'far.S', self.work / 'far.o'
@@ -399,7 +373,7 @@ class Tests:
         self.compiler = newer
 
 
-PARTS = ('ways', 'lost', 'taken', 'mutants', 'far', 'oldest')
+PARTS = ('ways', 'lost', 'taken', 'far', 'oldest')
 
 
 def main():
