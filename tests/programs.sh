@@ -4,7 +4,7 @@
 # Programs and shared libraries of every hosted platform: each linker and way of linking, tools that
 # edit files, link-time optimisation, other architectures, several platforms in one process. TAP.
 # PART is one of links, tools, mark, gc, lto, architectures, exports, mixtures, pages, narrow, limits; without, all.
-# Environment: CC.
+# Environment: CC, LINKERS.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -93,7 +93,7 @@ ways() { # platform, linker
         link "$work" "$1" "$1-$2" program.c -ldl && runs "$file" "$file.so"
 }
 
-linkers='bfd gold lld mold'
+linkers=${LINKERS:-bfd gold lld mold}
 if [[ $parts = *links* ]]; then
     for platform in rseq thread single; do
         for linker in $linkers; do
@@ -218,8 +218,6 @@ if [[ $parts = *mark* ]]; then
     check 'a program with another mark' damaged other 's/= \{MAGIC, /= {MAGIC + 1, /'
     check 'a program with a mark that leads nowhere' damaged nowhere \
         's/&percpu__process\};/(struct process *)4096};/'
-    check 'fails: no code refers to the mark' damaged unused \
-        's/__attribute__\(\(used\)\) (static __thread)/\1/; s/ \|\| \(\(volatile struct mark.*\)$/)/'
     check 'two copies in one program' two_copies rseq rseq
     check 'two platforms in one program' two_copies rseq thread
     check 'started by the dynamic linker'\''s name' by_loader
@@ -244,14 +242,6 @@ no_variable() { # platform, linker
     done
 }
 
-# The library's variable is referred to, or some linker drops them all.
-unreferred() { # platform
-    mutant unreferred src/hosted.c 's/__asm__ volatile.*__PERCPU_percpu__head.*/(void)\&__PERCPU_percpu__alone;/' &&
-        archive "$work/unreferred" "$1" "$work/unreferred" src/hosted.c &&
-        fails link "$work/unreferred" "$1" few allocates.c -fuse-ld=lld -Wl,--gc-sections &&
-        grep -q 'undefined.*__start_percpu_vars' "$log"
-}
-
 if [[ $parts = *gc* ]]; then
     for platform in rseq thread single; do
         for linker in $linkers; do
@@ -260,7 +250,6 @@ if [[ $parts = *gc* ]]; then
             with $program check "$platform, $linker: no variable is used" no_variable $platform $linker
         done
     done
-    check 'fails: no reference to a variable' unreferred rseq
 fi
 
 # -- Link-time optimisation ------------------------------------------------------------------------------
@@ -366,12 +355,6 @@ exports() {
     done
 }
 
-visible() {
-    mutant visible include/percpu/percpu.h 's/^PERCPU__HIDDEN (size_t percpu_area_num)/\1/' || return 1
-    local root=$work/visible work=$work/visible
-    fails exports $CC && grep -q '^< T percpu_area_num' "$log"
-}
-
 # Compiled with the library's sources, and optimised as one.
 exports_optimised() {
     $1 $flags -flto ${2:-} -fPIC -shared -DPERCPU_PLATFORM_RSEQ -I"$root/include" "$here/programs/library.c" \
@@ -393,7 +376,6 @@ if [[ $parts = *exports* ]]; then
         with $compiler check "$compiler: a shared library exports nothing of it" exports $compiler
     done
     check 'gcc -fvisibility=hidden: neither' exports gcc -fvisibility=hidden
-    check 'fails: a function that is not hidden' visible
     check 'GCC -flto: neither' exports_optimised gcc
     with clang check 'clang -flto: neither' exports_optimised clang -fuse-ld=lld
     check 'a library'\''s percpu_panic() is its own' own_panic
