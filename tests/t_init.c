@@ -566,6 +566,14 @@ static void race_many_times(struct race *r)
     }
 }
 
+#if HARNESS_BARE
+/* Before caches are on initialisers do not use them, which emulators would let them. */
+TEST(atomics_work_where_memory_is_cached)
+{
+    check_eq(percpu__atomics_work(), machine_atomics_work());
+}
+#endif
+
 TEST(peer_concurrent_init)
 {
     static struct race r;
