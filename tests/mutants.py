@@ -48,8 +48,7 @@ TRIES = 10
 FLAGS = '-std=gnu17 -O2'
 HOST = '-D_GNU_SOURCE -pthread'
 FREESTANDING = ('-ffreestanding -fno-pic -fno-pie -fno-stack-protector '
-                '-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns '
-                '-DPERCPU_PLATFORM_BARE')
+                '-fno-asynchronous-unwind-tables -DPERCPU_PLATFORM_BARE')
 # Compiler, flags, folder of tests/bare, address to load at; as in tests/bare/meson.build.
 BARE = {
     'x86_64': ('gcc', '-mno-red-zone -mgeneral-regs-only', 'x86_64', '0x100000'),
@@ -63,6 +62,9 @@ BARE = {
                 'riscv', '0x80200000'),
     'riscv32': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -mno-relax -march=rv32ima_zicsr_zifencei '
                 '-mabi=ilp32 -DPERCPU_RISCV_M_MODE', 'riscv', '0x80000000'),
+    'loongarch64': ('clang --target=loongarch64-linux-gnusf -fuse-ld=lld', '-msoft-float '
+                    '-Wno-unused-command-line-argument -Wno-ignored-optimization-argument', 'loongarch64',
+                    '0x200000'),
 }
 
 
@@ -126,6 +128,8 @@ class Config:
             cc, machine, self.folder, self.load = BARE[where]
             self.cc = os.environ.get('BARE_CC_' + where.replace('-', '_'), cc).split()
             self.flags = f'{FLAGS} {FREESTANDING} {machine}'.split() + own
+            if self.cc[0] != 'clang':
+                self.flags.append('-fno-tree-loop-distribute-patterns')
         else:
             self.cc = os.environ.get(*(('MUSL_CC', 'musl-gcc') if kind == 'musl' else ('CC', 'gcc'))
                                      ).split()
