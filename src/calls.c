@@ -9,17 +9,17 @@
 #define READ(name, bits)                                                                           \
     uint64_t percpu__call_##name##_##bits(const volatile void *p)                                  \
     {                                                                                              \
-        return percpu__##name(p, bits / 8, PERCPU__POINTER);                                       \
+        return percpu__##name(p, (bits) / 8, PERCPU__POINTER);                                     \
     }
 #define UPDATE(name, bits)                                                                         \
     void percpu__call_##name##_##bits(volatile void *p, uint64_t value)                            \
     {                                                                                              \
-        percpu__##name(p, value, bits / 8, PERCPU__POINTER);                                       \
+        percpu__##name(p, value, (bits) / 8, PERCPU__POINTER);                                     \
     }
 #define RESULT(name, bits)                                                                         \
     uint64_t percpu__call_##name##_##bits(volatile void *p, uint64_t value)                        \
     {                                                                                              \
-        return percpu__##name(p, value, bits / 8, PERCPU__POINTER);                                \
+        return percpu__##name(p, value, (bits) / 8, PERCPU__POINTER);                              \
     }
 #define CALLS(bits)                                                                                \
     READ(read, bits)                                                                               \
@@ -37,11 +37,11 @@
     RESULT(xchg, bits)                                                                             \
     uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected, uint64_t value)      \
     {                                                                                              \
-        return percpu__cmpxchg(p, expected, value, bits / 8, PERCPU__POINTER);                     \
+        return percpu__cmpxchg(p, expected, value, (bits) / 8, PERCPU__POINTER);                   \
     }                                                                                              \
     bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected, uint64_t value)         \
     {                                                                                              \
-        return percpu__try_cmpxchg(p, expected, value, bits / 8, PERCPU__POINTER);                 \
+        return percpu__try_cmpxchg(p, expected, value, (bits) / 8, PERCPU__POINTER);               \
     }
 CALLS(8)
 CALLS(16)

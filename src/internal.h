@@ -27,9 +27,9 @@ bool percpu__template_overlaps(uintptr_t first, uintptr_t end) PERCPU__HIDDEN;
 void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 
 /*
- * Copies `size` bytes that do not overlap, or are the same. On bare and freestanding single not with memcpy(): areas
- * are made and variables reset before caches are on, where a kernel's own memcpy() may use
- * unaligned accesses, vector registers or cache instructions that do not work yet.
+ * Copies `size` bytes that do not overlap, or are the same. On bare and freestanding single not
+ * with memcpy(): areas are made and variables reset before caches are on, where a kernel's own
+ * memcpy() may use unaligned accesses, vector registers or cache instructions that do not work yet.
  */
 void percpu__copy(uintptr_t to, uintptr_t from, size_t size) PERCPU__HIDDEN;
 

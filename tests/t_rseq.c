@@ -1168,23 +1168,19 @@ TEST(rseq_debug_block_while_a_write_is_on)
 /* Each kind of write is known to have ended: what changes afterwards is a block's doing. */
 static PERCPU_DEFINE(uint64_t[9], ended);
 
-TEST(rseq_debug_writes_end)
-{
+TEST(rseq_debug_writes_end){
 #define ENDS(i, operation)                                                                         \
     panics_begin();                                                                                \
     operation;                                                                                     \
     percpu_with_current(ended[i], p)                                                               \
         ++*p;                                                                                      \
     check_eq(panics_end("blocks change the operand of update operations"), 1);
-    ENDS(0, percpu_add(ended[0], 2))
-    ENDS(1, percpu_and(ended[1], 2))
-    ENDS(2, percpu_or(ended[2], 2))
-    ENDS(3, percpu_xor(ended[3], 2))
-    ENDS(4, (void)percpu_add_return(ended[4], 2))
-    ENDS(5, (void)percpu_fetch_add(ended[5], 2))
-    ENDS(6, (void)percpu_xchg(ended[6], 2))
-    ENDS(7, (void)percpu_cmpxchg(ended[7], 0, 2))
-    ENDS(8, (percpu_inc(ended[8]), percpu_write(ended[8], 2)))
+    ENDS(0, percpu_add(ended[0], 2)) ENDS(1, percpu_and(ended[1], 2))
+        ENDS(2, percpu_or(ended[2], 2)) ENDS(3, percpu_xor(ended[3], 2))
+            ENDS(4, (void)percpu_add_return(ended[4], 2))
+                ENDS(5, (void)percpu_fetch_add(ended[5], 2)) ENDS(6, (void)percpu_xchg(ended[6], 2))
+                    ENDS(7, (void)percpu_cmpxchg(ended[7], 0, 2))
+                        ENDS(8, (percpu_inc(ended[8]), percpu_write(ended[8], 2)))
 #undef ENDS
 }
 

@@ -114,6 +114,8 @@ static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dls
     const char *names = (const char *)dynamic(info, DT_STRTAB);
     static const char prefix[] = "__PERCPU_";
 
+    if (!symbols || !names)
+        return NULL;
     for (size_t i = 0, n = count_symbols(info); i < n; i++) {
         const char *name = names + symbols[i].st_name;
         uintptr_t found;

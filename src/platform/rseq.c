@@ -710,7 +710,7 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
     uintptr_t slot = slow_slot(), address = (uintptr_t)p + slot;
 
 #define BY_SIZE(bits)                                                                              \
-    slot != NO_SLOT                                                                        \
+    slot != NO_SLOT                                                                                \
         ? slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)         \
         : fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)
     switch (size) {
@@ -1249,7 +1249,7 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
         if (percpu__rseq_index() >= process->rseq_cpus)
             slot = slow_slot();
         if (slot == NO_SLOT ? list_sequence(operation, p, &node)
-                                    : list_locked(operation, slot, p, &node))
+                            : list_locked(operation, slot, p, &node))
             break;
         nanosleep(&nap, NULL);
     }

@@ -6,7 +6,7 @@
  */
 #define PERCPU__DEFINE_CONFIG 1
 #ifndef __OPTIMIZE__
-#include "../../src/calls.c" /* where the sequences are then */
+#include "../../src/calls.c" // NOLINT(bugprone-suspicious-include): where the sequences are then
 #endif
 #include <percpu/list.h>
 #include <percpu/percpu.h>

@@ -4,6 +4,7 @@
  * per-CPU variable, or a per-CPU pointer.
  */
 
+/* clang-format off */
 #include <percpu/detail/areas.h>
 #include <percpu/detail/port.h>
 #include <percpu/detail/operand.h>
@@ -34,3 +35,4 @@ struct percpu__guard percpu__guard_irq(void) __attribute__((
           "here percpu_with_current() is all that is needed")));
 #endif
 #include <percpu/detail/operations.h>
+/* clang-format on */

@@ -112,9 +112,8 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
     (__extension__({                                                                               \
         _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")              \
             PERCPU__REGISTER uintptr_t percpu__reached;                                            \
-        _Pragma("GCC diagnostic pop") __asm__(PERCPU__ABSOLUTE                                     \
-                                              : "=r"(percpu__reached)                              \
-                                              : constraint(p));                                    \
+        _Pragma("GCC diagnostic pop") __asm__(                                                     \
+            PERCPU__ABSOLUTE : "=r"(percpu__reached) : constraint(p));                             \
         (const volatile void *)percpu__reached;                                                    \
     }))
 #else
@@ -259,8 +258,8 @@ static inline size_t percpu_cpu_id(void)
 /* -- An update of this CPU's copy -------------------------------------------------------------- */
 
 /*
- * A kernel can mask interrupts; in a program, of one thread per area, there are signals. For 8 bytes
- * on a narrow architecture, and on riscv for 1 and 2, compilers would call libatomic, which a
+ * A kernel can mask interrupts; in a program, of one thread per area, there are signals. For 8
+ * bytes on a narrow architecture, and on riscv for 1 and 2, compilers would call libatomic, which a
  * freestanding system does not have.
  */
 #if defined(PERCPU_PLATFORM_BARE)

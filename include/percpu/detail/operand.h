@@ -16,7 +16,7 @@
  * the most and the least that can follow it in its object are equal: then GCC, having inlined,
  * knows which object it is and where in it. clang does not know the most of an external variable,
  * and its front end decides: the most is a constant expression unless an index is variable. Of what
- * has side effects, as an index that is another operation, it says so, too, but then the least is 0.
+ * has side effects, as an index that is another operation, it says so, too; then the least is 0.
  */
 #define PERCPU__IS_CONSTANT(p)                                                                     \
     PERCPU__FRONT_END_IF(__builtin_constant_p(__builtin_object_size(p, 0)),                        \

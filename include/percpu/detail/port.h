@@ -91,16 +91,16 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
     PERCPU__INLINE void percpu__bit_xor_##bits(volatile void *p, uint##bits##_t value,             \
                                                enum percpu__where where);                          \
     /* The new value. */                                                                           \
-    PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
-                                                            uint##bits##_t value,                  \
-                                                            enum percpu__where where);             \
+    PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(                                       \
+        volatile void *p, uint##bits##_t value, enum percpu__where where);                         \
     /* The old value; of cmpxchg, which writes `value` if the copy equals `expected`, too. */      \
     PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p, uint##bits##_t value, \
                                                            enum percpu__where where);              \
     PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
                                                       enum percpu__where where);                   \
     PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
-        volatile void *p, uint##bits##_t expected, uint##bits##_t value, enum percpu__where where);
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value,                           \
+        enum percpu__where where);
 PERCPU__PROTOTYPES(8)
 PERCPU__PROTOTYPES(16)
 PERCPU__PROTOTYPES(32)

@@ -114,8 +114,7 @@
  * bits, in the low bytes; the other way, bits as a T. PERCPU__WORD is the integer that pointers and
  * integers of T's size convert to and from.
  */
-#define PERCPU__WORD(T)                                                                            \
-    __typeof__(__builtin_choose_expr(sizeof(T) == 8, (uint64_t)0, (uintptr_t)0))
+#define PERCPU__WORD(T) __typeof__(__builtin_choose_expr(sizeof(T) == 8, (uint64_t)0, (uintptr_t)0))
 #define PERCPU__CONVERTED(T, value) ((T){(value)})
 #define PERCPU__TO_BITS(T, value) ((uint64_t)(PERCPU__WORD(T))PERCPU__CONVERTED(T, value))
 /* A cast of all bits to bool compares them with 0. GCC, where it optimises, can do without. */
@@ -134,8 +133,8 @@
 
 /* The operand of an update, an integer, as a T. */
 #define PERCPU__UPDATE_OPERAND(T, n)                                                               \
-    (PERCPU__CHECKS(PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4,                 \
-                                   PERCPU__NO_INTEGER)),                                           \
+    (PERCPU__CHECKS(                                                                               \
+         PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4, PERCPU__NO_INTEGER)),      \
      (T)(n))
 
 #endif

@@ -2,8 +2,12 @@
 /* rseq: what a block holds is an area of its own, and not the current CPU's if it migrates. */
 
 /* An access is a sequence, or one load: it needs no guard. */
-PERCPU__INLINE void percpu__preempt_off(void) {}
-PERCPU__INLINE void percpu__preempt_on(void) {}
+PERCPU__INLINE void percpu__preempt_off(void)
+{
+}
+PERCPU__INLINE void percpu__preempt_on(void)
+{
+}
 
 struct percpu__guard {
     size_t cpu; /* whose area the thread owns */

@@ -3,7 +3,8 @@
 
 #define PERCPU__A64_TEXT(w, suffix, op, result, place)                                             \
     PERCPU__RESTART_BEGIN PERCPU__A64_MRS "ldr" suffix " %" w "[o], [%0, " place "]\n\t" op        \
-    "str" suffix " %" w result ", [%0, " place "]" PERCPU__RESTART_END
+                                          "str" suffix " %" w result ", [%0, " place               \
+                                          "]" PERCPU__RESTART_END
 
 /* clang-format off */
 #define PERCPU__A64_SEQUENCE(...) PERCPU__A64_SEQUENCE_(__VA_ARGS__)

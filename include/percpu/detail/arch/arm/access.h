@@ -37,8 +37,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
  * alone does: linkers truncate :lower16: silently, so percpu-vma0.ld asserts 64 KiB.
  */
 #define PERCPU__ARM_MOVE                                                                           \
-    PERCPU__BY_VMA("movw %0, #:lower16:%c1",                                                       \
-                   "movw %0, #:lower16:%c1\n\tmovt %0, #:upper16:%c1")
+    PERCPU__BY_VMA("movw %0, #:lower16:%c1", "movw %0, #:lower16:%c1\n\tmovt %0, #:upper16:%c1")
 
 PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p, enum percpu__where where)
 {
