@@ -77,8 +77,8 @@ struct percpu_list {
     percpu_list_open_at(PERCPU__VAR(__PERCPU_##var), cpu, first, rest)
 #define percpu_list_open_at(p, cpu, first, rest)                                                   \
     (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))),                                                     \
-     percpu__list_open(PERCPU__WRITABLE(p), percpu__remote_checked(p, PERCPU__POINTER, cpu),       \
-                       first, rest))
+     percpu__list_open(PERCPU__WRITABLE(p, PERCPU__POINTER),                                       \
+                       percpu__remote_checked(p, PERCPU__POINTER, cpu), first, rest))
 #endif
 
 #include <percpu/detail/list.h>

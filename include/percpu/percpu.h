@@ -332,7 +332,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
     for (size_t cpu = percpu__next_cpu(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_cpu(cpu + 1))
 
 /* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
-#define percpu_sum(var) percpu_sum_at(PERCPU__VAR(__PERCPU_##var))
+#define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)
 
 /* Offset in the area; link address; offset in the area of any symbol in the template. */
 #define percpu_offset(var) percpu__offset((uintptr_t)&__PERCPU_##var)
@@ -374,7 +374,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
     PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote_raw, cpu)
 #define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, PERCPU__POINTER, cpu)
 #define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, PERCPU__POINTER, cpu, value)
-#define percpu_sum_at(p) PERCPU__SUM(p)
+#define percpu_sum_at(p) PERCPU__SUM(p, PERCPU__POINTER, percpu__sum)
 
 /* The bodies: how the platform finds the area, what the architecture does better, the rest. */
 #include <percpu/detail/bodies.h>

@@ -96,12 +96,15 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
  */
 #if defined(PERCPU__ABSOLUTE) && defined(PERCPU_ZERO_VMA) && !defined(__OPTIMIZE__)
 #ifdef PERCPU__ABSOLUTE_CONSTANT
-#define PERCPU__REACHED(p)                                                                         \
-    (PERCPU__IS_CONSTANT((const void *)(p)) ? PERCPU__REACHED_BY(PERCPU__ABSOLUTE_CONSTANT, p)     \
-                                            : (const volatile void *)(p))
+#define PERCPU__REACHED(p, where)                                                                  \
+    ((where) == PERCPU__SYMBOL && PERCPU__IS_CONSTANT((const void *)(p))                           \
+         ? PERCPU__REACHED_BY(PERCPU__ABSOLUTE_CONSTANT, p)                                        \
+         : (const volatile void *)(p))
 #else
-#define PERCPU__REACHED(p) PERCPU__REACHED_BY("Sr", p)
+#define PERCPU__REACHED(p, where) PERCPU__REACHED_BY("Sr", p)
 #endif
+#undef PERCPU__WHERE
+#define PERCPU__WHERE(x) PERCPU__SYMBOL /* or an element: the front end sees that */
 #ifdef __cplusplus
 #define PERCPU__REGISTER
 #else
@@ -117,7 +120,7 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
         (const volatile void *)percpu__reached;                                                    \
     }))
 #else
-#define PERCPU__REACHED(p) (p)
+#define PERCPU__REACHED(p, where) (p)
 #endif
 
 /* -- An access to any CPU's copy, by its address ----------------------------------------------- */
@@ -247,8 +250,8 @@ PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, enum perc
 static inline size_t percpu_cpu_id(void)
 {
     percpu__debug_current();
-    const volatile size_t *cpu =
-        (const volatile size_t *)PERCPU__REACHED(PERCPU__VAR(__PERCPU_percpu__head.cpu));
+    const volatile size_t *cpu = (const volatile size_t *)PERCPU__REACHED(
+        PERCPU__VAR(__PERCPU_percpu__head.cpu), PERCPU__SYMBOL);
     const enum percpu__where where = PERCPU__WHERE(__PERCPU_percpu__head.cpu);
     return sizeof(*cpu) == 8 ? (size_t)percpu__read_64(cpu, where)
                              : (size_t)percpu__read_32(cpu, where);

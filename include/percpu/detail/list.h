@@ -241,7 +241,8 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_take_all(volatile void
     PERCPU__ASSERT(PERCPU__IS_LIST(x), "percpu: the operand is no struct percpu_list")
 
 #define PERCPU__LIST_PUSH(p, where, node)                                                          \
-    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), percpu__list_push(PERCPU__WRITABLE(p), node, where))
+    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))),                                                     \
+     percpu__list_push(PERCPU__WRITABLE(p, where), node, where))
 
 #define PERCPU__LIST_TAKE(p, where, take)                                                          \
-    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), take(PERCPU__WRITABLE(p), where))
+    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), take(PERCPU__WRITABLE(p, where), where))

@@ -252,23 +252,24 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
  */
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
 
-#define PERCPU__WRITABLE(p) ((volatile void *)(uintptr_t)PERCPU__REACHED(p))
+#define PERCPU__WRITABLE(p, where) ((volatile void *)(uintptr_t)PERCPU__REACHED(p, where))
 
 #define PERCPU__READ(p, where, read)                                                               \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p))),                                                   \
-     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), read(PERCPU__REACHED(p), sizeof(*(p)), where)))
+     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                   \
+                       read(PERCPU__REACHED(p, where), sizeof(*(p)), where)))
 
 #define PERCPU__WRITE(p, where, write, value)                                                      \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
-     write(PERCPU__WRITABLE(p), PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p)),    \
-           where))
+     write(PERCPU__WRITABLE(p, where), PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value),           \
+           sizeof(*(p)), where))
 
 /* As `var op= n` does, the operand is converted to the variable's type first. */
 #define PERCPU__UPDATE(p, where, update, n)                                                        \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
                     PERCPU__CHECK_INTEGER(*(p))),                                                  \
-     update(PERCPU__WRITABLE(p), (uint64_t)PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n),    \
-            sizeof(*(p)), where))
+     update(PERCPU__WRITABLE(p, where),                                                            \
+            (uint64_t)PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n), sizeof(*(p)), where))
 
 #define PERCPU__RESULT(p, where, update, n)                                                        \
     ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(p, where, update, n))
@@ -279,22 +280,22 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__CMPXCHG(p, where, old, new_value)                                                  \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
      PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                   \
-                       percpu__cmpxchg(PERCPU__WRITABLE(p),                                        \
+                       percpu__cmpxchg(PERCPU__WRITABLE(p, where),                                 \
                                        PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), old),             \
                                        PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value),       \
                                        sizeof(*(p)), where)))
 
 #define PERCPU__TRY_CMPXCHG(p, where, old, new_value)                                              \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
-     percpu__try_cmpxchg(PERCPU__WRITABLE(p), PERCPU__CONVERTED(PERCPU__VALUE_TYPE(*(p)) *, old),  \
-                         PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value), sizeof(*(p)),       \
-                         where))
+     percpu__try_cmpxchg(                                                                          \
+         PERCPU__WRITABLE(p, where), PERCPU__CONVERTED(PERCPU__VALUE_TYPE(*(p)) *, old),           \
+         PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value), sizeof(*(p)), where))
 
 #define PERCPU__CURRENT_PTR(p, where, current)                                                     \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)current(PERCPU__REACHED(p), where))
+    ((PERCPU__PLAIN_TYPE(*(p)) *)current(PERCPU__REACHED(p, where), where))
 
 #define PERCPU__REMOTE_PTR(p, where, remote, cpu)                                                  \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(PERCPU__REACHED(p), where, cpu))
+    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(PERCPU__REACHED(p, where), where, cpu))
 
 #define PERCPU__CHECK_REMOTE(x)                                                                    \
     PERCPU__ASSERT(sizeof(x) <= PERCPU__REMOTE_MAX,                                                \
@@ -305,18 +306,19 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_REMOTE(*(p))),                       \
      PERCPU__FROM_BITS(                                                                            \
          PERCPU__VALUE_TYPE(*(p)),                                                                 \
-         percpu__load_from(percpu__remote_checked(PERCPU__REACHED(p), where, cpu), sizeof(*(p)))))
+         percpu__load_from(percpu__remote_checked(PERCPU__REACHED(p, where), where, cpu),          \
+                           sizeof(*(p)))))
 
 #define PERCPU__REMOTE_WRITE(p, where, cpu, value)                                                 \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
                     PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     percpu__store_to(percpu__remote_checked(PERCPU__REACHED(p), where, cpu),                      \
+     percpu__store_to(percpu__remote_checked(PERCPU__REACHED(p, where), where, cpu),               \
                       PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p))))
 
-#define PERCPU__SUM(p)                                                                             \
+#define PERCPU__SUM(p, where, sum)                                                                 \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_INTEGER(*(p));                       \
                     PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     (PERCPU__VALUE_TYPE(*(p)))percpu__sum(PERCPU__REACHED(p), sizeof(*(p))))
+     (PERCPU__VALUE_TYPE(*(p)))sum(PERCPU__REACHED(p, where), sizeof(*(p))))
 
 /*
  * Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. The
