@@ -295,7 +295,7 @@ static size_t count_files(void)
 void percpu_panic(const char *message)
 {
     CHECK(scenario->refused && strncmp(message, "percpu: ", 8) == 0);
-    CHECK(strncmp(message + 8, scenario->refused, strlen(scenario->refused)) == 0);
+    CHECK(strstr(message + 8, scenario->refused) != NULL); /* musl: behind its name */
     if (is("panic-returns"))
         return;
     right();
