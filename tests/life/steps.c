@@ -278,16 +278,21 @@ static void after(void)
     go_on_outside();
 }
 
-static void begin(void)
+/* Another thread of it is then on the same CPU. */
+static void stay(void)
 {
     cpu_set_t one;
 
-    CHECK(is_stranger || strncmp(percpu_info(), "atomic", 6) == 0);
-    if (strcmp(mode, "move") == 0)
-        return;
     CPU_ZERO(&one);
     CPU_SET(sched_getcpu(), &one);
     CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+}
+
+static void begin(void)
+{
+    CHECK(is_stranger || strncmp(percpu_info(), "atomic", 6) == 0);
+    if (strcmp(mode, "move") != 0)
+        stay();
 }
 
 #else
@@ -340,6 +345,10 @@ static void after(void)
         CHECK(claim_by_another() == -PERCPU_EBUSY);
         CHECK(percpu_fini() == 0);
     }
+}
+
+static void stay(void)
+{
 }
 
 static void begin(void)
@@ -431,6 +440,7 @@ int main(int argc, char **argv)
     CHECK(steps > 50);
     check_nobody_owns();
     is_child = 1; /* and as in one */
+    stay();
     become_stranger();
     after();
     return right();
