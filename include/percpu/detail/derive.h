@@ -128,32 +128,51 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 /*
  * PERCPU__REMOTE_MAX is the size of the largest access that is one. A narrow architecture may have
  * one of 8 bytes; a program's compiler knows; in a kernel two that nothing can come between stand
- * for it, on the same CPU only.
+ * for it, on the same CPU only: on single that is the only one.
  */
-#if UINTPTR_MAX > 0xffffffff || defined(percpu__load_64) || __STDC_HOSTED__
+#if UINTPTR_MAX > 0xffffffff || defined(percpu__load_64) || !defined(PERCPU_PLATFORM_BARE)
 #define PERCPU__REMOTE_MAX 8
 #else
 #define PERCPU__REMOTE_MAX 4
 #endif
 
 #ifndef percpu__load_64
+#if UINTPTR_MAX > 0xffffffff || defined(PERCPU_PLATFORM_BARE)
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
 {
-#if UINTPTR_MAX > 0xffffffff || !__STDC_HOSTED__
     return *(const volatile percpu__u64 *)address;
-#else
-    return __atomic_load_n((const volatile percpu__u64 *)address, __ATOMIC_RELAXED);
-#endif
 }
 
 PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 {
-#if UINTPTR_MAX > 0xffffffff || !__STDC_HOSTED__
     *(volatile percpu__u64 *)address = value;
-#else
-    __atomic_store_n((volatile percpu__u64 *)address, value, __ATOMIC_RELAXED);
-#endif
 }
+#elif __STDC_HOSTED__
+PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+{
+    return __atomic_load_n((const volatile percpu__u64 *)address, __ATOMIC_RELAXED);
+}
+
+PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+{
+    __atomic_store_n((volatile percpu__u64 *)address, value, __ATOMIC_RELAXED);
+}
+#else
+PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+{
+    uintptr_t state = percpu__irq_save();
+    uint64_t value = *(const volatile percpu__u64 *)address;
+    percpu__irq_restore(state);
+    return value;
+}
+
+PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+{
+    uintptr_t state = percpu__irq_save();
+    *(volatile percpu__u64 *)address = value;
+    percpu__irq_restore(state);
+}
+#endif
 #endif
 
 PERCPU__INLINE uint64_t percpu__load_from(uintptr_t address, size_t size)
