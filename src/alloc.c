@@ -32,7 +32,7 @@
 #endif
 
 /* A freestanding single system without a port has no way to mask interrupts but its own lock. */
-#if HOSTED || defined(PERCPU_ALLOC_LOCK) || defined(PERCPU__ARCH_HEADER)
+#if HOSTED || defined(PERCPU_ALLOC_LOCK) || defined(percpu__irq_save)
 
 typedef uint32_t granule; /* a number; 0 is none */
 #define NONE 0
@@ -580,7 +580,7 @@ static uint32_t return_pages(struct block *b, granule g, uint32_t size, uint32_t
     if (from >= end)
         return size;
     percpu_for_each(cpu) {
-        uintptr_t copy = percpu__remote_raw((const void *)(from - heap.delta), cpu);
+        uintptr_t copy = percpu__copy_on(from - heap.delta, cpu);
         if (madvise((void *)copy, end - from, MADV_DONTNEED) != 0)
             return size;
     }
@@ -725,7 +725,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     /* It is nobody else's by now. Where an area is made meanwhile, it is made of zeros. */
     if (used)
         percpu_for_each(cpu)
-            percpu__zero(percpu__remote_raw((const void *)p, cpu), (size_t)used * GRANULE);
+            percpu__zero(percpu__copy_on((uintptr_t)p, cpu), (size_t)used * GRANULE);
     return (void PERCPU *)p;
 }
 
@@ -875,7 +875,7 @@ static bool is_taken(uintptr_t at, uintptr_t end)
         return true;
     for (unsigned i = 0; i < heap.blocks; i++)
         percpu_for_each(cpu) {
-            uintptr_t copy = copy_of(&heap.block[i], percpu__remote_raw((const void *)0, cpu));
+            uintptr_t copy = copy_of(&heap.block[i], percpu__copy_on(0, cpu));
             if (overlap(at, end, copy, copy + heap.block[i].bytes))
                 return true;
         }
@@ -891,13 +891,13 @@ static size_t least_block(void)
 static int check_block(uintptr_t p, size_t size)
 {
     percpu_for_each(cpu) {
-        uintptr_t at = percpu__remote_raw((const void *)p, cpu), end;
+        uintptr_t at = percpu__copy_on((uintptr_t)p, cpu), end;
         if (__builtin_add_overflow(at, size, &end))
             return -PERCPU_EOVERFLOW;
         if (is_taken(at, end))
             return -PERCPU_EOVERLAP;
         percpu_for_each(other) {
-            uintptr_t copy = percpu__remote_raw((const void *)p, other);
+            uintptr_t copy = percpu__copy_on((uintptr_t)p, other);
             if (other != cpu && overlap(at, end, copy, copy + size))
                 return -PERCPU_EOVERLAP;
         }
@@ -926,12 +926,12 @@ static int try_add_block(uintptr_t base, size_t size)
     size -= size % GRANULE;
     if (size / GRANULE <= least_block())
         return -PERCPU_EOVERFLOW;
-    p = base - percpu__remote_raw((const void *)0, 0);
+    p = base - percpu__copy_on(0, 0);
     error = check_block(p, size);
     if (error)
         return error;
     percpu_for_each(cpu)
-        percpu__zero(percpu__remote_raw((const void *)p, cpu), size);
+        percpu__zero(percpu__copy_on((uintptr_t)p, cpu), size);
     state = lock();
     error = add_block(p + heap.delta, size, false);
     unlock(state);

@@ -34,7 +34,7 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
 {
     uint64_t sum = 0;
     percpu_for_each(cpu) {
-        sum += percpu__load_from(percpu__remote_raw(p, cpu), size);
+        sum += percpu__load_from(percpu__copy_on((uintptr_t)p, cpu), size);
     }
     return sum;
 }
@@ -81,7 +81,7 @@ void percpu__reset_from(uintptr_t from, void *p, size_t size)
     }
 #endif
     struct percpu__guard guard = percpu__guard_take();
-    uintptr_t to = percpu__current_checked(p, false);
+    uintptr_t to = percpu__current_ptr(p, PERCPU__POINTER);
     bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;
 
     if (one_piece && !(to & (size - 1)))

@@ -170,4 +170,10 @@ extern const struct percpu__areas percpu__own_areas PERCPU__HIDDEN;
 extern const struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* of the process */
 #endif
 
+/* The address on a CPU that has an area of what `p`, a per-CPU pointer, designates. */
+static inline uintptr_t percpu__copy_on(uintptr_t p, size_t cpu)
+{
+    return percpu__remote_raw((const void *)p, PERCPU__POINTER, cpu);
+}
+
 #endif

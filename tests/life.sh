@@ -160,7 +160,7 @@ check 'a thread of a child that has an area before the fork handler' ends_right 
 # -- fork() ---------------------------------------------------------------------------------------
 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
-take='s/^( *)\*seen = percpu__cmpxchg_slot_32/\1{ extern void at_take(void); at_take(); }\n&/
+take='s/^( *)if \(percpu__sequence_cmpxchg_32\(word/\1{ extern void at_take(void); at_take(); }\n&/
     s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
 no_pid='s/if \(getpid\(\) != process->pid\)/if (false)/; s/if \(getpid\(\) == process->pid\)/if (true)/'
 check 'a program that forks is built' without fork $rseq "$in_list; $take" RSEQ fork.c $(wraps syscall)

@@ -76,7 +76,7 @@ def linked(compiler, output, parts):
 def mutate(target, folder):
     """A copy of the headers in which sequences do not say that they run."""
     shutil.copytree(ROOT / 'include', folder / 'include')
-    header = folder / f'include/percpu/detail/arch/{target}_rseq.h'
+    header = folder / f'include/percpu/detail/arch/{target}/rseq.h'
     text, count = re.subn(*MUTATION, header.read_text())
     if count != 1:
         raise Failure(f'the mutation fits {count} times, not once')

@@ -45,11 +45,12 @@ const long *f_remote(size_t cpu)
 int f_push_sequence(struct item *item);
 int f_push_sequence(struct item *item)
 {
-    struct percpu_list_node *first;
+    percpu__list_bits old, now;
+    uintptr_t copy;
 
     item->value = 0x155;
-    (void)percpu__rseq_list_push(PERCPU__LIST_FIRST(PERCPU__VAR(__PERCPU_list)), &item->node,
-                                 &first);
+    (void)PERCPU__LIST_SEQUENCE(push)(PERCPU__VAR(__PERCPU_list), 0, (uintptr_t)&item->node,
+                                      PERCPU__POINTER, &old, &now, &copy);
     return item->value;
 }
 
@@ -57,11 +58,13 @@ int f_push_sequence(struct item *item)
     struct percpu_list_node *f_##name##_sequence(struct item *item, int *change);                  \
     struct percpu_list_node *f_##name##_sequence(struct item *item, int *change)                   \
     {                                                                                              \
-        struct percpu_list_node *node = 0;                                                         \
+        percpu__list_bits old = 0, now;                                                            \
+        uintptr_t copy;                                                                            \
         int before = item->value;                                                                  \
-        (void)percpu__rseq_list_##name(PERCPU__LIST_FIRST(PERCPU__VAR(__PERCPU_list)), 0, &node);  \
+        (void)PERCPU__LIST_SEQUENCE(name)(PERCPU__VAR(__PERCPU_list), 0, 0, PERCPU__POINTER, &old, \
+                                          &now, &copy);                                            \
         *change = item->value - before;                                                            \
-        return node;                                                                               \
+        return (struct percpu_list_node *)(uintptr_t)old;                                          \
     }
 TAKES_SEQUENCE(pop)
 TAKES_SEQUENCE(take_all)

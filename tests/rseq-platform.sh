@@ -94,7 +94,7 @@ check 'there they are in the area of that CPU' \
 check 'no more areas than threads' few_areas "$work/cid/cid"
 check "an unregistered thread's updates are apart" stranger_is_apart "$work/cid/cid"
 check 'a mutant: mm_cid without the sign of cpu_id' mutant no-sign \
-    include/percpu/detail/arch/x86_64_rseq.h 's/"sarl \$31, %k\[t\]/"xorl %k[t], %k[t]/'
+    include/percpu/detail/arch/x86_64/rseq.h 's/"sarl \$31, %k\[t\]/"xorl %k[t], %k[t]/'
 check 'it is built' build_cid "$work/no-sign/cid" "$work/no-sign"
 check "an unregistered thread's updates are in area 0" \
     fails stranger_is_apart "$work/no-sign/cid/cid"
@@ -150,7 +150,7 @@ few=$((last_cpu > 1 ? last_cpu : 1))
 check 'areas for fewer CPUs than there are' build "$work/few" "$root" memory.c \
     -DPERCPU_MAX_CPUS=$few
 check 'no update is lost' says " sum $updates $updates areas $few beyond ---p faults" "$work/few"
-check 'a mutant: sequences on every CPU' mutant every-cpu include/percpu/detail/arch/x86_64_rseq.h \
+check 'a mutant: sequences on every CPU' mutant every-cpu include/percpu/detail/arch/x86_64/rseq.h \
     's/^( *)"jae %l\[slow\]\\n\\t" /\1/'
 check 'it is built' build "$work/every-cpu/few" "$work/every-cpu" memory.c -DPERCPU_MAX_CPUS=$few
 check 'the guard stops it' stopped_by_guard "$work/every-cpu/few"

@@ -162,7 +162,7 @@ check 'what the programs share is built' build_rest
 check 'updates with delays: none is lost' herd "$work" rseq_no_update_is_lost
 check 'updates with delays: none is made from elsewhere' herd "$work" rseq_no_update_from_elsewhere
 check 'a mutant: no descriptor is stored' mutant no-descriptor \
-    include/percpu/detail/arch/x86_64_rseq.h \
+    include/percpu/detail/arch/x86_64/rseq.h \
     's/"movq [^"]*, 8\(%\[rseq\]\)\\n"/"\\n"/'
 check 'updates are lost without descriptors' herd_fails "$work/no-descriptor" rseq_no_update_is_lost
 check 'lists with delays: every node is in one place' herd "$work" list_threads_keep_every_node

@@ -40,16 +40,17 @@ struct percpu_list {
 };
 
 /* Put a node, which is in no list, in front of the current CPU's list. */
-#define percpu_list_push(var, node) PERCPU__LIST_PUSH(PERCPU__VAR(__PERCPU_##var), node)
-#define percpu_list_push_at(p, node) PERCPU__LIST_PUSH(PERCPU__AT(p), node)
+#define percpu_list_push(var, node) PERCPU__ON(__PERCPU_##var, PERCPU__LIST_PUSH, node)
+#define percpu_list_push_at(p, node) PERCPU__LIST_PUSH(p, PERCPU__POINTER, node)
 
 /* Take the first node off the current CPU's list: the node, or null when the list is empty. */
-#define percpu_list_pop(var) PERCPU__LIST_TAKE(pop, PERCPU__VAR(__PERCPU_##var))
-#define percpu_list_pop_at(p) PERCPU__LIST_TAKE(pop, PERCPU__AT(p))
+#define percpu_list_pop(var) PERCPU__ON(__PERCPU_##var, PERCPU__LIST_TAKE, percpu__list_pop)
+#define percpu_list_pop_at(p) PERCPU__LIST_TAKE(p, PERCPU__POINTER, percpu__list_pop)
 
 /* Empty the current CPU's list: its first node, linked through `next` to the others, or null. */
-#define percpu_list_take_all(var) PERCPU__LIST_TAKE(take_all, PERCPU__VAR(__PERCPU_##var))
-#define percpu_list_take_all_at(p) PERCPU__LIST_TAKE(take_all, PERCPU__AT(p))
+#define percpu_list_take_all(var)                                                                  \
+    PERCPU__ON(__PERCPU_##var, PERCPU__LIST_TAKE, percpu__list_take_all)
+#define percpu_list_take_all_at(p) PERCPU__LIST_TAKE(p, PERCPU__POINTER, percpu__list_take_all)
 
 #ifdef PERCPU_PLATFORM_RSEQ
 /*
@@ -70,17 +71,14 @@ struct percpu_list {
  */
 #define percpu_list_close(var, cpu) percpu_list_close_at(PERCPU__VAR(__PERCPU_##var), cpu)
 #define percpu_list_close_at(p, cpu)                                                               \
-    __extension__({                                                                                \
-        PERCPU__CHECK_LIST(*(p));                                                                  \
-        percpu__list_close(percpu__remote_checked(p, cpu));                                        \
-    })
+    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))),                                                     \
+     percpu__list_close(percpu__remote_checked(p, PERCPU__POINTER, cpu)))
 #define percpu_list_open(var, cpu, first, rest)                                                    \
     percpu_list_open_at(PERCPU__VAR(__PERCPU_##var), cpu, first, rest)
 #define percpu_list_open_at(p, cpu, first, rest)                                                   \
-    __extension__({                                                                                \
-        PERCPU__CHECK_LIST(*(p));                                                                  \
-        percpu__list_open(PERCPU__LIST_FIRST(p), percpu__remote_checked(p, cpu), first, rest);     \
-    })
+    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))),                                                     \
+     percpu__list_open(PERCPU__WRITABLE(p), percpu__remote_checked(p, PERCPU__POINTER, cpu), first,\
+                       rest))
 #endif
 
 #include <percpu/detail/list.h>

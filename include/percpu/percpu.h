@@ -251,11 +251,11 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
  * neither drops nor repeats them. The _raw forms take no guard: the caller keeps itself on its
  * CPU. Structures are used through pointers. Operands are evaluated once, in no order.
  */
-#define percpu_read(var) PERCPU__READ(percpu__load, PERCPU__VAR(__PERCPU_##var))
-#define percpu_write(var, value) PERCPU__WRITE(percpu__store, PERCPU__VAR(__PERCPU_##var), value)
-#define percpu_read_raw(var) PERCPU__READ(percpu__load_raw, PERCPU__VAR(__PERCPU_##var))
+#define percpu_read(var) PERCPU__ON(__PERCPU_##var, PERCPU__READ, percpu__read)
+#define percpu_write(var, value) PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write, value)
+#define percpu_read_raw(var) PERCPU__ON(__PERCPU_##var, PERCPU__READ, percpu__read_raw)
 #define percpu_write_raw(var, value)                                                               \
-    PERCPU__WRITE(percpu__store_raw, PERCPU__VAR(__PERCPU_##var), value)
+    PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write_raw, value)
 
 /*
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
@@ -269,26 +269,26 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
  *   try_cmpxchg(var, &old, new)             true when it was `old` and is `new` now; else `old`,
  *                                           of the variable's type, gets what it was
  */
-#define percpu_add(var, n) PERCPU__UPDATE(percpu__add, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_sub(var, n) PERCPU__UPDATE(percpu__sub, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_inc(var) PERCPU__UPDATE(percpu__add, PERCPU__VAR(__PERCPU_##var), 1)
-#define percpu_dec(var) PERCPU__UPDATE(percpu__sub, PERCPU__VAR(__PERCPU_##var), 1)
-#define percpu_and(var, n) PERCPU__UPDATE(percpu__bit_and, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_or(var, n) PERCPU__UPDATE(percpu__bit_or, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_xor(var, n) PERCPU__UPDATE(percpu__bit_xor, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_add_return(var, n) PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_sub_return(var, n) PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_inc_return(var) PERCPU__RESULT(percpu__add_return, PERCPU__VAR(__PERCPU_##var), 1)
-#define percpu_dec_return(var) PERCPU__RESULT(percpu__sub_return, PERCPU__VAR(__PERCPU_##var), 1)
-#define percpu_fetch_add(var, n) PERCPU__RESULT(percpu__fetch_add, PERCPU__VAR(__PERCPU_##var), n)
-#define percpu_xchg(var, value) PERCPU__XCHG(PERCPU__VAR(__PERCPU_##var), value)
+#define percpu_add(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__add, n)
+#define percpu_sub(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__sub, n)
+#define percpu_inc(var) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__add, 1)
+#define percpu_dec(var) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__sub, 1)
+#define percpu_and(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__bit_and, n)
+#define percpu_or(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__bit_or, n)
+#define percpu_xor(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__bit_xor, n)
+#define percpu_add_return(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__add_return, n)
+#define percpu_sub_return(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__sub_return, n)
+#define percpu_inc_return(var) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__add_return, 1)
+#define percpu_dec_return(var) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__sub_return, 1)
+#define percpu_fetch_add(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__fetch_add, n)
+#define percpu_xchg(var, value) PERCPU__ON(__PERCPU_##var, PERCPU__XCHG, value)
 #define percpu_cmpxchg(var, old, new_value)                                                        \
-    PERCPU__CMPXCHG(PERCPU__VAR(__PERCPU_##var), old, new_value)
+    PERCPU__ON(__PERCPU_##var, PERCPU__CMPXCHG, old, new_value)
 #define percpu_try_cmpxchg(var, old, new_value)                                                    \
-    PERCPU__TRY_CMPXCHG(PERCPU__VAR(__PERCPU_##var), old, new_value)
+    PERCPU__ON(__PERCPU_##var, PERCPU__TRY_CMPXCHG, old, new_value)
 
 /* The address in this CPU's area; valid while the caller stays on its CPU. */
-#define percpu_current_ptr(var) PERCPU__CURRENT_PTR(PERCPU__VAR(__PERCPU_##var))
+#define percpu_current_ptr(var) PERCPU__ON(__PERCPU_##var, PERCPU__CURRENT_PTR, percpu__current_ptr)
 
 /*
  * percpu_with_current(var, p) { ... p->x ... }: a block with `p` pointing into this CPU's area
@@ -297,9 +297,9 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
  * percpu_with_current_irq(var, p): the same with interrupts off (bare, single; a hosted single
  * program's interrupts are its signals).
  */
-#define percpu_with_current(var, p) PERCPU__WITH(percpu__guard_take, PERCPU__VAR(__PERCPU_##var), p)
+#define percpu_with_current(var, p) PERCPU__ON(__PERCPU_##var, PERCPU__WITH, percpu__guard_take, p)
 #define percpu_with_current_irq(var, p)                                                            \
-    PERCPU__WITH(percpu__guard_irq, PERCPU__VAR(__PERCPU_##var), p)
+    PERCPU__ON(__PERCPU_##var, PERCPU__WITH, percpu__guard_irq, p)
 
 /*
  * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
@@ -315,17 +315,17 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
  * CPUs do with the data meanwhile is the caller's business. _raw checks nothing.
  */
 #define percpu_remote_ptr(var, cpu)                                                                \
-    PERCPU__REMOTE_PTR(percpu__remote, PERCPU__VAR(__PERCPU_##var), cpu)
+    PERCPU__ON(__PERCPU_##var, PERCPU__REMOTE_PTR, percpu__remote, cpu)
 #define percpu_remote_ptr_raw(var, cpu)                                                            \
-    PERCPU__REMOTE_PTR(percpu__remote_raw, PERCPU__VAR(__PERCPU_##var), cpu)
+    PERCPU__ON(__PERCPU_##var, PERCPU__REMOTE_PTR, percpu__remote_raw, cpu)
 
 /*
  * One untorn access to the copy of CPU `cpu`. For a CPU without an area PERCPU_DEBUG calls
  * percpu_panic(); otherwise, and when that returns, the program traps.
  */
-#define percpu_remote_read(var, cpu) PERCPU__REMOTE_READ(PERCPU__VAR(__PERCPU_##var), cpu)
+#define percpu_remote_read(var, cpu) PERCPU__ON(__PERCPU_##var, PERCPU__REMOTE_READ, cpu)
 #define percpu_remote_write(var, cpu, value)                                                       \
-    PERCPU__REMOTE_WRITE(PERCPU__VAR(__PERCPU_##var), cpu, value)
+    PERCPU__ON(__PERCPU_##var, PERCPU__REMOTE_WRITE, cpu, value)
 
 /* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
 #define percpu_for_each(cpu)                                                                       \
@@ -345,37 +345,39 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)PERCPU__VAR(__PERCPU_##var))
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
-#define percpu_read_at(p) PERCPU__READ(percpu__load, PERCPU__AT(p))
-#define percpu_write_at(p, value) PERCPU__WRITE(percpu__store, PERCPU__AT(p), value)
-#define percpu_read_raw_at(p) PERCPU__READ(percpu__load_raw, PERCPU__AT(p))
-#define percpu_write_raw_at(p, value) PERCPU__WRITE(percpu__store_raw, PERCPU__AT(p), value)
-#define percpu_add_at(p, n) PERCPU__UPDATE(percpu__add, PERCPU__AT(p), n)
-#define percpu_sub_at(p, n) PERCPU__UPDATE(percpu__sub, PERCPU__AT(p), n)
-#define percpu_inc_at(p) PERCPU__UPDATE(percpu__add, PERCPU__AT(p), 1)
-#define percpu_dec_at(p) PERCPU__UPDATE(percpu__sub, PERCPU__AT(p), 1)
-#define percpu_and_at(p, n) PERCPU__UPDATE(percpu__bit_and, PERCPU__AT(p), n)
-#define percpu_or_at(p, n) PERCPU__UPDATE(percpu__bit_or, PERCPU__AT(p), n)
-#define percpu_xor_at(p, n) PERCPU__UPDATE(percpu__bit_xor, PERCPU__AT(p), n)
-#define percpu_add_return_at(p, n) PERCPU__RESULT(percpu__add_return, PERCPU__AT(p), n)
-#define percpu_sub_return_at(p, n) PERCPU__RESULT(percpu__sub_return, PERCPU__AT(p), n)
+#define percpu_read_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read)
+#define percpu_write_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write, value)
+#define percpu_read_raw_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_raw)
+#define percpu_write_raw_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write_raw, value)
+#define percpu_add_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__add, n)
+#define percpu_sub_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__sub, n)
+#define percpu_inc_at(p) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__add, 1)
+#define percpu_dec_at(p) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__sub, 1)
+#define percpu_and_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__bit_and, n)
+#define percpu_or_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__bit_or, n)
+#define percpu_xor_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__bit_xor, n)
+#define percpu_add_return_at(p, n) PERCPU__RESULT(p, PERCPU__POINTER, percpu__add_return, n)
+#define percpu_sub_return_at(p, n) PERCPU__RESULT(p, PERCPU__POINTER, percpu__sub_return, n)
 #define percpu_inc_return_at(p) percpu_add_return_at(p, 1)
 #define percpu_dec_return_at(p) percpu_sub_return_at(p, 1)
-#define percpu_fetch_add_at(p, n) PERCPU__RESULT(percpu__fetch_add, PERCPU__AT(p), n)
-#define percpu_xchg_at(p, value) PERCPU__XCHG(PERCPU__AT(p), value)
-#define percpu_cmpxchg_at(p, old, new_value) PERCPU__CMPXCHG(PERCPU__AT(p), old, new_value)
-#define percpu_try_cmpxchg_at(p, old, new_value) PERCPU__TRY_CMPXCHG(PERCPU__AT(p), old, new_value)
-#define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(PERCPU__AT(p))
-#define percpu_with_current_at(p, q) PERCPU__WITH(percpu__guard_take, PERCPU__AT(p), q)
-#define percpu_with_current_irq_at(p, q) PERCPU__WITH(percpu__guard_irq, PERCPU__AT(p), q)
+#define percpu_fetch_add_at(p, n) PERCPU__RESULT(p, PERCPU__POINTER, percpu__fetch_add, n)
+#define percpu_xchg_at(p, value) PERCPU__XCHG(p, PERCPU__POINTER, value)
+#define percpu_cmpxchg_at(p, old, new_value) PERCPU__CMPXCHG(p, PERCPU__POINTER, old, new_value)
+#define percpu_try_cmpxchg_at(p, old, new_value)                                                   \
+    PERCPU__TRY_CMPXCHG(p, PERCPU__POINTER, old, new_value)
+#define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(p, PERCPU__POINTER, percpu__current_ptr)
+#define percpu_with_current_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_take, q)
+#define percpu_with_current_irq_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_irq, q)
 #define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
-#define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(percpu__remote, PERCPU__AT(p), cpu)
-#define percpu_remote_ptr_raw_at(p, cpu) PERCPU__REMOTE_PTR(percpu__remote_raw, PERCPU__AT(p), cpu)
-#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(PERCPU__AT(p), cpu)
-#define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(PERCPU__AT(p), cpu, value)
+#define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote, cpu)
+#define percpu_remote_ptr_raw_at(p, cpu)                                                           \
+    PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote_raw, cpu)
+#define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, PERCPU__POINTER, cpu)
+#define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, PERCPU__POINTER, cpu, value)
 #define percpu_sum_at(p) PERCPU__SUM(p)
 
 /* The bodies: how the platform finds the area, what the architecture does better, the rest. */
-#include <percpu/detail/access.h>
+#include <percpu/detail/bodies.h>
 
 #ifdef __cplusplus
 }

@@ -625,9 +625,11 @@ const char *percpu_info(void)
 
 /* -- Without a sequence ------------------------------------------------------------------------ */
 
+#define NO_SLOT UINTPTR_MAX
+
 /*
  * Which slot is this thread's, for atomic instructions? In a process without sequences its CPU's,
- * else the one that no sequence touches. PERCPU__NO_SLOT: it is registered now, so use sequences.
+ * else the one that no sequence touches. NO_SLOT: it is registered now, so use sequences.
  */
 static uintptr_t slow_slot(void)
 {
@@ -641,7 +643,7 @@ static uintptr_t slow_slot(void)
                << PERCPU__SLOT_SHIFT;
     }
     if (process->registers && percpu__rseq_area()->cpu_id > INT32_MAX && process->register_thread())
-        return PERCPU__NO_SLOT;
+        return NO_SLOT;
     errno = saved;
     return (uintptr_t)last << PERCPU__SLOT_SHIFT;
 }
@@ -652,7 +654,7 @@ uintptr_t percpu__slow_slot(void)
     uintptr_t slot = slow_slot();
     size_t cpu;
 
-    if (slot != PERCPU__NO_SLOT)
+    if (slot != NO_SLOT)
         return slot;
     cpu = percpu__rseq_index();
     return (uintptr_t)(cpu < process->cpus ? cpu : process->cpus) << PERCPU__SLOT_SHIFT;
@@ -684,15 +686,16 @@ uintptr_t percpu__slow_slot(void)
     static uint64_t fast_##bits(enum percpu__slow_operation operation, volatile void *p,           \
                                 uint##bits##_t value, uint##bits##_t expected)                     \
     {                                                                                              \
+        const enum percpu__where where = PERCPU__POINTER;                                          \
         switch (operation) {                                                                       \
-        case PERCPU__SLOW_READ: return percpu__read_##bits(p, false);                              \
-        case PERCPU__SLOW_WRITE: percpu__write_##bits(p, value, false); return 0;                  \
-        case PERCPU__SLOW_ADD: return percpu__fetch_add_##bits(p, value, false);                   \
-        case PERCPU__SLOW_AND: percpu__bit_and_##bits(p, value, false); return 0;                  \
-        case PERCPU__SLOW_OR: percpu__bit_or_##bits(p, value, false); return 0;                    \
-        case PERCPU__SLOW_XOR: percpu__bit_xor_##bits(p, value, false); return 0;                  \
-        case PERCPU__SLOW_XCHG: return percpu__xchg_##bits(p, value, false);                       \
-        case PERCPU__SLOW_CMPXCHG: return percpu__cmpxchg_##bits(p, expected, value, false);       \
+        case PERCPU__SLOW_READ: return percpu__read_##bits(p, where);                              \
+        case PERCPU__SLOW_WRITE: percpu__write_##bits(p, value, where); return 0;                  \
+        case PERCPU__SLOW_ADD: return percpu__fetch_add_##bits(p, value, where);                   \
+        case PERCPU__SLOW_AND: percpu__bit_and_##bits(p, value, where); return 0;                  \
+        case PERCPU__SLOW_OR: percpu__bit_or_##bits(p, value, where); return 0;                    \
+        case PERCPU__SLOW_XOR: percpu__bit_xor_##bits(p, value, where); return 0;                  \
+        case PERCPU__SLOW_XCHG: return percpu__xchg_##bits(p, value, where);                       \
+        case PERCPU__SLOW_CMPXCHG: return percpu__cmpxchg_##bits(p, expected, value, where);       \
         }                                                                                          \
         __builtin_unreachable();                                                                   \
     }
@@ -707,7 +710,7 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
     uintptr_t slot = slow_slot(), address = (uintptr_t)p + slot;
 
 #define BY_SIZE(bits)                                                                              \
-    slot != PERCPU__NO_SLOT                                                                        \
+    slot != NO_SLOT                                                                        \
         ? slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)         \
         : fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)
     switch (size) {
@@ -871,10 +874,13 @@ static uint32_t owner_of(size_t cpu)
 static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
 {
     uint32_t PERCPU *word = &((struct slot *)process->base)->owner;
-    uintptr_t slot;
+    uintptr_t slot, copy;
+    uint32_t now;
 
-    *seen = percpu__cmpxchg_slot_32(word, 0, tid, &slot);
-    if (slot == PERCPU__NO_SLOT) {
+    if (percpu__sequence_cmpxchg_32(word, 0, tid, PERCPU__POINTER, seen, &now, &copy)) {
+        slot = copy - (uintptr_t)word;
+    } else {
+        *seen = (uint32_t)percpu__slow(PERCPU__SLOW_CMPXCHG, word, sizeof(*word), tid, 0);
         /* The thread has no sequence; percpu__slow() may have used another slot than this one. */
         if (*seen == 0) {
             for (*cpu = 0; *cpu < process->cpus; ++*cpu)
@@ -1207,14 +1213,23 @@ static bool list_locked(enum percpu__list_operation operation, uintptr_t slot, v
 static bool list_sequence(enum percpu__list_operation operation, volatile void *p,
                           struct percpu_list_node **node)
 {
-    struct percpu_list_node *old;
+    percpu__list_bits old = 0, now;
+    uintptr_t copy;
+    bool done = false;
 
     switch (operation) {
-    case PERCPU__LIST_PUSHES: return percpu__rseq_list_push(p, *node, &old);
-    case PERCPU__LIST_POPS: return percpu__rseq_list_pop(p, NULL, node);
-    case PERCPU__LIST_TAKES: return percpu__rseq_list_take_all(p, NULL, node);
+    case PERCPU__LIST_PUSHES:
+        return PERCPU__LIST_SEQUENCE(push)(p, 0, (uintptr_t)*node, PERCPU__POINTER, &old, &now,
+                                           &copy);
+    case PERCPU__LIST_POPS:
+        done = PERCPU__LIST_SEQUENCE(pop)(p, 0, 0, PERCPU__POINTER, &old, &now, &copy);
+        break;
+    case PERCPU__LIST_TAKES:
+        done = PERCPU__LIST_SEQUENCE(take_all)(p, 0, 0, PERCPU__POINTER, &old, &now, &copy);
+        break;
     }
-    __builtin_unreachable();
+    *node = (struct percpu_list_node *)(uintptr_t)old;
+    return done;
 }
 
 /* A closed list is open again soon; its drainer may be a thread of lower priority on this CPU. */
@@ -1229,11 +1244,11 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
         (void)slow_slot();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
     for (;;) {
-        uintptr_t slot = PERCPU__NO_SLOT;
+        uintptr_t slot = NO_SLOT;
 
         if (percpu__rseq_index() >= process->rseq_cpus)
             slot = slow_slot();
-        if (slot == PERCPU__NO_SLOT ? list_sequence(operation, p, &node)
+        if (slot == NO_SLOT ? list_sequence(operation, p, &node)
                                     : list_locked(operation, slot, p, &node))
             break;
         nanosleep(&nap, NULL);
@@ -1382,19 +1397,12 @@ static void reset_from(uintptr_t from, void *p, size_t size)
     if (one_piece && !((uintptr_t)p & (size - 1))) {
         uint64_t value = 0; /* little-endian */
         memcpy(&value, (const void *)from, size);
-        percpu__write_begins(p, size, false);
-        switch (size) {
-        case 1: percpu__write_8(p, (uint8_t)value, false); break;
-        case 2: percpu__write_16(p, (uint16_t)value, false); break;
-        case 4: percpu__write_32(p, (uint32_t)value, false); break;
-        default: percpu__write_64(p, value, false); break;
-        }
-        percpu__write_ends(p);
+        percpu__write(p, value, size, PERCPU__POINTER);
         return;
     }
 
     struct percpu__guard guard = percpu__guard_take();
-    memcpy((void *)percpu__remote_raw(p, guard.cpu), (const void *)from, size);
+    memcpy((void *)percpu__copy_on((uintptr_t)p, guard.cpu), (const void *)from, size);
     percpu__guard_release(&guard);
 }
 

@@ -101,7 +101,7 @@ void percpu__slots_give_back(void)
 /* The area that this thread set itself: a new thread may inherit its parent's register. */
 static __thread uintptr_t own_base;
 
-#ifdef PERCPU__USE_REGISTER
+#ifndef PERCPU__THREAD_DELTA
 
 /* arch_prctl(2); the kernel's header with the names is not on every libc's path. */
 enum { SET_GS = 0x1001, GET_GS = 0x1004 };

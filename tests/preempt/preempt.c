@@ -841,7 +841,7 @@ TEST(blocks_lose_some_when_nobody_counts)
 TEST(reads_and_writes_go_astray_when_nobody_counts)
 {
     counting = false;
-    if (PERCPU__ONE_INSTRUCTION(percpu_addr(owner.size1), 1, false)) { /* then nobody needs to */
+    if (PERCPU__ONE_INSTRUCTION(1, PERCPU__POINTER)) { /* then nobody needs to */
         run(read_write);
         check_eq(wrong_owners(), 0);
         check_eq(percpu_fini(), 0);

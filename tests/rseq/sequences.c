@@ -4,6 +4,9 @@
  * constants, too, each in a function of its own: for sequences.py, linked and not run.
  */
 #define PERCPU__DEFINE_CONFIG 1
+#ifndef __OPTIMIZE__
+#include "../../src/calls.c" /* where the sequences are then */
+#endif
 #include <percpu/list.h>
 #include <percpu/percpu.h>
 

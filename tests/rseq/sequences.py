@@ -285,7 +285,7 @@ def check_all(compiler, flags, target, include, folder):
 
 
 # What spoils sequences: title, file, expression, replacement, flags.
-PLATFORM, ARCH = 'platform/rseq.h', 'arch/{}_rseq.h'
+PLATFORM, ARCH = 'platform/rseq.h', 'arch/{}/rseq.h'
 LENGTH = r'"\.Lpercpu_commit%= - \.Lpercpu_start%="'
 FEW = '-O2 -fPIE -DFEW'
 SPOILED = (

@@ -125,9 +125,12 @@ SIZE(64)
 /* What takes a block's area. */
 IN_SECTION static uint64_t slot_32(void)
 {
-    uintptr_t slot;
-    uint32_t old = percpu__cmpxchg_slot_32(p32, (uint32_t)expected, (uint32_t)k, &slot);
-    return old | (uint64_t)(slot >> PERCPU__SLOT_SHIFT) << 32;
+    uintptr_t copy;
+    uint32_t old, now;
+    if (!percpu__sequence_cmpxchg_32(p32, (uint32_t)expected, (uint32_t)k, PERCPU__POINTER, &old,
+                                     &now, &copy))
+        return UINT64_MAX;
+    return old | (uint64_t)((copy - (uintptr_t)p32) >> PERCPU__SLOT_SHIFT) << 32;
 }
 
 static PERCPU_DEFINE(struct percpu_list[3], lists);

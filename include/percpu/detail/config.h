@@ -48,9 +48,11 @@
 /* -- Architecture: the selector ------------------------------------------------------ */
 
 #if defined(__x86_64__) && !defined(__ILP32__)
-#define PERCPU__ARCH_HEADER <percpu/detail/arch/x86_64.h>
-#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/x86_64_rseq.h>
-#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/x86_64_list.h>
+#define PERCPU__ARCH_IRQ "percpu/detail/arch/x86_64/irq.h"
+#define PERCPU__ARCH_CPU "percpu/detail/arch/x86_64/cpu.h"
+#define PERCPU__ARCH_ACCESS "percpu/detail/arch/x86_64/access.h"
+#define PERCPU__ARCH_RSEQ "percpu/detail/arch/x86_64/rseq.h"
+#define PERCPU__ARCH_LIST "percpu/detail/arch/x86_64/list.h"
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
 #ifndef __SSE__
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
@@ -59,9 +61,12 @@
 #define PERCPU__BUILT_BRANCH_TARGETS 1 /* -fcf-protection=branch: endbr64 */
 #endif
 #elif defined(__loongarch64)
-#define PERCPU__ARCH_HEADER <percpu/detail/arch/loongarch64.h>
-#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/loongarch64_rseq.h>
-#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/loongarch64_list.h>
+#define PERCPU__ARCH_IRQ "percpu/detail/arch/loongarch64/irq.h"
+#define PERCPU__ARCH_CPU "percpu/detail/arch/loongarch64/cpu.h"
+#define PERCPU__ARCH_ACCESS "percpu/detail/arch/loongarch64/access.h"
+#define PERCPU__ARCH_RSEQ "percpu/detail/arch/loongarch64/rseq.h"
+#define PERCPU__ARCH_LIST "percpu/detail/arch/loongarch64/list.h"
+#define PERCPU__ARCH_NAMES_SYMBOLS 1
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000"                      /* lu12i.w and ori */
 #define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
@@ -73,9 +78,12 @@
     "percpu: PERCPU_ZERO_VMA on loongarch64 needs clang 18 or GCC 13, which have attribute model: without it code in the high half gets wrong addresses"
 #endif
 #elif defined(__arm__) && __ARM_ARCH >= 7 && __ARM_ARCH_PROFILE == 'A'
-#define PERCPU__ARCH_HEADER <percpu/detail/arch/arm.h>
-#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/arm_rseq.h>
-#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/arm_list.h>
+#define PERCPU__ARCH_IRQ "percpu/detail/arch/arm/irq.h"
+#define PERCPU__ARCH_CPU "percpu/detail/arch/arm/cpu.h"
+#define PERCPU__ARCH_ACCESS "percpu/detail/arch/arm/access.h"
+#define PERCPU__ARCH_RSEQ "percpu/detail/arch/arm/rseq.h"
+#define PERCPU__ARCH_LIST "percpu/detail/arch/arm/list.h"
+#define PERCPU__ARCH_NAMES_SYMBOLS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template that its code reaches at VMA 0 */
 #ifdef __SOFTFP__ /* -mfloat-abi=soft; GCC's -mgeneral-regs-only with softfp defines nothing */
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
@@ -90,9 +98,12 @@
 #define PERCPU__ARM_TPID "c13, c0, 3"
 #endif
 #elif defined(__aarch64__) && !defined(__ILP32__)
-#define PERCPU__ARCH_HEADER <percpu/detail/arch/aarch64.h>
-#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/aarch64_rseq.h>
-#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/aarch64_list.h>
+#define PERCPU__ARCH_IRQ "percpu/detail/arch/aarch64/irq.h"
+#define PERCPU__ARCH_CPU "percpu/detail/arch/aarch64/cpu.h"
+#define PERCPU__ARCH_ACCESS "percpu/detail/arch/aarch64/access.h"
+#define PERCPU__ARCH_RSEQ "percpu/detail/arch/aarch64/rseq.h"
+#define PERCPU__ARCH_LIST "percpu/detail/arch/aarch64/list.h"
+#define PERCPU__ARCH_NAMES_SYMBOLS 1
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* one movz */
 #ifndef __ARM_FP
@@ -111,10 +122,13 @@
 #define PERCPU__A64_EL 1
 #endif
 #elif defined(__riscv)
-#define PERCPU__ARCH_HEADER <percpu/detail/arch/riscv.h>
-#define PERCPU__ARCH_LIST_HEADER <percpu/detail/arch/riscv_list.h>
+#define PERCPU__ARCH_IRQ "percpu/detail/arch/riscv/irq.h"
+#define PERCPU__ARCH_CPU "percpu/detail/arch/riscv/cpu.h"
+#define PERCPU__ARCH_ACCESS "percpu/detail/arch/riscv/access.h"
+#define PERCPU__ARCH_LIST "percpu/detail/arch/riscv/list.h"
+#define PERCPU__ARCH_NAMES_SYMBOLS 1
 #if __riscv_xlen == 64
-#define PERCPU__ARCH_RSEQ_HEADER <percpu/detail/arch/riscv_rseq.h>
+#define PERCPU__ARCH_RSEQ "percpu/detail/arch/riscv/rseq.h"
 #elif defined(PERCPU_PLATFORM_RSEQ)
 #error                                                                                             \
     "percpu: PERCPU_PLATFORM_RSEQ needs riscv64, since riscv32 cannot store 8 bytes at once: define PERCPU_PLATFORM_THREAD"

@@ -22,16 +22,24 @@ PERCPU__INLINE void percpu__list_order(void)
     __asm__ volatile("" : : : "memory");
 }
 
+/*
+ * A list operation as a restartable sequence, where there are any: `push` is of a value, and all
+ * give the first node that was. It is false for a thread that has none, and when the list is
+ * closed: when its head is marked (rseq).
+ */
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_RESTART)
-#include PERCPU__ARCH_LIST_HEADER
+#include PERCPU__ARCH_LIST
+#if UINTPTR_MAX > 0xffffffff
+#define PERCPU__LIST_SEQUENCE(name) percpu__sequence_list_##name##_64
+typedef uint64_t percpu__list_bits;
+#else
+#define PERCPU__LIST_SEQUENCE(name) percpu__sequence_list_##name##_32
+typedef uint32_t percpu__list_bits;
+#endif
 #endif
 
 #if defined(PERCPU_PLATFORM_RSEQ)
 
-/*
- * The architecture's sequences answer false for a thread that has none, and when the list is
- * closed: when its head is marked.
- */
 enum percpu__list_operation { PERCPU__LIST_PUSHES, PERCPU__LIST_POPS, PERCPU__LIST_TAKES };
 PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation,
                                                           volatile void *p,
@@ -54,34 +62,38 @@ void __tsan_release(void *);
 #define PERCPU__LIST_ACQUIRE(p) ((void)(p))
 #endif
 
-PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node, bool near)
+PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node,
+                                      enum percpu__where where)
 {
-    struct percpu_list_node *old;
-    (void)near;
+    percpu__list_bits old, now;
+    uintptr_t copy;
     percpu__debug_current();
     PERCPU__LIST_RELEASE(p);
-    if (!percpu__rseq_list_push(p, node, &old))
+    if (!PERCPU__LIST_SEQUENCE(push)(p, 0, (uintptr_t)node, where, &old, &now, &copy))
         (void)percpu__list_slow(PERCPU__LIST_PUSHES, p, node);
 }
 
-PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool near)
+PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum percpu__where where)
 {
-    struct percpu_list_node *node;
-    (void)near;
+    percpu__list_bits old, now;
+    uintptr_t copy;
     percpu__debug_current();
-    if (!percpu__rseq_list_pop(p, 0, &node))
-        node = percpu__list_slow(PERCPU__LIST_POPS, p, 0);
+    bool done = PERCPU__LIST_SEQUENCE(pop)(p, 0, 0, where, &old, &now, &copy);
+    struct percpu_list_node *node = done ? (struct percpu_list_node *)(uintptr_t)old
+                                         : percpu__list_slow(PERCPU__LIST_POPS, p, 0);
     PERCPU__LIST_ACQUIRE(p);
     return node;
 }
 
-PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p, bool near)
+PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
+                                                              enum percpu__where where)
 {
-    struct percpu_list_node *node;
-    (void)near;
+    percpu__list_bits old, now;
+    uintptr_t copy;
     percpu__debug_current();
-    if (!percpu__rseq_list_take_all(p, 0, &node))
-        node = percpu__list_slow(PERCPU__LIST_TAKES, p, 0);
+    bool done = PERCPU__LIST_SEQUENCE(take_all)(p, 0, 0, where, &old, &now, &copy);
+    struct percpu_list_node *node = done ? (struct percpu_list_node *)(uintptr_t)old
+                                         : percpu__list_slow(PERCPU__LIST_TAKES, p, 0);
     PERCPU__LIST_ACQUIRE(p);
     return node;
 }
@@ -106,55 +118,64 @@ PERCPU__INLINE bool percpu__list_open(volatile void *p, uintptr_t first,
                                        false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-#elif defined(PERCPU__LIST_RESTARTS)
+#elif defined(PERCPU__LIST_SEQUENCES)
 
-PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node, bool near)
+PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node,
+                                      enum percpu__where where)
 {
+    percpu__list_bits old, now;
+    uintptr_t copy;
     percpu__debug_current();
     percpu__list_order();
-    (void)percpu__restart_list_push(p, node, near);
+    (void)PERCPU__LIST_SEQUENCE(push)(p, 0, (uintptr_t)node, where, &old, &now, &copy);
 }
 
-PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool near)
+PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum percpu__where where)
 {
+    percpu__list_bits old, now;
+    uintptr_t copy;
     percpu__debug_current();
-    struct percpu_list_node *node = percpu__restart_list_pop(p, near);
+    (void)PERCPU__LIST_SEQUENCE(pop)(p, 0, 0, where, &old, &now, &copy);
     percpu__list_order();
-    return node;
+    return (struct percpu_list_node *)(uintptr_t)old;
 }
 
 #else
 
-PERCPU__INLINE uintptr_t percpu__list_first(const volatile void *p, bool near)
+PERCPU__INLINE uintptr_t percpu__list_first(const volatile void *p, enum percpu__where where)
 {
-    return (uintptr_t)percpu__load(p, sizeof(uintptr_t), near);
+    (void)where;
+    return (uintptr_t)percpu__read(p, sizeof(uintptr_t), where);
 }
 
-PERCPU__INLINE bool percpu__list_replace(volatile void *p, uintptr_t old, uintptr_t now, bool near)
+PERCPU__INLINE bool percpu__list_replace(volatile void *p, uintptr_t old, uintptr_t now,
+                                         enum percpu__where where)
 {
+    (void)where;
     percpu__list_order();
-    bool done = percpu__cmpxchg(p, old, now, sizeof(old), near) == old;
+    bool done = percpu__cmpxchg(p, old, now, sizeof(old), where) == old;
     percpu__list_order();
     return done;
 }
 
 /* Right on any CPU and at any time: when the head is what was read, so is the node's `next`. */
-PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node, bool near)
+PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node,
+                                      enum percpu__where where)
 {
     uintptr_t first;
     do {
-        first = percpu__list_first(p, near);
+        first = percpu__list_first(p, where);
         node->next = (struct percpu_list_node *)(first & ~PERCPU__LIST_MARK);
-    } while (!percpu__list_replace(p, first, (uintptr_t)node, near));
+    } while (!percpu__list_replace(p, first, (uintptr_t)node, where));
 }
 
 #if defined(PERCPU_PLATFORM_BARE) || !__STDC_HOSTED__
 
-PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool near)
+PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum percpu__where where)
 {
     percpu__debug_current();
     uintptr_t state = percpu__irq_save();
-    struct percpu_list_node **first = (struct percpu_list_node **)percpu__current(p, near);
+    struct percpu_list_node **first = (struct percpu_list_node **)percpu__current(p, where);
     struct percpu_list_node *node = *first;
     if (node)
         *first = node->next;
@@ -169,20 +190,20 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool 
  * their operations leaves the head without mark. So a mark that is still there says that none
  * came since it was set.
  */
-PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool near)
+PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum percpu__where where)
 {
     uintptr_t first, marked;
     do {
-        first = percpu__list_first(p, near);
+        first = percpu__list_first(p, where);
         if (!first)
             return 0;
         marked = first | PERCPU__LIST_MARK;
-        if (first != marked && !percpu__list_replace(p, first, marked, near))
+        if (first != marked && !percpu__list_replace(p, first, marked, where))
             continue;
         struct percpu_list_node *node = (struct percpu_list_node *)(marked - PERCPU__LIST_MARK);
         struct percpu_list_node *next = node->next;
         PERCPU__LIST_BETWEEN();
-        if (percpu__list_replace(p, marked, (uintptr_t)next, near))
+        if (percpu__list_replace(p, marked, (uintptr_t)next, where))
             return node;
     } while (true);
 }
@@ -191,12 +212,26 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, bool 
 #endif
 
 #ifndef PERCPU_PLATFORM_RSEQ
-PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p, bool near)
+PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
+                                                              enum percpu__where where)
 {
-    uint64_t first = percpu__xchg(p, 0, sizeof(uintptr_t), near);
+    (void)where;
+    uint64_t first = percpu__xchg(p, 0, sizeof(uintptr_t), where);
     percpu__list_order();
     return (struct percpu_list_node *)((uintptr_t)first & ~PERCPU__LIST_MARK);
 }
+#endif
+
+/* Code that is not optimised calls these functions of the library: calls.h. */
+#if !defined(__OPTIMIZE__) || defined(PERCPU__DEFINE_CALLS)
+PERCPU__HIDDEN void percpu__call_list_push(volatile void *p, struct percpu_list_node *node);
+PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_pop(volatile void *p);
+PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_take_all(volatile void *p);
+#ifndef PERCPU__DEFINE_CALLS
+#define percpu__list_push(p, node, where) percpu__call_list_push(p, node)
+#define percpu__list_pop(p, where) percpu__call_list_pop(p)
+#define percpu__list_take_all(p, where) percpu__call_list_take_all(p)
+#endif
 #endif
 
 #ifdef __cplusplus
@@ -207,18 +242,10 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p, 
 #define PERCPU__CHECK_LIST(x)                                                                      \
     PERCPU__ASSERT(PERCPU__IS_LIST(x), "percpu: the operand is no struct percpu_list")
 
-#define PERCPU__LIST_FIRST(p) ((volatile void *)(uintptr_t)PERCPU__OPERAND(&(p)->first))
+#define PERCPU__LIST_PUSH(p, where, node)                                                          \
+    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), percpu__list_push(PERCPU__WRITABLE(p), node, where))
 
-#define PERCPU__LIST_PUSH(p, node)                                                                 \
-    __extension__({                                                                                \
-        PERCPU__CHECK_LIST(*(p));                                                                  \
-        percpu__list_push(PERCPU__LIST_FIRST(p), node, PERCPU__IS_NEAR((p)->first));               \
-    })
-
-#define PERCPU__LIST_TAKE(name, p)                                                                 \
-    __extension__({                                                                                \
-        PERCPU__CHECK_LIST(*(p));                                                                  \
-        percpu__list_##name(PERCPU__LIST_FIRST(p), PERCPU__IS_NEAR((p)->first));                   \
-    })
+#define PERCPU__LIST_TAKE(p, where, take)                                                          \
+    (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), take(PERCPU__WRITABLE(p), where))
 
 #endif

@@ -14,12 +14,10 @@
 
 #define PERCPU_CACHE_LINE 64
 
-#define PERCPU__INLINE static inline __attribute__((always_inline))
-/* Updates. Stepping through a restartable sequence never ends; over a call, debuggers do. */
-#if defined(PERCPU_PLATFORM_RSEQ) && !defined(__OPTIMIZE__)
-#define PERCPU__CALLED static __attribute__((noinline, unused))
+#if defined(PERCPU__DEFINE_CALLS) && !defined(__OPTIMIZE__)
+#define PERCPU__INLINE static inline /* src/calls.c: frames that live after each other */
 #else
-#define PERCPU__CALLED PERCPU__INLINE
+#define PERCPU__INLINE static inline __attribute__((always_inline))
 #endif
 #define PERCPU__HIDDEN __attribute__((visibility("hidden")))
 #ifdef __cplusplus
@@ -82,105 +80,10 @@
 #define PERCPU__NO_INTEGER "percpu: the operand of an update is no integer"
 
 #ifdef __cplusplus
-
-#ifdef __clang__
-#define PERCPU__TRIVIAL_DESTRUCTOR(T) __is_trivially_destructible(T)
-#else
-#define PERCPU__TRIVIAL_DESTRUCTOR(T) __has_trivial_destructor(T)
-#endif
-
-namespace percpu__types
-{
-template <class T> struct plain {
-    typedef T type;
-    static const bool is_const = false, is_array = false, is_bool = false;
-};
-template <class T> struct plain<const T> : plain<T> {
-    static const bool is_const = true;
-};
-template <class T> struct plain<volatile T> : plain<T> {};
-template <class T> struct plain<const volatile T> : plain<const T> {};
-template <class T, decltype(sizeof(0)) n> struct plain<T[n]> {
-    typedef T type[n];
-    static const bool is_const = plain<T>::is_const, is_array = true, is_bool = false;
-};
-template <class T, decltype(sizeof(0)) n> struct plain<const T[n]> : plain<T[n]> {
-    static const bool is_const = true;
-};
-template <> struct plain<bool> {
-    typedef bool type;
-    static const bool is_const = false, is_array = false, is_bool = true;
-};
-template <class T> struct variable {
-    static_assert(!plain<T>::is_const, "percpu: a per-CPU variable cannot be const");
-    static_assert(__is_trivially_copyable(T) && PERCPU__TRIVIAL_DESTRUCTOR(T),
-                  "percpu: a per-CPU variable is copied as bytes and never destroyed: its type "
-                  "must be trivially copyable and destructible");
-    typedef T type;
-};
-template <class A, class B> struct same {
-    static const bool value = false;
-};
-template <class A> struct same<A, A> {
-    static const bool value = true;
-};
-template <bool c> struct condition {
-    static const bool value = c;
-};
-template <class T> struct pointee {
-    typedef T type;
-};
-template <class T> struct pointee<const volatile T> {
-    typedef typename plain<T>::type type;
-};
-/* A function, since neither an operation nor a lambda may occur in a template's argument. */
-template <class T, class N> inline __attribute__((always_inline)) T operand(N n)
-{
-    static_assert(__builtin_classify_type(*(N *)0) >= 1 && __builtin_classify_type(*(N *)0) <= 4,
-                  PERCPU__NO_INTEGER);
-    return (T)n;
-}
-template <class T> inline __attribute__((always_inline)) T converted(T value)
-{
-    return value;
-}
-/* A scalar as the operations see it, in the low bytes, and back. */
-template <class T> inline __attribute__((always_inline)) uint64_t to_bits(T value)
-{
-    uint64_t bits = 0;
-    __builtin_memcpy(&bits, &value, sizeof(value));
-    return bits;
-}
-template <class T> inline __attribute__((always_inline)) T from_bits(uint64_t bits)
-{
-    T value;
-    __builtin_memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-} // namespace percpu__types
-
-/* An initialiser that is no constant expression would run in the template only. */
-#if defined(__clang__)
-#define PERCPU__CHECKED(T)                                                                         \
-    __attribute__((require_constant_initialization)) typename percpu__types::variable<T>::type
-#else
-#define PERCPU__CHECKED(T) __constinit percpu__types::variable<T>::type
-#endif
-
-#define PERCPU__VALUE_TYPE(x) typename percpu__types::plain<__typeof__(x)>::type
-#define PERCPU__PLAIN_TYPE(x) typename percpu__types::pointee<__typeof__(x)>::type
-#define PERCPU__IS_CONST_VOLATILE(x)                                                               \
-    percpu__types::same<__typeof__(x), const volatile PERCPU__VALUE_TYPE(x)>::value
-#define PERCPU__IS_CONST(x) percpu__types::same<__typeof__(x), const PERCPU__VALUE_TYPE(x)>::value
-#define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
-#define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
-#define PERCPU__IS_ATOMIC(x) false
-/* The condition is decided by the front end, not after inlining. */
-#define PERCPU__CHOOSE(c, a, b) (percpu__types::condition<(c)>::value ? (a) : (b))
-
+#include <percpu/detail/types_cxx.h>
 #else
 
-#define PERCPU__CHOOSE(c, a, b) __builtin_choose_expr(c, a, b)
+#define PERCPU__FRONT_END_IF(c, a, b) __builtin_choose_expr(c, a, b)
 
 /* GCC's typeof of an _Atomic expression drops _Atomic: only a pointer to it tells. */
 #define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))
@@ -208,21 +111,54 @@ template <class T> inline __attribute__((always_inline)) T from_bits(uint64_t bi
             "CPU");                                                                                \
     }))
 
+/*
+ * A value converted to T as an assignment converts it, with the compiler's warnings. The same as
+ * bits, in the low bytes; the other way, bits as a T. PERCPU__WORD is the integer that pointers and
+ * integers of T's size convert to and from.
+ */
+#define PERCPU__WORD(T)                                                                            \
+    __typeof__(__builtin_choose_expr(sizeof(T) == 8, (uint64_t)0, (uintptr_t)0))
+#define PERCPU__CONVERTED(T, value) ((T){(value)})
+#define PERCPU__TO_BITS(T, value) ((uint64_t)(PERCPU__WORD(T))PERCPU__CONVERTED(T, value))
+/* A cast of all bits to bool compares them with 0. GCC, where it optimises, can do without. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+#define PERCPU__FROM_BITS(T, bits)                                                                 \
+    ((__extension__(union {                                                                        \
+         uint64_t percpu__bits;                                                                    \
+         T percpu__value;                                                                          \
+     }){bits})                                                                                     \
+         .percpu__value)
+#else
+#define PERCPU__FROM_BITS(T, bits)                                                                 \
+    ((T)(PERCPU__WORD(T))((bits) &                                                                 \
+                          (__builtin_types_compatible_p(T, _Bool) ? (uint64_t)1 : UINT64_MAX)))
 #endif
+
+/* The operand of an update, an integer, as a T. */
+#define PERCPU__UPDATE_OPERAND(T, n)                                                               \
+    (PERCPU__CHECKS(PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4,                 \
+                                   PERCPU__NO_INTEGER)),                                           \
+     (T)(n))
+
+#endif
+
+/* Assertions as an expression of type void, which leaves no code and takes no stack. */
+#define PERCPU__CHECKS(...) __extension__({ __VA_ARGS__; })
 
 /*
- * __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's typeclass.h): 1 integer,
- * 2 char, 3 enum, 4 bool, 5 pointer, 8 real, 12 record, 13 union. C promotes first, so that
- * enum, char and bool are 1 there.
+ * PERCPU__CLASS is __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's
+ * typeclass.h): 1 integer, 2 char, 3 enum, 4 bool, 5 pointer, 8 real, 12 record, 13 union. C
+ * promotes first, so that enum, char and bool are 1 there. It is asked of the type: clang takes a
+ * compound literal in an assertion's expression, as an index may contain, for a static one, and GCC
+ * wants a constant expression in C++.
  */
-#ifdef __cplusplus /* where GCC wants the operand to be a constant expression */
 #define PERCPU__CLASS(x) __builtin_classify_type(*(PERCPU__VALUE_TYPE(x) *)0)
-#else
-#define PERCPU__CLASS(x) __builtin_classify_type(x)
-#endif
 #define PERCPU__IS_WORD(x) (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
 
-/* The operand of a read, a write and the like. */
+/*
+ * What an operand has to be: the first for each access, the second as well for what writes, the
+ * third for arithmetic. (const and volatile together mark nearness.)
+ */
 #define PERCPU__CHECK_SCALAR(x)                                                                    \
     PERCPU__ASSERT(!PERCPU__IS_ARRAY(x) && PERCPU__CLASS(x) >= 1 && PERCPU__CLASS(x) <= 5,         \
                    "percpu: the operand is no integer, bool, enum or pointer; use "                \
@@ -230,42 +166,11 @@ template <class T> inline __attribute__((always_inline)) T from_bits(uint64_t bi
     PERCPU__ASSERT(PERCPU__IS_WORD(x), "percpu: the operand's size is not 1, 2, 4 or 8 bytes");    \
     PERCPU__ASSERT(!PERCPU__IS_ATOMIC(x), "percpu: the operand is _Atomic; percpu operations "     \
                                           "need a plain type")
-
-/* The operand of what writes. (const and volatile together mark nearness.) */
 #define PERCPU__CHECK_WRITABLE(x)                                                                  \
-    PERCPU__CHECK_SCALAR(x);                                                                       \
     PERCPU__ASSERT(!PERCPU__IS_CONST(x), "percpu: the operand is const")
-
-/* The operand of arithmetic. */
 #define PERCPU__CHECK_INTEGER(x)                                                                   \
-    PERCPU__CHECK_SCALAR(x);                                                                       \
     PERCPU__ASSERT(!PERCPU__IS_BOOL(x), "percpu: no arithmetic on bool; use percpu_write() or "    \
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
-
-/*
- * A value converted to T as an assignment does, with the compiler's warnings. The same as bits, in
- * the low bytes, and bits as a T. What is added or combined: an integer, as a T.
- */
-#ifdef __cplusplus
-#define PERCPU__CONVERTED(T, value) percpu__types::converted<T>(value)
-#define PERCPU__TO_BITS(T, value) percpu__types::to_bits<T>(value)
-#define PERCPU__FROM_BITS(T, bits) percpu__types::from_bits<T>(bits)
-#define PERCPU__UPDATE_OPERAND(T, n) percpu__types::operand<T>(n)
-#else
-#define PERCPU__CONVERTED(T, value) ((T){(value)})
-#define PERCPU__TO_BITS(T, value) percpu__bits(&(T){(value)}, sizeof(T))
-#define PERCPU__FROM_BITS(T, bits)                                                                 \
-    (((union {                                                                                     \
-         uint64_t percpu__bits;                                                                    \
-         T percpu__value;                                                                          \
-     }){bits})                                                                                     \
-         .percpu__value)
-#define PERCPU__UPDATE_OPERAND(T, n)                                                               \
-    __extension__({                                                                                \
-        PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4, PERCPU__NO_INTEGER);        \
-        (T)(n);                                                                                    \
-    })
-#endif
 
 #endif

@@ -19,7 +19,7 @@
 #ifndef PERCPU_DETAIL_PLATFORM_RSEQ_H
 #define PERCPU_DETAIL_PLATFORM_RSEQ_H
 
-#define PERCPU__NO_INTERRUPTS 1
+#define PERCPU__PLATFORM_GUARD "percpu/detail/platform/rseq_guard.h"
 
 #if UINTPTR_MAX > 0xffffffff
 #define PERCPU__SLOT_SHIFT 30
@@ -105,30 +105,26 @@ PERCPU__INLINE uintptr_t percpu__slot(void)
     return (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
 }
 
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {
-    uintptr_t address = (uintptr_t)p;
-    (void)near;
-    __asm__("" : "+r"(address)); /* the copy is elsewhere: no bounds of the variable */
-    return address + percpu__slot();
+    (void)where;
+    return percpu__hide(p) + percpu__slot();
 }
+#define percpu__current percpu__current
 
 /* The slot is the CPU's number; there is no table. */
-PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, size_t cpu)
+PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, enum percpu__where where,
+                                            size_t cpu)
 {
-    uintptr_t address = (uintptr_t)p;
-    __asm__("" : "+r"(address));
-    return address + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT);
+    (void)where;
+    return percpu__hide(p) + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT);
 }
 
-PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, size_t cpu)
+PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__where where,
+                                        size_t cpu)
 {
-    uintptr_t index = cpu, limit = percpu__limit;
-    if (index >= limit)
-        return 0;
-    __asm__("" : "+r"(index)); /* under misspeculation, too: as in access.h */
-    index &= ~(uintptr_t)((intptr_t)(index | (limit - 1 - index)) >> (sizeof(index) * 8 - 1));
-    return percpu__remote_raw(p, index);
+    size_t limit = percpu__limit;
+    return cpu < limit ? percpu__remote_raw(p, where, percpu__masked(cpu, limit)) : 0;
 }
 #define percpu__remote percpu__remote
 
@@ -163,9 +159,6 @@ PERCPU__HIDDEN void **percpu__watch_table(void);                /* of the proces
 PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CPU pointer */
 #endif
 
-/* What percpu__cmpxchg_slot_32() answers when no sequence ran. */
-#define PERCPU__NO_SLOT UINTPTR_MAX
-
 /*
  * What the kernel (struct rseq_cs: version, flags, first instruction, length, abort handler) and
  * debuggers (how to step over a sequence: its descriptor, and where it can be left) are told of the
@@ -183,14 +176,14 @@ PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CP
     ".pushsection __rseq_cs,\"aw?\",%%progbits\n\t"                                                \
     ".balign 32\n"                                                                                 \
     ".Lpercpu_cs%=:\n\t"                                                                           \
-    ".long 0, 0\n\t"                                                                              \
+    ".long 0, 0\n\t"                                                                               \
     PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
     PERCPU__RSEQ_WORD(".Lpercpu_commit%= - .Lpercpu_start%=")                                      \
     PERCPU__RSEQ_WORD(".Lpercpu_abort%=")                                                          \
-    ".popsection\n\t"                                                                             \
+    ".popsection\n\t"                                                                              \
     ".pushsection __rseq_cs_ptr_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                    \
     PERCPU__RSEQ_WORD(".Lpercpu_cs%=")                                                             \
-    ".popsection\n\t"                                                                             \
+    ".popsection\n\t"                                                                              \
     ".pushsection __rseq_exit_point_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                \
     PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
     PERCPU__RSEQ_WORD(exit)                                                                        \
@@ -202,28 +195,25 @@ PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CP
 #define PERCPU__RSEQ_DELAY ""
 #endif
 
-#include PERCPU__ARCH_RSEQ_HEADER
+#include PERCPU__ARCH_RSEQ
+
+#define PERCPU__WITHOUT_SEQUENCE percpu__slow
+#include <percpu/detail/sequence.h>
+
+/* A write is a sequence, too. */
+#define PERCPU__WRITE_FROM_SEQUENCE(bits)                                                          \
+    PERCPU__VOID_FROM_SEQUENCE(write, bits, PERCPU__SLOW_WRITE)
+PERCPU__WRITE_FROM_SEQUENCE(8)
+PERCPU__WRITE_FROM_SEQUENCE(16)
+PERCPU__WRITE_FROM_SEQUENCE(32)
+PERCPU__WRITE_FROM_SEQUENCE(64)
+#define percpu__write_8 percpu__write_8
+#define percpu__write_64 percpu__write_64
 
 static inline size_t percpu_cpu_id(void)
 {
     return percpu__slot() >> PERCPU__SLOT_SHIFT;
 }
 #define percpu_cpu_id percpu_cpu_id
-
-/* The area of a block: another than the current CPU's, when the thread migrates. */
-#ifdef PERCPU__WATCHED
-PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__watch *watch, const volatile void *p,
-                                         size_t size, size_t cpu)
-{
-    percpu__watch_begin(watch, p, size, cpu);
-    return percpu__remote_raw(p, cpu);
-}
-#define PERCPU__GUARDED_PTR(guard, p)                                                              \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__guarded(&(guard).watch, PERCPU__OPERAND(p), sizeof(*(p)), \
-                                                 (guard).cpu))
-#else
-#define PERCPU__GUARDED_PTR(guard, p)                                                              \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__remote_raw(PERCPU__OPERAND(p), (guard).cpu))
-#endif
 
 #endif

@@ -17,26 +17,29 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state)
 {
     percpu__signals_unblock(state);
 }
+#define percpu__irq_save percpu__irq_save
+#define percpu__irq_restore percpu__irq_restore
 #endif
 
-/* A program takes what the architecture can do without privilege; a kernel takes all of it. */
-#if defined(PERCPU__ARCH_USER_REGISTER) && __STDC_HOSTED__
-#define PERCPU__NO_INTERRUPTS 1
-#include PERCPU__ARCH_HEADER
-#undef PERCPU__NO_INTERRUPTS
-#elif defined(PERCPU__ARCH_HEADER) && !__STDC_HOSTED__
-#include PERCPU__ARCH_HEADER
+#if !__STDC_HOSTED__ && defined(PERCPU__ARCH_IRQ)
+#include PERCPU__ARCH_IRQ
 #endif
 
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {
-    (void)near;
+    (void)where;
     return (uintptr_t)p;
 }
+#define percpu__current percpu__current
+
+/* An architecture whose updates are one instruction each has them with and without the register. */
+#ifdef PERCPU__ARCH_USER_REGISTER
+#include PERCPU__ARCH_ACCESS
+#endif
 
 /* There is nobody to be kept from. */
 #undef PERCPU__ONE_INSTRUCTION
-#define PERCPU__ONE_INSTRUCTION(p, size, near) true
+#define PERCPU__ONE_INSTRUCTION(size, where) true
 
 /*
  * Distance from a variable to its initial value: the copy that was made before main (hosted) or

@@ -11,9 +11,6 @@
 #ifndef PERCPU_DETAIL_PLATFORM_THREAD_H
 #define PERCPU_DETAIL_PLATFORM_THREAD_H
 
-/* There are none to turn off. */
-#define PERCPU__NO_INTERRUPTS 1
-
 /*
  * Words of this module, set before its constructors run and constant from then on: declared so,
  * they are loaded once per function and not once per access.
@@ -28,8 +25,8 @@ extern PERCPU__HIDDEN size_t *const percpu__limit_pointer; /* and percpu__limit 
 #endif
 
 #if defined(__linux__) && defined(PERCPU__ARCH_USER_REGISTER)
-#define PERCPU__USE_REGISTER 1
-#include PERCPU__ARCH_HEADER
+#include PERCPU__ARCH_CPU
+#include PERCPU__ARCH_ACCESS
 #else
 #ifdef PERCPU__SHIFTED
 PERCPU__HIDDEN uintptr_t *percpu__thread_delta_of_process(void);
@@ -39,13 +36,12 @@ extern PERCPU__HIDDEN __thread uintptr_t percpu__thread_delta;
 #define PERCPU__THREAD_DELTA percpu__thread_delta
 #endif
 
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, bool near)
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {
-    (void)near;
-    uintptr_t address = (uintptr_t)p;
-    __asm__("" : "+r"(address)); /* the copy is elsewhere: no bounds of the variable */
-    return address + PERCPU__THREAD_DELTA;
+    (void)where;
+    return percpu__hide(p) + PERCPU__THREAD_DELTA;
 }
+#define percpu__current percpu__current
 #endif
 
 /* Templates stay where they are linked, and are never written. `p` may be of any module. */

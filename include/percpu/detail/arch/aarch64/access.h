@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aarch64: accesses to the current CPU's copy, base and access in one statement. Each statement
+ * begins with the read of the register and is a restartable sequence where there are any.
+ */
+#ifndef PERCPU_DETAIL_ARCH_AARCH64_ACCESS_H
+#define PERCPU_DETAIL_ARCH_AARCH64_ACCESS_H
+
+/*
+ * The template address, which compilers may share and move: it is the same on each CPU. At VMA 0
+ * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). Elsewhere GCC itself adds
+ * a member's offset in a third instruction. In PIC GCC needs "S", for members clang 14 "i". A near
+ * symbol is in no register: it is the access's own displacement.
+ */
+#ifdef PERCPU_ZERO_VMA
+#define PERCPU__A64_ADDRESS "movz %0, #:abs_g0:%c1"
+#else
+#define PERCPU__A64_ADDRESS "adrp %0, %c1\n\tadd %0, %0, #:lo12:%c1"
+#endif
+
+PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu__where where)
+{
+    uintptr_t address;
+    (void)where;
+    if (PERCPU__IS(where, PERCPU__POINTER))
+        return percpu__hide(p);
+    if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))
+        return percpu__anywhere();
+    __asm__(PERCPU__A64_ADDRESS : "=r"(address) : "Si"(p));
+    return address;
+}
+
+#define PERCPU__A64_ONCE(access) PERCPU__RESTART_BEGIN PERCPU__A64_MRS access PERCPU__RESTART_END
+/* clang-format off */
+#define PERCPU__A64_ACCESS(bits, load, store)                                                      \
+    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
+                                                      enum percpu__where where)                    \
+    {                                                                                              \
+        uintptr_t t, a = percpu__a64_address(p, where);                                            \
+        uint64_t value;                                                                            \
+        if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
+            __asm__ volatile(PERCPU__A64_ONCE(load ", [%0, #:lo12:%c2]") : "=&r"(t), "=r"(value)   \
+                             : "Si"(p), "m"(*(const volatile percpu__u##bits *)a));                \
+        else                                                                                       \
+            __asm__ volatile(PERCPU__A64_ONCE(load ", [%0, %2]") : "=&r"(t), "=r"(value)           \
+                             : "r"(a), "m"(*(const volatile percpu__u##bits *)a));                 \
+        return (uint##bits##_t)value;                                                              \
+    }                                                                                              \
+    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
+                                             enum percpu__where where)                             \
+    {                                                                                              \
+        uintptr_t t, a = percpu__a64_address(p, where);                                            \
+        if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
+            __asm__ volatile(PERCPU__A64_ONCE(store ", [%0, #:lo12:%c3]")                          \
+                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
+                             : "rZ"(value), "Si"(p));                                              \
+        else                                                                                       \
+            __asm__ volatile(PERCPU__A64_ONCE(store ", [%0, %3]")                                  \
+                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
+                             : "rZ"(value), "r"(a));                                               \
+    }
+PERCPU__A64_ACCESS(8, "ldrb %w1", "strb %w2")
+PERCPU__A64_ACCESS(16, "ldrh %w1", "strh %w2")
+PERCPU__A64_ACCESS(32, "ldr %w1", "str %w2")
+PERCPU__A64_ACCESS(64, "ldr %1", "str %x2")
+/* clang-format on */
+#define percpu__read_8 percpu__read_8
+#define percpu__read_64 percpu__read_64
+#define percpu__write_8 percpu__write_8
+#define percpu__write_64 percpu__write_64
+#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */
+
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
+{
+    uintptr_t copy, a = percpu__a64_address(p, where);
+    if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))
+        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, #:lo12:%c1" : "=r"(copy) : "Si"(p));
+    else
+        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1" : "=&r"(copy) : "r"(a));
+    return copy;
+}
+#define percpu__current percpu__current
+
+#ifdef PERCPU_RESTART
+#include <percpu/detail/arch/aarch64/restart.h>
+#endif
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arm: restartable sequences of a Linux thread, ARMv7-A, A32 and T32. Part of platform/rseq.h.
+ *
+ * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
+ * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
+ * unchanged, since the sequence may begin again at any point before that. Sequences of 8 bytes
+ * commit by STREXD, the one store of 8 bytes that is single-copy atomic on each ARMv7-A (ARM,
+ * A3.5.3); it leaves the sequence whether or not it stored, and where it did not, they begin again.
+ * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
+ */
+#ifndef PERCPU_DETAIL_ARCH_ARM_RSEQ_H
+#define PERCPU_DETAIL_ARCH_ARM_RSEQ_H
+
+/* UDF before the abort address, a word in A32 and in T32 (glibc, sysdeps/.../arm/bits/rseq.h). */
+#define PERCPU__RSEQ_SIGNATURE 0xe7f5def3
+
+PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
+{
+    uintptr_t pointer;
+    PERCPU__THREAD_ASM("mrc p15, 0, %0, c13, c0, 3" : "=r"(pointer));
+    return pointer;
+}
+
+PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+{
+    return __atomic_load_n((volatile percpu__u64 *)address, __ATOMIC_RELAXED);
+}
+
+PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+{
+    __atomic_store_n((volatile percpu__u64 *)address, value, __ATOMIC_RELAXED);
+}
+#define percpu__load_64 percpu__load_64
+
+/* Reading the PC gives the instruction's address and 8, in T32 4 (ARM, A2.3). */
+#ifdef __thumb__
+#define PERCPU__ARM_PC "4"
+#else
+#define PERCPU__ARM_PC "8"
+#endif
+#if defined(__PIC__) || defined(__PIE__)
+#define PERCPU__ARM_CS ".Lpercpu_cs%= - .Lpercpu_pc%= - " PERCPU__ARM_PC
+#define PERCPU__ARM_ADD_PC ".Lpercpu_pc%=:\n\tadd %[c], pc\n\t"
+#else
+#define PERCPU__ARM_CS ".Lpercpu_cs%="
+#define PERCPU__ARM_ADD_PC
+#endif
+
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__ARM_RSEQ_INDEX                                                                     \
+    "ldr %[o], [%[rseq], #4]\n\t" PERCPU__RSEQ_DELAY                                               \
+    "ldr %[c], [%[rseq], #24]\n\t" PERCPU__RSEQ_DELAY "orr %[c], %[c], %[o], asr #31\n\t"
+#else
+#define PERCPU__ARM_RSEQ_INDEX "ldr %[c], [%[rseq], #4]\n\t"
+#endif
+
+/* The high word of rseq_cs is and stays 0. */
+#define PERCPU__ARM_RSEQ(body, after)                                                              \
+    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
+    ".long " PERCPU__STR(                                                                          \
+        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
+                                ".Lpercpu_abort%=:\n\t"                                            \
+                                "b .Lpercpu_begin%=\n\t"                                           \
+                                ".popsection\n"                                                    \
+                                ".Lpercpu_begin%=:\n\t"                                            \
+                                "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                    \
+                                "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC \
+                                "str %[c], [%[rseq], #8]\n"                                        \
+                                ".Lpercpu_start%=:\n\t" PERCPU__ARM_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
+                                "cmp %[c], %[cpus]\n\t" PERCPU__RSEQ_DELAY                         \
+                                "bhs %l[slow]\n\t" PERCPU__RSEQ_DELAY                              \
+                                "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
+                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
+                                                        ".Lpercpu_commit%=:\n\t" after             \
+                                                        "\n" PERCPU__RSEQ_TABLES("%l[slow]")
+
+/*
+ * GCC places literal pools by the length of what is between, an instruction per line of assembly,
+ * but counts an asm goto as one: this counts the rest.
+ */
+#define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
+
+/* clang-format off */
+#define PERCPU__ARM_RSEQ_IN [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus)
+#define PERCPU__ARM_RSEQ_OP(name, bits, body, value_in)                                            \
+    PERCPU__SEQUENCE(name, bits)                                                                   \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        uint32_t o, n;                                                                             \
+        PERCPU__ARM_RSEQ_LENGTH;                                                                   \
+        __asm__ goto(PERCPU__ARM_RSEQ(body, )                                                      \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
+                       [p] "+Q"(*(volatile percpu__u##bits *)p)                                    \
+                     : PERCPU__ARM_RSEQ_IN, [v] value_in((uint32_t)value),                         \
+                       [e] "rI"((uint32_t)expected)                                                \
+                     : "cc" : slow);                                                               \
+        *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+
+/*
+ * `value_in` (GCC manual, "Machine Constraints", ARM): I an immediate operand, L and K one after
+ * negation and inversion, which assemblers do.
+ */
+#define PERCPU__ARM_RSEQ_LOAD(suffix) "ldr" suffix " %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
+#define PERCPU__ARM_RSEQ_BY(name, bits, instruction, suffix, value_in)                             \
+    PERCPU__ARM_RSEQ_OP(name, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
+                        instruction " %[n], %[o], %[v]\n\t" PERCPU__RSEQ_DELAY                     \
+                        "str" suffix " %[n], [%[c]]", value_in)
+#define PERCPU__ARM_RSEQ_UPDATES(bits, suffix)                                                     \
+    PERCPU__ARM_RSEQ_OP(write, bits, "str" suffix " %[v], [%[c]]", "r")                            \
+    PERCPU__ARM_RSEQ_BY(add, bits, "add", suffix, "rIL")                                           \
+    PERCPU__ARM_RSEQ_BY(bit_and, bits, "and", suffix, "rIK")                                       \
+    PERCPU__ARM_RSEQ_BY(bit_or, bits, "orr", suffix, "rI")                                         \
+    PERCPU__ARM_RSEQ_BY(bit_xor, bits, "eor", suffix, "rI")                                        \
+    PERCPU__ARM_RSEQ_OP(xchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                                  \
+                        "str" suffix " %[v], [%[c]]", "r")                                         \
+    PERCPU__ARM_RSEQ_OP(cmpxchg, bits, PERCPU__ARM_RSEQ_LOAD(suffix)                               \
+                        "cmp %[o], %[e]\n\t" PERCPU__RSEQ_DELAY                                    \
+                        "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY                             \
+                        "str" suffix " %[v], [%[c]]", "r")
+PERCPU__ARM_RSEQ_UPDATES(8, "b")
+PERCPU__ARM_RSEQ_UPDATES(16, "h")
+PERCPU__ARM_RSEQ_UPDATES(32, "")
+
+/*
+ * With few registers, since compilers that do not optimise run out of pairs: o becomes the new
+ * value, and `before` finds the old one again. STREXD's answer goes to `failed`; where that is a
+ * part of o, `mend` follows. The rest are operands: outputs, the colon, inputs.
+ */
+#define PERCPU__ARM_RSEQ_DOUBLEWORD(...) PERCPU__ARM_RSEQ_DOUBLEWORD_(__VA_ARGS__)
+#define PERCPU__ARM_RSEQ_DOUBLEWORD_(name, before, op, result, failed, mend, ...)                  \
+    PERCPU__SEQUENCE(name, 64)                                                                     \
+    {                                                                                              \
+        uintptr_t c, scratch;                                                                      \
+        uint64_t o;                                                                                \
+        (void)scratch;                                                                             \
+        PERCPU__ARM_RSEQ_LENGTH;                                                                   \
+        __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op      \
+                                      "strexd " failed ", " result ", [%[c]]",                     \
+                                      "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend)       \
+                     : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u64 *)p)            \
+                     __VA_ARGS__ PERCPU__ARM_RSEQ_IN, [v] "r"(value)                               \
+                     : "cc" : slow);                                                               \
+        *now = o, *old = before, *copy = c;                                                        \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+
+#define PERCPU__ARM_RSEQ_SCRATCH "%[s]", "", , [s] "=&r"(scratch) :
+#define PERCPU__ARM_RSEQ_BOTH(low, high)                                                           \
+    low " %Q[o], %Q[o], %Q[v]\n\t" PERCPU__RSEQ_DELAY                                              \
+    high " %R[o], %R[o], %R[v]\n\t" PERCPU__RSEQ_DELAY, "%Q[o], %R[o]", PERCPU__ARM_RSEQ_SCRATCH
+PERCPU__ARM_RSEQ_DOUBLEWORD(add, o - value, PERCPU__ARM_RSEQ_BOTH("adds", "adc"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(bit_and, 0, PERCPU__ARM_RSEQ_BOTH("and", "and"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(bit_or, 0, PERCPU__ARM_RSEQ_BOTH("orr", "orr"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(bit_xor, 0, PERCPU__ARM_RSEQ_BOTH("eor", "eor"))
+PERCPU__ARM_RSEQ_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
+PERCPU__ARM_RSEQ_DOUBLEWORD(xchg, o, "", "%Q[v], %R[v]", PERCPU__ARM_RSEQ_SCRATCH)
+PERCPU__ARM_RSEQ_DOUBLEWORD(cmpxchg, o, "teq %Q[o], %[el]\n\t" PERCPU__RSEQ_DELAY
+                            "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY
+                            "teq %R[o], %[eh]\n\t" PERCPU__RSEQ_DELAY
+                            "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY, "%Q[v], %R[v]",
+                            "%Q[o]", "mov %Q[o], %[el]\n.Lpercpu_different%=:",
+                            : [el] "r"((uint32_t)expected),
+                            [eh] "r"((uint32_t)(expected >> 32)), )
+/* clang-format on */
+
+#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * riscv64: restartable sequences of a Linux thread. Part of platform/rseq.h.
+ *
+ * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
+ * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
+ * unchanged, since the sequence may begin again at any point before that.
+ */
+#ifndef PERCPU_DETAIL_ARCH_RISCV_RSEQ_H
+#define PERCPU_DETAIL_ARCH_RISCV_RSEQ_H
+
+/* CSRW mhartid, x0 before the abort address (glibc, sysdeps/.../riscv/bits/rseq.h). */
+#define PERCPU__RSEQ_SIGNATURE 0xf1401073
+
+PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
+{
+    uintptr_t pointer;
+    PERCPU__THREAD_ASM("mv %0, tp" : "=r"(pointer));
+    return pointer;
+}
+
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__RISCV_RSEQ_INDEX                                                                   \
+    "lw %[o], 4(%[rseq])\n\t"                                                                      \
+    "lwu %[c], 24(%[rseq])\n\t"                                                                    \
+    "srai %[o], %[o], 31\n\t"                                                                      \
+    "or %[c], %[c], %[o]\n\t"
+#else
+#define PERCPU__RISCV_RSEQ_INDEX "lwu %[c], 4(%[rseq])\n\t"
+#endif
+
+/* Not relaxed: what the kernel compares with is a sequence's length. */
+#define PERCPU__RISCV_RSEQ(body)                                                                   \
+    ".option push\n\t"                                                                             \
+    ".option norelax\n\t"                                                                          \
+    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
+    ".4byte " PERCPU__STR(                                                                         \
+        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
+                                ".Lpercpu_abort%=:\n\t"                                            \
+                                "jump .Lpercpu_begin%=, %[c]\n\t"                                  \
+                                ".popsection\n"                                                    \
+                                ".Lpercpu_begin%=:\n\t"                                            \
+                                "lla %[c], .Lpercpu_cs%=\n\t"                                      \
+                                "sd %[c], 8(%[rseq])\n"                                            \
+                                ".Lpercpu_start%=:\n\t" PERCPU__RISCV_RSEQ_INDEX                   \
+                                "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
+                                "slli %[c], %[c], " PERCPU__STR(                                   \
+                                    PERCPU__SLOT_SHIFT) "\n\t"                                     \
+                                                        "add %[c], %[c], %[p]\n\t" body "\n"       \
+                                                        ".Lpercpu_commit%=:"                       \
+                                                        "\n\t" PERCPU__RSEQ_TABLES(                \
+                                                            "%l[slow]") ".option pop\n"
+
+/* clang-format off */
+/* `loaded` is what `load` makes of the type: what cmpxchg compares with. */
+#define PERCPU__RISCV_RSEQ_OP(name, bits, loaded, body, value_in)                                  \
+    PERCPU__SEQUENCE(name, bits)                                                                   \
+    {                                                                                              \
+        uintptr_t c, o, n;                                                                         \
+        intptr_t v = PERCPU__RISCV_RSEQ_WIDE(bits, loaded, value);                                 \
+        __asm__ goto(PERCPU__RISCV_RSEQ(body)                                                      \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
+                       "+m"(*(volatile percpu__u##bits *)p)                                        \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
+                       [cpus] "r"((uintptr_t)percpu__rseq_cpus), [v] value_in(v),                  \
+                       [e] "rJ"((intptr_t)(loaded)expected)                                        \
+                     : : slow);                                                                    \
+        *old = (uint##bits##_t)o, *now = (uint##bits##_t)n, *copy = c;                             \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+
+/* An operand in a register: constants for an immediate, others as they are. */
+#define PERCPU__RISCV_RSEQ_WIDE(bits, loaded, value)                                               \
+    (__builtin_constant_p(value) ? (intptr_t)(int##bits##_t)(value) : (intptr_t)(loaded)(value))
+
+#define PERCPU__RISCV_RSEQ_BY(name, insn, bits, loaded, load, store)                               \
+    PERCPU__RISCV_RSEQ_OP(name, bits, loaded, load " %[o], 0(%[c])\n\t"                            \
+                          insn " %[n], %[o], %[v]\n\t" store " %[n], 0(%[c])", "rI")
+#define PERCPU__RISCV_RSEQ_UPDATES(bits, loaded, load, store)                                      \
+    PERCPU__RISCV_RSEQ_OP(write, bits, loaded, store " %z[v], 0(%[c])", "rJ")                      \
+    PERCPU__RISCV_RSEQ_BY(add, "add", bits, loaded, load, store)                                   \
+    PERCPU__RISCV_RSEQ_BY(bit_and, "and", bits, loaded, load, store)                               \
+    PERCPU__RISCV_RSEQ_BY(bit_or, "or", bits, loaded, load, store)                                 \
+    PERCPU__RISCV_RSEQ_BY(bit_xor, "xor", bits, loaded, load, store)                               \
+    PERCPU__RISCV_RSEQ_OP(xchg, bits, loaded, load " %[o], 0(%[c])\n\t"                            \
+                          store " %z[v], 0(%[c])", "rJ")                                           \
+    PERCPU__RISCV_RSEQ_OP(cmpxchg, bits, loaded, load " %[o], 0(%[c])\n\t"                         \
+                          "bne %[o], %z[e], .Lpercpu_commit%=\n\t"                                 \
+                          store " %z[v], 0(%[c])", "rJ")
+PERCPU__RISCV_RSEQ_UPDATES(8, uint8_t, "lbu", "sb")
+PERCPU__RISCV_RSEQ_UPDATES(16, uint16_t, "lhu", "sh")
+PERCPU__RISCV_RSEQ_UPDATES(32, int32_t, "lw", "sw")
+PERCPU__RISCV_RSEQ_UPDATES(64, int64_t, "ld", "sd")
+/* clang-format on */
+
+#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * x86_64: restartable sequences of a Linux thread. Part of platform/rseq.h.
+ *
+ * The text of a sequence: tell the kernel which one runs, read the CPU's number, make an offset of
+ * it, do the update; its last instruction commits. Outputs are early-clobber and inputs unchanged,
+ * since the sequence may begin again at any point before that.
+ */
+#ifndef PERCPU_DETAIL_ARCH_X86_64_RSEQ_H
+#define PERCPU_DETAIL_ARCH_X86_64_RSEQ_H
+
+#define PERCPU__RSEQ_SIGNATURE 0x53053053
+
+/* The thread control block begins with its own address (System V x86-64 ABI, %fs, and ELF TLS). */
+PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
+{
+    /* clang 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew. */
+#if defined(__clang__) || defined(PERCPU_RSEQ_FIBERS)
+    uintptr_t pointer;
+    PERCPU__THREAD_ASM("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+#else
+    return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
+/* With fixed addresses a descriptor's address is an immediate. */
+#if defined(__PIC__) || defined(__PIE__)
+#define PERCPU__X86_SET_CS                                                                         \
+    "leaq .Lpercpu_cs%=(%%rip), %[t]\n\t"                                                          \
+    "movq %[t], 8(%[rseq])\n"
+#else
+#define PERCPU__X86_SET_CS "movq $.Lpercpu_cs%=, 8(%[rseq])\n"
+#endif
+
+/* The number of the current area, as percpu__rseq_index(). */
+#ifdef PERCPU_RSEQ_MM_CID
+#define PERCPU__X86_RSEQ_INDEX                                                                     \
+    "movl 4(%[rseq]), %k[t]\n\t"                                                                   \
+    "sarl $31, %k[t]\n\t"                                                                          \
+    "orl 24(%[rseq]), %k[t]\n\t"
+#else
+#define PERCPU__X86_RSEQ_INDEX "movl 4(%[rseq]), %k[t]\n\t"
+#endif
+
+/*
+ * The signature before the abort address, 0x53053053, is the operand of an undefined instruction
+ * (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h).
+ */
+/* clang-format off */
+#define PERCPU__X86_RSEQ(body)                                                                     \
+    ".pushsection .text.unlikely.percpu,\"ax?\",@progbits\n\t"                                     \
+    ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"                                                 \
+    ".Lpercpu_abort%=:\n\t"                                                                        \
+    "jmp .Lpercpu_begin%=\n\t"                                                                     \
+    ".popsection\n"                                                                                \
+    ".Lpercpu_begin%=:\n\t" PERCPU__X86_SET_CS                                                     \
+    ".Lpercpu_start%=:\n\t"                                                                        \
+    PERCPU__X86_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
+    "cmpl %[cpus], %k[t]\n\t" PERCPU__RSEQ_DELAY                                                   \
+    "jae %l[slow]\n\t" PERCPU__RSEQ_DELAY                                                          \
+    "shlq $" PERCPU__STR(PERCPU__SLOT_SHIFT) ", %[t]\n\t" PERCPU__RSEQ_DELAY body "\n"             \
+    ".Lpercpu_commit%=:\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
+
+#define PERCPU__X86_RSEQ_IN(p)                                                                     \
+    [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
+
+/* No register for a result that nobody asks for. */
+#define PERCPU__X86_RSEQ_OP(name, instruction, bits, suffix, in, immediate)                        \
+    PERCPU__SEQUENCE(name, bits)                                                                   \
+    {                                                                                              \
+        uintptr_t t;                                                                               \
+        __asm__ goto(PERCPU__X86_RSEQ(instruction suffix " %[v], (%[p],%[t])")                     \
+                     : [t] "=&r"(t), "+m"(*(volatile percpu__u##bits *)p)                          \
+                     : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value)                             \
+                     : "cc" : slow);                                                               \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+
+/* The old value in o; `make` may leave the sequence, or make it the new one: `before` undoes it. */
+#define PERCPU__X86_RSEQ_RESULT(name, bits, suffix, in, immediate, make, store, before)            \
+    PERCPU__SEQUENCE(name, bits)                                                                   \
+    {                                                                                              \
+        uintptr_t t;                                                                               \
+        uint##bits##_t o;                                                                          \
+        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY make\
+                                      "mov" suffix " " store ", (%[p],%[t])")                      \
+                     : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
+                     : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value), [e] in immediate(expected) \
+                     : "cc" : slow);                                                               \
+        *now = o, *old = (uint##bits##_t)(before), *copy = (uintptr_t)p + t;                       \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+
+#define PERCPU__X86_RSEQ_UPDATES(bits, suffix, in, immediate)                                      \
+    PERCPU__X86_RSEQ_OP(write, "mov", bits, suffix, in, immediate)                                 \
+    PERCPU__X86_RSEQ_OP(add, "add", bits, suffix, in, immediate)                                   \
+    PERCPU__X86_RSEQ_OP(bit_and, "and", bits, suffix, in, immediate)                               \
+    PERCPU__X86_RSEQ_OP(bit_or, "or", bits, suffix, in, immediate)                                 \
+    PERCPU__X86_RSEQ_OP(bit_xor, "xor", bits, suffix, in, immediate)                               \
+    PERCPU__X86_RSEQ_RESULT(added, bits, suffix, in, immediate,                                    \
+                            "add" suffix " %[v], %[o]\n\t" PERCPU__RSEQ_DELAY, "%[o]", o - value)  \
+    PERCPU__X86_RSEQ_RESULT(xchg, bits, suffix, in, immediate, "", "%[v]", o)                      \
+    PERCPU__X86_RSEQ_RESULT(cmpxchg, bits, suffix, in, immediate,                                  \
+                            "cmp" suffix " %[e], %[o]\n\t" PERCPU__RSEQ_DELAY                      \
+                            "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY, "%[v]", o)
+PERCPU__X86_RSEQ_UPDATES(8, "b", "q", "i")
+PERCPU__X86_RSEQ_UPDATES(16, "w", "r", "i")
+PERCPU__X86_RSEQ_UPDATES(32, "l", "r", "i")
+PERCPU__X86_RSEQ_UPDATES(64, "q", "r", "e")
+/* clang-format on */
+
+#define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
+#define PERCPU__SEQUENCE_ADDED(bits) percpu__sequence_added_##bits
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What lies in every area, and what the library keeps of the areas. */
+#ifndef PERCPU_DETAIL_AREAS_H
+#define PERCPU_DETAIL_AREAS_H
+
+/* The first thing that the library keeps in every area. <percpu/asm.h> has the offsets. */
+struct percpu__head {
+    uintptr_t delta; /* of this area */
+    size_t cpu;      /* PERCPU__NO_CPU in the template */
+    uintptr_t magic; /* PERCPU__MAGIC: tells a template that was loaded from a NOLOAD one */
+};
+#define PERCPU__NO_CPU SIZE_MAX
+#define PERCPU__MAGIC ((uintptr_t)0x43726550)
+extern PERCPU__HIDDEN PERCPU__MODEL struct percpu__head __PERCPU_percpu__head;
+
+/* Deltas by CPU, valid below percpu__limit. Deltas are multiples of 64: an odd one is none. */
+#define PERCPU__ABSENT ((uintptr_t)1)
+extern PERCPU__HIDDEN uintptr_t percpu__delta[PERCPU_MAX_CPUS];
+extern PERCPU__HIDDEN size_t percpu__limit;
+
+/* Functions of the library. */
+PERCPU__HIDDEN void percpu__check_current(void);
+PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
+PERCPU__HIDDEN void percpu__moved(void);
+/* The first CPU from `cpu` on that has an area, or PERCPU__NO_CPU. */
+PERCPU__HIDDEN size_t percpu__next_cpu(size_t cpu);
+PERCPU__HIDDEN uintptr_t percpu__offset(uintptr_t vma);
+PERCPU__HIDDEN uint64_t percpu__sum(const volatile void *p, size_t size);
+PERCPU__HIDDEN void percpu__reset_from(uintptr_t from, void *p, size_t size);
+
+PERCPU__INLINE void percpu__debug_current(void)
+{
+#ifdef PERCPU_DEBUG
+    percpu__check_current();
+#endif
+}
+
+#endif

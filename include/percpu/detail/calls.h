@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Code that is not optimised: an access is a call of a library function, chosen by size, since
+ * inline functions would take an instruction and a place on the caller's stack for each of their
+ * parameters. src/calls.c defines these functions, each by the operation of its name. What the
+ * operand is does not matter then: the compiler has made its address.
+ */
+#ifndef PERCPU_DETAIL_CALLS_H
+#define PERCPU_DETAIL_CALLS_H
+
+#define PERCPU__CALLS(bits)                                                                        \
+    PERCPU__HIDDEN uint64_t percpu__call_read_##bits(const volatile void *p);                      \
+    PERCPU__HIDDEN uint64_t percpu__call_read_raw_##bits(const volatile void *p);                  \
+    PERCPU__HIDDEN void percpu__call_write_##bits(volatile void *p, uint64_t value);               \
+    PERCPU__HIDDEN void percpu__call_write_raw_##bits(volatile void *p, uint64_t value);           \
+    PERCPU__HIDDEN void percpu__call_add_##bits(volatile void *p, uint64_t value);                 \
+    PERCPU__HIDDEN void percpu__call_sub_##bits(volatile void *p, uint64_t value);                 \
+    PERCPU__HIDDEN void percpu__call_bit_and_##bits(volatile void *p, uint64_t value);             \
+    PERCPU__HIDDEN void percpu__call_bit_or_##bits(volatile void *p, uint64_t value);              \
+    PERCPU__HIDDEN void percpu__call_bit_xor_##bits(volatile void *p, uint64_t value);             \
+    PERCPU__HIDDEN uint64_t percpu__call_add_return_##bits(volatile void *p, uint64_t value);      \
+    PERCPU__HIDDEN uint64_t percpu__call_sub_return_##bits(volatile void *p, uint64_t value);      \
+    PERCPU__HIDDEN uint64_t percpu__call_fetch_add_##bits(volatile void *p, uint64_t value);       \
+    PERCPU__HIDDEN uint64_t percpu__call_xchg_##bits(volatile void *p, uint64_t value);            \
+    PERCPU__HIDDEN uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected,       \
+                                                        uint64_t value);
+PERCPU__CALLS(8)
+PERCPU__CALLS(16)
+PERCPU__CALLS(32)
+PERCPU__CALLS(64)
+#undef PERCPU__CALLS
+PERCPU__HIDDEN uintptr_t percpu__call_current_ptr(const volatile void *p);
+
+#ifndef PERCPU__DEFINE_CALLS
+/* Compilers decide this without optimisation, too. */
+#define PERCPU__CALL(size, function)                                                               \
+    ((size) == 1   ? function##_8                                                                  \
+     : (size) == 2 ? function##_16                                                                 \
+     : (size) == 4 ? function##_32                                                                 \
+                   : function##_64)
+
+#define percpu__read(p, size, where) PERCPU__CALL(size, percpu__call_read)(p)
+#define percpu__read_raw(p, size, where) PERCPU__CALL(size, percpu__call_read_raw)(p)
+#define percpu__write(p, value, size, where) PERCPU__CALL(size, percpu__call_write)(p, value)
+#define percpu__write_raw(p, value, size, where)                                                   \
+    PERCPU__CALL(size, percpu__call_write_raw)(p, value)
+#define percpu__add(p, value, size, where) PERCPU__CALL(size, percpu__call_add)(p, value)
+#define percpu__sub(p, value, size, where) PERCPU__CALL(size, percpu__call_sub)(p, value)
+#define percpu__bit_and(p, value, size, where) PERCPU__CALL(size, percpu__call_bit_and)(p, value)
+#define percpu__bit_or(p, value, size, where) PERCPU__CALL(size, percpu__call_bit_or)(p, value)
+#define percpu__bit_xor(p, value, size, where) PERCPU__CALL(size, percpu__call_bit_xor)(p, value)
+#define percpu__add_return(p, value, size, where)                                                  \
+    PERCPU__CALL(size, percpu__call_add_return)(p, value)
+#define percpu__sub_return(p, value, size, where)                                                  \
+    PERCPU__CALL(size, percpu__call_sub_return)(p, value)
+#define percpu__fetch_add(p, value, size, where)                                                   \
+    PERCPU__CALL(size, percpu__call_fetch_add)(p, value)
+#define percpu__xchg(p, value, size, where) PERCPU__CALL(size, percpu__call_xchg)(p, value)
+#define percpu__cmpxchg(p, expected, value, size, where)                                           \
+    PERCPU__CALL(size, percpu__call_cmpxchg)(p, expected, value)
+#define percpu__current_ptr(p, where) percpu__call_current_ptr(p)
+#endif
+
+#endif

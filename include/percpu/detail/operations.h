@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operations of percpu.h. Functions first, each under the name that a search for it finds; they
+ * take the operand's address, its size, and what it is (enum percpu__where), all constants, of
+ * which one case remains. Then the typed macros, which check and convert.
+ */
+#ifndef PERCPU_DETAIL_OPERATIONS_H
+#define PERCPU_DETAIL_OPERATIONS_H
+
+/* A scalar of the caller's own, as bits and back. */
+PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
+{
+    switch (size) {
+    case 1: return *(const percpu__u8 *)value;
+    case 2: return *(const percpu__u16 *)value;
+    case 4: return *(const percpu__u32 *)value;
+    default: return *(const percpu__u64 *)value;
+    }
+}
+
+PERCPU__INLINE void percpu__set_bits(void *value, uint64_t bits, size_t size)
+{
+    switch (size) {
+    case 1: *(percpu__u8 *)value = (uint8_t)bits; break;
+    case 2: *(percpu__u16 *)value = (uint16_t)bits; break;
+    case 4: *(percpu__u32 *)value = (uint32_t)bits; break;
+    default: *(percpu__u64 *)value = bits; break;
+    }
+}
+
+/* Around what writes to a variable, for platforms that watch this in debug builds. */
+PERCPU__INLINE void percpu__write_begins(const volatile void *p, size_t size, bool is_update)
+{
+    (void)p, (void)size, (void)is_update;
+    percpu__debug_current();
+#ifdef PERCPU__WATCHED
+    percpu__watch_write(p, size, is_update);
+#endif
+}
+
+PERCPU__INLINE void percpu__write_ends(const volatile void *p)
+{
+    (void)p;
+#ifdef PERCPU__WATCHED
+    percpu__watch_written(p);
+#endif
+}
+
+/* The function of this size: `result` is empty, or "variable =". */
+#define PERCPU__BY_SIZE(size, result, name, p, value, where)                                       \
+    switch (size) {                                                                                \
+    case 1: result name##_8(p, (uint8_t)(value), where); break;                                    \
+    case 2: result name##_16(p, (uint16_t)(value), where); break;                                  \
+    case 4: result name##_32(p, (uint32_t)(value), where); break;                                  \
+    default: result name##_64(p, value, where); break;                                             \
+    }
+
+/* -- Reads and writes -------------------------------------------------------------------------- */
+
+PERCPU__INLINE uint64_t percpu__read_raw(const volatile void *p, size_t size,
+                                         enum percpu__where where)
+{
+    percpu__debug_current();
+    switch (size) {
+    case 1: return percpu__read_8(p, where);
+    case 2: return percpu__read_16(p, where);
+    case 4: return percpu__read_32(p, where);
+    default: return percpu__read_64(p, where);
+    }
+}
+
+PERCPU__INLINE void percpu__write_raw(volatile void *p, uint64_t value, size_t size,
+                                      enum percpu__where where)
+{
+    percpu__write_begins(p, size, false);
+    PERCPU__BY_SIZE(size, , percpu__write, p, value, where)
+    percpu__write_ends(p);
+}
+
+/* The same with the guard held, unless nothing can come between finding the copy and the access. */
+PERCPU__INLINE uint64_t percpu__read(const volatile void *p, size_t size, enum percpu__where where)
+{
+    const bool one = PERCPU__ONE_INSTRUCTION(size, where);
+    if (!one)
+        percpu__preempt_off();
+    uint64_t value = percpu__read_raw(p, size, where);
+    if (!one)
+        percpu__preempt_on();
+    return value;
+}
+
+PERCPU__INLINE void percpu__write(volatile void *p, uint64_t value, size_t size,
+                                  enum percpu__where where)
+{
+    const bool one = PERCPU__ONE_INSTRUCTION(size, where);
+    if (!one)
+        percpu__preempt_off();
+    percpu__write_raw(p, value, size, where);
+    if (!one)
+        percpu__preempt_on();
+}
+
+/* -- Updates ----------------------------------------------------------------------------------- */
+
+PERCPU__INLINE void percpu__add(volatile void *p, uint64_t value, size_t size,
+                                enum percpu__where where)
+{
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, , percpu__add, p, value, where)
+    percpu__write_ends(p);
+}
+
+/* Negated after the conversion to the variable's type: modulo 2^n that is subtraction. */
+PERCPU__INLINE void percpu__sub(volatile void *p, uint64_t value, size_t size,
+                                enum percpu__where where)
+{
+    percpu__add(p, 0 - value, size, where);
+}
+
+PERCPU__INLINE void percpu__bit_and(volatile void *p, uint64_t value, size_t size,
+                                    enum percpu__where where)
+{
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, , percpu__bit_and, p, value, where)
+    percpu__write_ends(p);
+}
+
+PERCPU__INLINE void percpu__bit_or(volatile void *p, uint64_t value, size_t size,
+                                   enum percpu__where where)
+{
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, , percpu__bit_or, p, value, where)
+    percpu__write_ends(p);
+}
+
+PERCPU__INLINE void percpu__bit_xor(volatile void *p, uint64_t value, size_t size,
+                                    enum percpu__where where)
+{
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, , percpu__bit_xor, p, value, where)
+    percpu__write_ends(p);
+}
+
+PERCPU__INLINE uint64_t percpu__add_return(volatile void *p, uint64_t value, size_t size,
+                                           enum percpu__where where)
+{
+    uint64_t now;
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, now =, percpu__add_return, p, value, where)
+    percpu__write_ends(p);
+    return now;
+}
+
+PERCPU__INLINE uint64_t percpu__sub_return(volatile void *p, uint64_t value, size_t size,
+                                           enum percpu__where where)
+{
+    return percpu__add_return(p, 0 - value, size, where);
+}
+
+PERCPU__INLINE uint64_t percpu__fetch_add(volatile void *p, uint64_t value, size_t size,
+                                          enum percpu__where where)
+{
+    uint64_t old;
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, old =, percpu__fetch_add, p, value, where)
+    percpu__write_ends(p);
+    return old;
+}
+
+PERCPU__INLINE uint64_t percpu__xchg(volatile void *p, uint64_t value, size_t size,
+                                     enum percpu__where where)
+{
+    uint64_t old;
+    percpu__write_begins(p, size, true);
+    PERCPU__BY_SIZE(size, old =, percpu__xchg, p, value, where)
+    percpu__write_ends(p);
+    return old;
+}
+
+PERCPU__INLINE uint64_t percpu__cmpxchg(volatile void *p, uint64_t expected, uint64_t value,
+                                        size_t size, enum percpu__where where)
+{
+    uint64_t old;
+    percpu__write_begins(p, size, true);
+    switch (size) {
+    case 1: old = percpu__cmpxchg_8(p, (uint8_t)expected, (uint8_t)value, where); break;
+    case 2: old = percpu__cmpxchg_16(p, (uint16_t)expected, (uint16_t)value, where); break;
+    case 4: old = percpu__cmpxchg_32(p, (uint32_t)expected, (uint32_t)value, where); break;
+    default: old = percpu__cmpxchg_64(p, expected, value, where); break;
+    }
+    percpu__write_ends(p);
+    return old;
+}
+
+PERCPU__INLINE uintptr_t percpu__current_ptr(const volatile void *p, enum percpu__where where)
+{
+    percpu__debug_current();
+    return percpu__current(p, where);
+}
+
+#if !defined(__OPTIMIZE__) && !defined(PERCPU__DEFINE_CALLS)
+#include <percpu/detail/calls.h> /* macros of the names above */
+#endif
+
+PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64_t value,
+                                        size_t size, enum percpu__where where)
+{
+    uint64_t wanted = percpu__bits(expected, size);
+    uint64_t old = percpu__cmpxchg(p, wanted, value, size, where);
+    bool done = old == wanted;
+    (void)where;
+    if (!done)
+        percpu__set_bits(expected, old, size);
+    return done;
+}
+
+/* -- Any CPU's copy ---------------------------------------------------------------------------- */
+
+#ifndef percpu__remote
+PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, enum percpu__where where,
+                                            size_t cpu)
+{
+    return percpu__address(p, where) + percpu__delta_of(cpu);
+}
+
+PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__where where,
+                                        size_t cpu)
+{
+    size_t limit = __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE);
+    if (cpu >= limit)
+        return 0;
+    uintptr_t delta = PERCPU__DELTAS[percpu__masked(cpu, limit)];
+    return delta == PERCPU__ABSENT ? 0 : percpu__address(p, where) + delta;
+}
+#endif
+
+PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum percpu__where where,
+                                                size_t cpu)
+{
+    uintptr_t address = percpu__remote(p, where, cpu);
+    if (__builtin_expect(address == 0, 0))
+        percpu__bad_cpu();
+    return address;
+}
+
+/* -- Macros: typed on the outside, bytes on the inside ----------------------------------------- */
+
+/*
+ * PERCPU__ON gives a macro the variable x as what all of them take: a pointer, and what it is.
+ *
+ * Operands are expressions of the user's and may contain other operations. They are arguments of
+ * functions and initialisers without a name: a local variable would be in their scope, and two of
+ * them of one name are what -Wshadow reports. (__COUNTER__ makes names unique, and clang 22 warns
+ * of it in standard modes.)
+ */
+#define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
+
+#define PERCPU__WRITABLE(p) ((volatile void *)(uintptr_t)(p))
+
+#define PERCPU__READ(p, where, read)                                                               \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p))),                                                   \
+     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), read(p, sizeof(*(p)), where)))
+
+#define PERCPU__WRITE(p, where, write, value)                                                      \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
+     write(PERCPU__WRITABLE(p), PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p)),    \
+           where))
+
+/* As `var op= n` does, the operand is converted to the variable's type first. */
+#define PERCPU__UPDATE(p, where, update, n)                                                        \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
+                    PERCPU__CHECK_INTEGER(*(p))),                                                  \
+     update(PERCPU__WRITABLE(p), (uint64_t)PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n),    \
+            sizeof(*(p)), where))
+
+#define PERCPU__RESULT(p, where, update, n)                                                        \
+    ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(p, where, update, n))
+
+#define PERCPU__XCHG(p, where, value)                                                              \
+    PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), PERCPU__WRITE(p, where, percpu__xchg, value))
+
+#define PERCPU__CMPXCHG(p, where, old, new_value)                                                  \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
+     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                   \
+                       percpu__cmpxchg(PERCPU__WRITABLE(p),                                        \
+                                       PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), old),             \
+                                       PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value),       \
+                                       sizeof(*(p)), where)))
+
+#define PERCPU__TRY_CMPXCHG(p, where, old, new_value)                                              \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p))),                     \
+     percpu__try_cmpxchg(PERCPU__WRITABLE(p),                                                      \
+                         PERCPU__CONVERTED(PERCPU__VALUE_TYPE(*(p)) *, old),                       \
+                         PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value), sizeof(*(p)),       \
+                         where))
+
+#define PERCPU__CURRENT_PTR(p, where, current)                                                     \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)current(p, where))
+
+#define PERCPU__REMOTE_PTR(p, where, remote, cpu)                                                  \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(p, where, cpu))
+
+#define PERCPU__CHECK_REMOTE(x)                                                                    \
+    PERCPU__ASSERT(sizeof(x) <= PERCPU__REMOTE_MAX,                                                \
+                   "percpu: this machine has no single access to 8 bytes: use 4-byte variables, "  \
+                   "or percpu_remote_ptr() and a lock")
+
+#define PERCPU__REMOTE_READ(p, where, cpu)                                                         \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_REMOTE(*(p))),                       \
+     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)),                                                   \
+                       percpu__load_from(percpu__remote_checked(p, where, cpu), sizeof(*(p)))))
+
+#define PERCPU__REMOTE_WRITE(p, where, cpu, value)                                                 \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
+                    PERCPU__CHECK_REMOTE(*(p))),                                                   \
+     percpu__store_to(percpu__remote_checked(p, where, cpu),                                       \
+                      PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p))))
+
+#define PERCPU__SUM(p)                                                                             \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_INTEGER(*(p));                       \
+                    PERCPU__CHECK_REMOTE(*(p))),                                                   \
+     (PERCPU__VALUE_TYPE(*(p)))percpu__sum(p, sizeof(*(p))))
+
+/*
+ * Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. The
+ * guard is named after the block's pointer, so that blocks nest where their pointers may.
+ */
+#define PERCPU__WITH(p, where, take, q)                                                            \
+    for (struct percpu__guard percpu__guard_of_##q                                                 \
+         __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
+         *percpu__once_##q = &percpu__guard_of_##q;                                                \
+         percpu__once_##q; percpu__once_##q = 0)                                                   \
+        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p, where);    \
+             percpu__once_##q; percpu__once_##q = 0)
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* rseq: what a block holds is an area of its own, and not the current CPU's if it migrates. */
+#ifndef PERCPU_DETAIL_PLATFORM_RSEQ_GUARD_H
+#define PERCPU_DETAIL_PLATFORM_RSEQ_GUARD_H
+
+/* An access is a sequence, or one load: it needs no guard. */
+PERCPU__INLINE void percpu__preempt_off(void) {}
+PERCPU__INLINE void percpu__preempt_on(void) {}
+
+struct percpu__guard {
+    size_t cpu; /* whose area the thread owns */
+#ifdef PERCPU__WATCHED
+    struct percpu__watch watch;
+#endif
+};
+
+PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
+{
+    struct percpu__guard guard;
+    guard.cpu = percpu__own();
+#ifdef PERCPU__WATCHED
+    guard.watch.first = guard.watch.size = 0; /* none yet */
+#endif
+    return guard;
+}
+
+PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
+{
+    (void)guard;
+#ifdef PERCPU__WATCHED
+    percpu__watch_end(&guard->watch, guard->cpu);
+#endif
+    percpu__disown();
+}
+
+/* The address that a block works on. */
+PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__guard *guard, const volatile void *p,
+                                         size_t size)
+{
+    (void)size;
+#ifdef PERCPU__WATCHED
+    percpu__watch_begin(&guard->watch, p, size, guard->cpu);
+#endif
+    return percpu__remote_raw(p, PERCPU__POINTER, guard->cpu);
+}
+#define PERCPU__GUARDED_PTR(guard, p, where)                                                       \
+    ((PERCPU__PLAIN_TYPE(*(p)) *)percpu__guarded(&(guard), p, sizeof(*(p))))
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an architecture and a platform provide, as prototypes, so that a wrongly typed body does not
+ * compile. Each body has a marker, a macro of the function's name. Of those that are not marked
+ * derive.h makes the optional ones and refuses to go on without the mandatory ones.
+ */
+#ifndef PERCPU_DETAIL_PORT_H
+#define PERCPU_DETAIL_PORT_H
+
+/*
+ * Scalars as accesses see them: they may alias any type. Where the ABI aligns 8 bytes to 4, clang
+ * would call libatomic for them.
+ */
+typedef uint8_t __attribute__((may_alias)) percpu__u8;
+typedef uint16_t __attribute__((may_alias)) percpu__u16;
+typedef uint32_t __attribute__((may_alias)) percpu__u32;
+typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
+
+/*
+ * What the operand `p` of an operation is. The public macro knows it, and it is a constant in every
+ * function that it is passed to: an architecture's `switch` on it leaves no code.
+ */
+enum percpu__where {
+    PERCPU__POINTER,     /* a per-CPU pointer, or an element whose index is variable */
+    PERCPU__SYMBOL,      /* a variable plus a constant: an instruction can name it */
+    PERCPU__NEAR_SYMBOL, /* the same within 2 KiB of VMA 0: PERCPU_DEFINE_NEAR */
+};
+
+/* Compilers that do not optimise would compile the cases that a constant excludes. */
+#ifdef __OPTIMIZE__
+#define PERCPU__IS(where, what) ((where) == (what))
+#else
+#define PERCPU__IS(where, what) ((what) == PERCPU__POINTER)
+#endif
+
+/* -- The current CPU: cpu.h ------------------------------------------------------------------- */
+
+/* Turn interrupts off on this CPU, and back to what they were. Compiler barriers. Mandatory. */
+#if !defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU_PLATFORM_RSEQ)
+PERCPU__INLINE uintptr_t percpu__irq_save(void);
+PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
+#endif
+
+/* The per-CPU register, which holds the delta. Mandatory on bare. */
+#ifdef PERCPU_PLATFORM_BARE
+PERCPU__INLINE uintptr_t percpu__reg_read(void);
+PERCPU__INLINE void percpu__reg_write(uintptr_t delta);
+/* Can the register hold this delta? Any, unless an architecture knows better. */
+PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta);
+/* Is the register the one of the mode that this CPU runs in? 0, or a negative enum percpu_error. */
+PERCPU__INLINE int percpu__reg_check(void);
+#endif
+
+/* A hint to a CPU that waits. */
+PERCPU__INLINE void percpu__relax(void);
+
+/* Do atomic instructions work on ordinary memory now? They may not before caches are on. */
+PERCPU__INLINE bool percpu__atomics_work(void);
+
+/* -- Accesses to this CPU's copy: access.h ---------------------------------------------------- */
+
+/* The address of the copy, p + delta. */
+PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where);
+
+/* The template address as a number of which the compiler knows nothing; the delta of a CPU. */
+PERCPU__INLINE uintptr_t percpu__address(const volatile void *p, enum percpu__where where);
+PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu);
+
+/* 8 bytes in one access, for architectures whose registers are narrower. */
+PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address);
+PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
+
+/*
+ * For each size: one access, in one asm statement where the architecture can; percpu__read_8 and
+ * percpu__write_8 mark those up to 32 bits, percpu__read_64 and percpu__write_64 those of 64.
+ * PERCPU__ONE_INSTRUCTION(size, where) is true where nothing can come between finding the copy and
+ * the access; elsewhere the guard is held.
+ *
+ * For each size named in PERCPU__UPDATES, e.g. (32 | 64): updates that lose none that an interrupt
+ * handler on this CPU makes meanwhile, and that neither preemption nor migration can split.
+ */
+#define PERCPU__PROTOTYPES(bits)                                                                   \
+    PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
+                                                      enum percpu__where where);                   \
+    PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
+                                             enum percpu__where where);                            \
+    PERCPU__INLINE void percpu__add_##bits(volatile void *p, uint##bits##_t value,                 \
+                                           enum percpu__where where);                              \
+    PERCPU__INLINE void percpu__bit_and_##bits(volatile void *p, uint##bits##_t value,             \
+                                               enum percpu__where where);                          \
+    PERCPU__INLINE void percpu__bit_or_##bits(volatile void *p, uint##bits##_t value,              \
+                                              enum percpu__where where);                           \
+    PERCPU__INLINE void percpu__bit_xor_##bits(volatile void *p, uint##bits##_t value,             \
+                                               enum percpu__where where);                          \
+    /* The new value. */                                                                           \
+    PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(volatile void *p,                      \
+                                                            uint##bits##_t value,                  \
+                                                            enum percpu__where where);             \
+    /* The old value; of cmpxchg, which writes `value` if the copy equals `expected`, too. */      \
+    PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p, uint##bits##_t value, \
+                                                           enum percpu__where where);              \
+    PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
+                                                      enum percpu__where where);                   \
+    PERCPU__INLINE uint##bits##_t percpu__cmpxchg_##bits(                                          \
+        volatile void *p, uint##bits##_t expected, uint##bits##_t value, enum percpu__where where);
+PERCPU__PROTOTYPES(8)
+PERCPU__PROTOTYPES(16)
+PERCPU__PROTOTYPES(32)
+PERCPU__PROTOTYPES(64)
+#undef PERCPU__PROTOTYPES
+
+/* The head of a restartable sequence, from which sequence.h makes updates. */
+#define PERCPU__SEQUENCE(name, bits)                                                               \
+    PERCPU__INLINE bool percpu__sequence_##name##_##bits(                                          \
+        volatile void *p, uint##bits##_t expected __attribute__((unused)),                         \
+        uint##bits##_t value __attribute__((unused)),                                              \
+        enum percpu__where where __attribute__((unused)),                                          \
+        uint##bits##_t *old __attribute__((unused)), uint##bits##_t *now __attribute__((unused)),  \
+        uintptr_t *copy __attribute__((unused)))
+
+#endif
