@@ -76,8 +76,6 @@ without() {
     mutant "$name" "$file" "$script" && build "$work/$name" "$platform" "$work/$name/run" "$source" "$@"
 }
 
-rseq=src/platform/rseq.c
-
 # -- Keys of thread-specific data ---------------------------------------------------------------
 
 # As a program, and as a library of one that is not.
@@ -91,7 +89,7 @@ build_keys() { # sources, folder
 # keys_mutant TITLE NAME SED-SCRIPT
 keys_mutant() {
     local title=$1 name=$2 script=$3
-    check "a mutant: $title" mutant "$name" $rseq "$script"
+    check "a mutant: $title" mutant "$name" "$rseq" "$script"
     check 'it is built' build_keys "$work/$name" "$work/$name/keys"
 }
 
@@ -111,7 +109,7 @@ if [ "$libc" = glibc ]; then # musl allocates nothing for a key
         's/\(known == tid \|\| .*\)\)$/known != 0)/'
     check 'a thread has the block of one that ended' \
         fails_40 "$work/any-tid/keys/opens" "$work/any-tid/keys/library.so"
-    keys_mutant 'a record outlives its thread' stale-record 's/known != 0 && is_gone\(known\)/false/'
+    keys_mutant 'a record outlives its thread' stale-record 's/known != 0 && percpu__is_gone\(known\)/false/'
     check 'a child has the block of a thread that ended' \
         fails_40 "$work/stale-record/keys/opens" "$work/stale-record/keys/library.so"
     keys_mutant 'a child does not know its record' no-record \
@@ -132,15 +130,15 @@ check 'it prints a line and ends' ends_right "$work/panic"
 
 # -- The end of a thread -------------------------------------------------------------------------
 
-steps='s/^( *)step\(\);/\1{ extern void at_step(void); at_step(); }/
-    s/^( *)if \(__atomic_exchange_n\(&slot_of\(cpu\)->owner, 0/\1extern void at_give_back(unsigned owner);\n\1at_give_back(owner_of(cpu));\n&/'
+steps='s/^( *)percpu__signal_fence\(\);/\1{ extern void at_step(void); at_step(); }/
+    s/^( *)if \(__atomic_exchange_n\(&percpu__slot_of\(cpu\)->owner, 0/\1extern void at_give_back(unsigned owner);\n\1at_give_back(percpu__area_owner(cpu));\n&/'
 check 'a signal comes at each step of a thread that ends in a block' \
-    without steps $rseq "$steps" RSEQ exits.c
+    without steps "$rseq" "$steps" RSEQ exits.c
 check 'its handler has a block' ends_right "$work/steps/run"
-check 'a mutant: the thread owns nothing before the area is given back' without early-end $rseq \
+check 'a mutant: the thread owns nothing before the area is given back' without early-end "$rseq" \
     "$steps;"'s/thread->taking = 1;/thread->taking = 0;/' RSEQ exits.c
 check 'the area is given back twice' fails "$work/early-end/run"
-check 'a mutant: it is in no block before it has taken nothing' without wrong-order $rseq \
+check 'a mutant: it is in no block before it has taken nothing' without wrong-order "$rseq" \
     "$steps;"'/taking = 1;/,/taking = 0;/{ s/taken = 0/TEMPORARY/; s/depth = 0/taken = 0/; s/TEMPORARY/depth = 0/ }' \
     RSEQ exits.c
 check 'the area is given back twice then, too' fails "$work/wrong-order/run"
@@ -148,7 +146,7 @@ check 'the area is given back twice then, too' fails "$work/wrong-order/run"
 if [ "$libc" != glibc ]; then # glibc registers threads itself
     check 'a program with destructors is built' build "$root" RSEQ "$work/leaving" leaving.c
     check 'a thread is not registered after its last destructor' ends_right "$work/leaving"
-    check 'a mutant: it is' without late-register $rseq \
+    check 'a mutant: it is' without late-register "$rseq" \
         's/cancelable != PTHREAD_CANCEL_ENABLE \|\|/false ||/' RSEQ leaving.c
     check 'the kernel keeps its address' fails "$work/late-register/run"
 fi
@@ -162,18 +160,18 @@ check 'a thread of a child that has an area before the fork handler' ends_right 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
 take='s/^( *)if \(percpu__sequence_cmpxchg_32\(word/\1{ extern void at_take(void); at_take(); }\n&/
     s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
-no_pid='s/if \(getpid\(\) != process->pid\)/if (false)/; s/if \(getpid\(\) == process->pid\)/if (true)/'
-check 'a program that forks is built' without fork $rseq "$in_list; $take" RSEQ fork.c $(wraps syscall)
+no_pid='s/if \(getpid\(\) != percpu__state->pid\)/if (false)/; s/if \(getpid\(\) == percpu__state->pid\)/if (true)/'
+check 'a program that forks is built' without fork "$rseq" "$in_list; $take" RSEQ fork.c $(wraps syscall)
 check 'a block in a child before the fork handler' ends_right "$work/fork/run" early
 check 'fork() by a thread that waits for an area' ends_right "$work/fork/run" wait
 check 'fork() by a thread that takes an area, which a handler of the child has first' \
     ends_right "$work/fork/run" take
-check 'a mutant: the thread has it, too' without not-taken $rseq \
+check 'a mutant: the thread has it, too' without not-taken "$rseq" \
     "$in_list; $take; "'/^static bool is_taken_by/,/^}/ s/return .* == now;/return true;/' RSEQ fork.c \
     $(wraps syscall)
 check 'another enters its block' fails "$work/not-taken/run" take
 check 'a mutant: nobody looks whether this is a child' \
-    without no-pid $rseq "$in_list; $take; $no_pid; s/errno == ESRCH/false/" RSEQ fork.c $(wraps syscall)
+    without no-pid "$rseq" "$in_list; $take; $no_pid; s/errno == ESRCH/false/" RSEQ fork.c $(wraps syscall)
 check 'a block waits for a thread of the parent' fails "$work/no-pid/run" early
 if [ "$libc" = glibc ]; then # it can be told to register no threads
     if [ "$can_step" = yes ]; then
@@ -203,8 +201,8 @@ if [ "$libc" = glibc ]; then # it can be told to register no threads
     check 'without the look it waits for a thread of the parent' fails "$work/no-pid/run" list
     if unshare --user --pid --fork true 2>/dev/null; then
         check 'a child that has its parent'\''s id' ends_right "$work/fork/run" first
-        check 'a mutant: it is not looked at' without no-first $rseq \
-            "$in_list; $take; s/process->pid = 0;//" RSEQ fork.c $(wraps syscall)
+        check 'a mutant: it is not looked at' without no-first "$rseq" \
+            "$in_list; $take; s/percpu__state->pid = 0;//" RSEQ fork.c $(wraps syscall)
         check 'it waits for a thread of the parent, too' fails "$work/no-first/run" first
     else
         n=$((n + 1))
@@ -239,17 +237,17 @@ check 'modules that start are built' build_start "$root" "$work/start"
 check 'fork() while the first one starts' stops_anywhere "$work/start" - 3
 check 'fork() while another one starts' stops_anywhere "$work/start" "$work/start/first.so" 0
 check 'a mutant: who is busy is in every process' \
-    mutant busy $rseq 's/mine = READY \+ getpid\(\)/mine = READY + 1/'
+    mutant busy "$rseq" 's/mine = READY \+ getpid\(\)/mine = READY + 1/'
 check 'it is built' build_start "$work/busy" "$work/busy/start"
 check 'the child waits for a thread of the parent' \
     fails "$work/busy/start/start" 2 - "$work/busy/start/stops.so" "$work/busy/start/other.so"
 check 'a mutant: what has a base has begun' \
-    mutant base $rseq 's/is_first = !process->has_begun/is_first = !process->base/'
+    mutant base "$rseq" 's/is_first = !percpu__state->has_begun/is_first = !percpu__state->base/'
 check 'it is built' build_start "$work/base" "$work/base/start"
 check 'the child goes on in the middle' \
     fails "$work/base/start/start" 4 - "$work/base/start/stops.so" "$work/base/start/other.so"
-check 'a mutant: a place is taken when it is filled' mutant late-used $rseq \
-    '/^static bool place_template/,/^}/{ s/^    p->used = at \+ size;.*//; s/^    return all_views;/    p->used = at + size;\n&/ }'
+check 'a mutant: a place is taken when it is filled' mutant late-used "$rseq" \
+    '/^bool percpu__place_module/,/^}/{ s/^    p->used = at \+ size;.*//; s/^    return all_views;/    p->used = at + size;\n&/ }'
 check 'it is built' build_start "$work/late-used" "$work/late-used/start"
 late_used=$work/late-used/start
 check 'the child has values of the module that was not finished' \
@@ -258,8 +256,8 @@ check 'the child has values of the module that was not finished' \
 if [ "$libc" = glibc ]; then # musl's dlopen() cannot be cancelled
     $CC $flags "$here/life/cancel.c" -o "$work/cancel-ends" -ldl
     check 'dlopen() by a thread that is to be cancelled' ends_right "$work/cancel-ends" "$work/start"
-    check 'a mutant: it can be' mutant cancel $rseq \
-        '/^static struct percpu__joined start/,/^}/ s/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
+    check 'a mutant: it can be' mutant cancel "$rseq" \
+        '/^static struct percpu__joined join_process/,/^}/ s/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
     check 'it is built' build_start "$work/cancel" "$work/cancel/start"
     check 'the locks of dlopen() stay taken' fails "$work/cancel-ends" "$work/cancel/start"
 fi
@@ -283,7 +281,7 @@ check 'a mutant: a heap without memory is ready' without ready src/alloc.c \
     's/if \(error == -PERCPU_ENOMEM\)/if (false)/' RSEQ heap.c $heap
 check 'there is never any' fails "$work/ready/run" memory 1
 check 'a mutant: fork handlers are registered by the first allocation' without first src/alloc.c \
-    's/^__attribute__\(\(constructor\(101\)\)\) //; s/^( *)page = .*/&\n\1tell_of_forks();/' \
+    's/^__attribute__\(\(constructor\(101\)\)\) //; s/^( *)percpu__heap\.delta = .*/&\n\1tell_of_forks();/' \
     RSEQ heap.c $heap
 check 'the child waits for a thread of the parent' fails "$work/first/run" fork
 check 'a mutant: the lock is closed to who forks' without closed src/alloc.c \
@@ -436,19 +434,19 @@ check 'a block that is added while a CPU comes late' ends_right "$work/areas" bl
 check 'an allocation after a CPU has come late' ends_right "$work/areas" coming
 thread=src/platform/thread.c
 check 'a mutant: a claim does not look again for areas' without claim $thread \
-    's/\|\| cpu >= percpu__limit \|\|/|| (false \&\&/; s/percpu__delta\[cpu\] != delta\)/&)/' \
+    's/\|\| cpu >= PERCPU__LIMIT \|\|/|| (false \&\&/; s/PERCPU__DELTAS\[cpu\] != delta\)/&)/' \
     THREAD areas.c $areas
 check 'a thread has a claim on nothing' fails "$work/claim/run" claim
 check 'a mutant: percpu_fini() does not say that it is at work' without unsaid $thread \
-    's/__atomic_store_n\(&closing, true.*/;/' THREAD areas.c $areas
+    's/__atomic_store_n\(&percpu__state->closing, true.*/;/' THREAD areas.c $areas
 check 'a thread has an area that goes' fails "$work/unsaid/run" fini
-check 'a mutant: nobody tells of forks' without untold $thread \
-    's/pthread_once\(&once, tell_of_forks\);/(void)once, (void)tell_of_forks;/' THREAD areas.c $areas
+check 'a mutant: nobody tells of forks' without untold src/platform/thread_module.c \
+    's/if \(pthread_atfork\(percpu__areas_before_fork, .*/if (false)/' THREAD areas.c $areas
 check 'the child waits for a thread of the parent' fails "$work/untold/run" fork-open
 check 'a mutant: the lock is closed to who forks' without closed-areas src/areas.c \
-    's/if \(!percpu__is_forking\(&fork_lock\)\)/if (true)/' THREAD areas.c $areas
+    's/if \(!percpu__is_forking\(&percpu__areas->lock\)\)/if (true)/' THREAD areas.c $areas
 check 'a fork handler waits for its own thread' fails "$work/closed-areas/run" handlers
-check 'a mutant: nobody sees what is coming' without unseen src/areas.c \
+check 'a mutant: nobody sees what is coming' without unseen src/query.c \
     's/if \(late != PERCPU__ABSENT\)/if (false)/' THREAD areas.c $areas
 check 'an object is not aligned on the late CPU' fails "$work/unseen/run" late
 

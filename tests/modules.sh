@@ -100,9 +100,9 @@ of_rseq() {
 }
 
 of_another_version() {
-    mutant version src/platform/thread.c 's/(define VERSION) .*/\1 0x20000/' &&
+    mutant version src/platform/thread_module.c 's/(define VERSION) .*/\1 0x20000/' &&
         mkdir -p "$work/version/built" && cp "$built"/*.o "$work/version/built" &&
-        archive "$work/version/built" "$work/version" "$work/version/src/platform/thread.c" -fPIC &&
+        archive "$work/version/built" "$work/version" "$work/version/src/platform/thread_module.c" -fPIC &&
         library "$work/version/built" b 12 64 &&
         refused in-place "$work/version/built/b.so" 'two versions or configurations'
 }
@@ -133,23 +133,23 @@ sanitized() {
 
 if [ "${BRIEF:-no}" = no ]; then
     flags="$flags -O0" # compiled sooner
-    check 'fails: no shift' mutant_fails shift src/platform/thread.c \
-        's/use\(owner, this_module\.first - this_module\.start\)/use(owner, 0)/'
-    check 'fails: each module has areas of its own' mutant_fails owner src/platform/thread.c \
+    check 'fails: no shift' mutant_fails shift src/platform/thread_module.c \
+        's/= this_module\.first - this_module\.start;/= 0;/'
+    check 'fails: each module has areas of its own' mutant_fails owner src/platform/thread_module.c \
         's/= joined\.owner;/= \&percpu__process;/'
-    check 'fails: variables that come late have no initial values' mutant_fails late src/areas.c \
-        's/was == READY && cpu < percpu__limit/false/'
+    check 'fails: variables that come late have no initial values' mutant_fails late src/platform/thread_module.c \
+        's/was == READY && cpu < PERCPU__LIMIT/false/'
     check 'fails: variables that come early have none' mutant_fails early src/areas.c \
-        's/^            make_variables\(m, cpu\);/            (void)cpu;/'
-    check 'fails: alignment' mutant_fails align src/areas.c \
+        's/^            percpu__make_variables\(m, cpu\);/            (void)cpu;/'
+    check 'fails: alignment' mutant_fails align src/platform/thread_module.c \
         's/\(-m->start - size\) & \(align - 1\)/0/'
-    check 'fails: initial values of the owner only' mutant_fails initial src/areas.c \
+    check 'fails: initial values of the owner only' mutant_fails initial src/platform/thread_module.c \
         's/return p - m->first \+ m->start;/return p;/'
-    check 'fails: heaps of their own' mutant_fails heap src/platform/thread.c \
+    check 'fails: heaps of their own' mutant_fails heap src/platform/thread_module.c \
         's/return percpu__first_allocator\(.*/return mine;/'
     # musl's dlclose() unmaps nothing.
     if [ "$libc" = glibc ]; then
-        check 'fails: libraries are not pinned' mutant_fails pin src/platform/thread.c \
+        check 'fails: libraries are not pinned' mutant_fails pin src/platform/thread_module.c \
             's/percpu__pin\(joined\.name\);/(void)percpu__pin;/'
     fi
 

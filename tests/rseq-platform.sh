@@ -117,7 +117,7 @@ check 'a program that updates on each CPU is built' \
     build_with "$work/library" "$work/memory" memory.c
 check 'each CPU has an area, and behind the last one is none' \
     says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults" "$work/memory"
-check 'a mutant: no guard behind the last area' mutant no-guard src/platform/rseq.c \
+check 'a mutant: no guard behind the last area' mutant no-guard "$rseq" \
     's/mprotect\(end, .*\) != 0/false/'
 check 'it is built' build "$work/no-guard/memory" "$work/no-guard" memory.c
 check 'something else may be there' fails says 'beyond ---p faults' "$work/no-guard/memory"
@@ -126,14 +126,14 @@ check 'something else may be there' fails says 'beyond ---p faults' "$work/no-gu
 check 'every CPU has an area where writable memory is limited' \
     says "^$every sum $updates $updates areas $((possible + 1)) beyond ---p faults, dynamic $((possible + 1))" \
     limited -d 65536 "$work/memory"
-check 'a mutant: only all of the areas at once' mutant at-once src/platform/rseq.c \
+check 'a mutant: only all of the areas at once' mutant at-once "$rseq" \
     's/p->in_parts = memory == MAP_FAILED;/p->in_parts = false;/'
 check 'it is built' build "$work/at-once/memory" "$work/at-once" memory.c
 check 'not all CPUs have an area, or none' \
     fails says "areas $((possible + 1)) " limited -d 65536 timeout 5 "$work/at-once/memory"
 
-check 'a mutant: dynamic memory is not made accessible' mutant no-dynamic src/platform/rseq.c \
-    's/^    process->dynamic_end = end;/    return true;/; s/if \(!make_accessible\(process,.*/if (false)/'
+check 'a mutant: dynamic memory is not made accessible' mutant no-dynamic "$rseq" \
+    's/^    percpu__state->dynamic_end = end;/    return true;/; /if \(!percpu__make_accessible\(percpu__state/ { N; s/.*/    if (false)/ }'
 check 'it is built' build "$work/no-dynamic/memory" "$work/no-dynamic" memory.c
 check 'dynamic memory faults' fails says "dynamic $((possible + 1))" \
     limited -d 65536 "$work/no-dynamic/memory"
@@ -158,7 +158,7 @@ check 'the guard stops it' stopped_by_guard "$work/every-cpu/few"
 check 'a variable aligned to 64 KiB is built' \
     build_with "$work/library" "$work/aligned" aligned.c -Wl,--wrap=mmap
 check 'its copies are aligned' says '^aligned' "$work/aligned"
-check 'a mutant: slots begin where mmap() says' mutant unaligned src/platform/rseq.c \
+check 'a mutant: slots begin where mmap() says' mutant unaligned "$rseq" \
     's/^#define STRICTEST .*/#define STRICTEST ((uintptr_t)4096)/; s/if \(page > STRICTEST\)/if (false)/'
 check 'it is built' build "$work/unaligned/aligned" "$work/unaligned" aligned.c -Wl,--wrap=mmap
 check 'they are not' says '^not all' "$work/unaligned/aligned"
@@ -187,7 +187,7 @@ takes_little() {
 check 'initial values for 1,024 CPUs are built' values "$work/values" "$root" 1023
 check 'areas take no memory for them' takes_little "$work/values"
 check 'and nothing is said' fails says 'copied' verbose "$work/values"
-check 'a mutant: no file' mutant no-file src/platform/rseq.c \
+check 'a mutant: no file' mutant no-file "$rseq" \
     's/no_file = p->in_parts;/no_file = true;/'
 check 'it is built' values "$work/no-file/values" "$work/no-file" 1023
 check 'it has the values, too' says ' right' "$work/no-file/values"
@@ -203,7 +203,7 @@ check 'initial values for 8,191 CPUs are built' values "$work/many" "$root" 8190
 check 'one of the pages is copied, for mappings are limited' \
     says 'right, 16[0-9]\{3\} mappings' "$work/many"
 check 'it says so' says 'initial values are copied for each' verbose "$work/many"
-check 'a mutant: views are shared' mutant shared src/platform/rseq.c \
+check 'a mutant: views are shared' mutant shared "$rseq" \
     's/MAP_PRIVATE \| MAP_FIXED/MAP_SHARED | MAP_FIXED/'
 check 'it is built' values "$work/shared/values" "$work/shared" 1023
 check "one CPU's update is everybody's" fails says ' right' "$work/shared/values"
@@ -238,7 +238,7 @@ check 'a mutant: threads end in the last round' mutant late src/platform/modules
     's/ - \(&__tsan_release \? 1 : 0\)//'
 with clang-sanitizers check 'it is built' with_clang build_library "$work/late/library" "$work/late" -fsanitize=thread
 with clang-sanitizers check 'it crashes' says SEGV with_clang sanitized late-tsan "$work/late/library" thread
-check 'a mutant: sanitizers are told nothing' mutant untold src/platform/rseq.c \
+check 'a mutant: sanitizers are told nothing' mutant untold "$rseq" \
     's/if \(&__(lsan|tsan)_[a-z_]*\)/if (false)/'
 check 'it is built' build_library "$work/untold/library" "$work/untold"
 check 'ThreadSanitizer sees races' says 'data race' sanitized races "$work/untold/library" thread
@@ -258,7 +258,7 @@ if [ "$(id -u)" = 0 ]; then
     check 'a program that is none does' \
         says '^percpu: ' verbose setpriv --reuid 65534 --clear-groups "$work/memory"
 fi
-check 'a mutant: set-user-ID programs are like others' mutant insecure src/platform/rseq.c \
+check 'a mutant: set-user-ID programs are like others' mutant insecure "$rseq" \
     's/getauxval\(AT_SECURE\) \?/false ?/'
 check 'it is built' build "$work/insecure/secure" "$work/insecure" cid.c -DSECURE \
     -Wl,--wrap=getauxval
@@ -308,7 +308,7 @@ handler() { # library
 }
 
 check 'a signal handler is the first to use a library' handler "$work/a.so"
-check 'a mutant: what is a thread'\''s is thread-local' mutant thread-local src/platform/rseq.c \
+check 'a mutant: what is a thread'\''s is thread-local' mutant thread-local "$rseq" \
     's/if \(is_in_program\)/if (true)/'
 check 'it is built' \
     build "$work/thread-local/a.so" "$work/thread-local" module.c -fPIC -shared -DNAME=a -DMODULE=11

@@ -28,7 +28,7 @@ delays_are_everywhere() {
 build_rest() (
     local compile="$CC $flags -I$root/include -I$here/harness -c"
     mkdir "$work/rest" "$work/rest/tests" && cd "$work/rest" &&
-        $compile "$root"/src/*.c $(find "$root/src/platform" -name '*.c' ! -name rseq.c) &&
+        $compile "$root"/src/*.c $(find "$root/src/platform" -name '*.c' ! -name 'rseq*.c') &&
         cd tests && $compile "$here/t_areas.c" "$here"/harness/*.c
 )
 
@@ -37,7 +37,7 @@ herd() {
     local file=t_${2%%_*} fewer=
     [ -x "$1/$file" ] ||
         $CC $flags "$delay" -DMOVES=8 -I"$1/include" -I"$1/tests/harness" -o "$1/$file" \
-            "$1/tests/$file.c" "$1/src/platform/rseq.c" "$work"/rest/*.o \
+            "$1/tests/$file.c" "$1"/src/platform/rseq*.c "$work"/rest/*.o \
             "$work"/rest/tests/*.o || return 2
     # Of 5,000 signals to t_rseq.c a mutant loses hundreds of updates.
     [ $file = t_rseq ] && [ "$1" != "$work" ] && fewer='env TEST_RSEQ_SIGNALS=5000'
@@ -175,20 +175,20 @@ if [ "$libc" = glibc ]; then # the protections are the same with every libc
     check 'a mutant: read, add, write' mutant plain tests/t_rseq.c \
         's/^#define ADD\(var, n\) .*/#define ADD(var, n) percpu_write(var, percpu_read(var) + (n))/'
     check 'updates are lost by read, add, write' herd_fails "$work/plain" rseq_no_update_is_lost
-    check 'a mutant: an area is taken from its owner' mutant no-owner src/platform/rseq.c \
+    check 'a mutant: an area is taken from its owner' mutant no-owner "$rseq" \
         's/return \*seen == 0;/return true;/; s/return \(seen \& ~WAITED\) == now;/return true;/'
     check 'blocks collide without owners' herd_fails "$work/no-owner" rseq_blocks_own_their_area
     check 'a mutant: a block takes an area that is its thread'\''s' mutant no-nesting \
-        src/platform/rseq.c 's/if \(thread->taking == 0 \&\& thread->depth > 0\)/if (false)/'
+        "$rseq" 's/if \(thread->taking == 0 \&\& thread->depth > 0\)/if (false)/'
     check 'a nested block waits for its own thread' hangs "$work/no-nesting" rseq_blocks_own_their_area
     check 'a mutant: a handler does not look for its thread'\''s area' mutant no-search \
-        src/platform/rseq.c 's/if \(thread->taking > 0\) \{/if (false) {/'
+        "$rseq" 's/if \(thread->taking > 0\) \{/if (false) {/'
     check 'a handler waits for its own thread' handler_waits "$work/no-search"
-    check 'a mutant: a cancelled thread keeps its area, and nobody looks for it' mutant no-return src/platform/rseq.c \
+    check 'a mutant: a cancelled thread keeps its area, and nobody looks for it' mutant no-return "$rseq" \
         's/if \(thread->depth > 0 \|\| .*\{/if (false) {/; s/errno == ESRCH/false/'
     check 'others wait for a cancelled thread'\''s area' hangs "$work/no-return" rseq_cancelled_in_a_block
-    check 'a mutant: a child keeps the areas of other threads' mutant no-child src/platform/rseq.c \
-        's/if \(process->pid == pid\)/if (true)/'
+    check 'a mutant: a child keeps the areas of other threads' mutant no-child "$rseq" \
+        's/if \(percpu__state->pid == pid\)/if (true)/'
     check 'a child waits for threads that are not in it' herd_fails "$work/no-child" rseq_fork_in_a_block
     check 'nodes are lost without descriptors' \
         herd_fails "$work/no-descriptor" list_threads_keep_every_node
@@ -202,20 +202,20 @@ if [ "$libc" = glibc ]; then # the protections are the same with every libc
     # Some threads have no sequences.
     yield='s/__asm__ volatile\(PERCPU__RSEQ_DELAY\);/sched_yield();/;'
     no_lock=$yield's/if \((__atomic_compare_exchange_n\(&slot->lists)/if (true || \1/;'
-    check 'a mutant: the fence does not lock the last area' mutant no-last src/platform/rseq.c \
-        "$yield"'s/if \(cpu >= process->rseq_cpus\) \{/if (false) {/'
+    check 'a mutant: the fence does not lock the last area' mutant no-last "$rseq" \
+        "$yield"'s/if \(cpu >= percpu__state->rseq_cpus\) \{/if (false) {/'
     check 'nodes of the last area are lost' herd_fails "$work/no-last" list_drain_keeps_every_node
-    check 'a mutant: no lock without sequences' mutant no-lock src/platform/rseq.c "$no_lock"
+    check 'a mutant: no lock without sequences' mutant no-lock "$rseq" "$no_lock"
     check 'nodes are lost without the lock' herd_fails "$work/no-lock" list_threads_keep_every_node
-    check 'a mutant: cmpxchg without sequences' mutant slow-cmpxchg src/platform/rseq.c "$no_lock"'
-        s/^( *)__atomic_store_n\(first, now, __ATOMIC_RELAXED\);/\1if (!__atomic_compare_exchange_n(first, \&old, now, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return unlock_lists(slot_of(slot >> PERCPU__SLOT_SHIFT), \&before), list_locked(operation, slot, p, node);/'
+    check 'a mutant: cmpxchg without sequences' mutant slow-cmpxchg "$rseq" "$no_lock"'
+        s/^( *)__atomic_store_n\(first, now, __ATOMIC_RELAXED\);/\1if (!__atomic_compare_exchange_n(first, \&old, now, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return unlock_lists(percpu__slot_of(slot >> PERCPU__SLOT_SHIFT), \&old_mask), list_locked(operation, slot, p, node);/'
     check 'nodes are lost by cmpxchg without sequences' \
         herd_fails "$work/slow-cmpxchg" list_threads_keep_every_node
     handler='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1static int once;\n\1if (!once++) raise(SIGUSR2);/;'
-    check 'a signal comes while the lock is held' mutant signal src/platform/rseq.c "$handler"
+    check 'a signal comes while the lock is held' mutant signal "$rseq" "$handler"
     check 'its handler runs later' herd "$work/signal" list_threads_keep_every_node
-    check 'a mutant: signals are not blocked' mutant no-mask src/platform/rseq.c \
-        "$handler"'s/pthread_sigmask\(SIG_BLOCK, &all, before\)/pthread_sigmask(SIG_BLOCK, NULL, before)/'
+    check 'a mutant: signals are not blocked' mutant no-mask "$rseq" \
+        "$handler"'s/pthread_sigmask\(SIG_BLOCK, &all, old_mask\)/pthread_sigmask(SIG_BLOCK, NULL, old_mask)/'
     check 'the handler waits for its own thread' hangs "$work/no-mask" list_threads_keep_every_node
 fi
 
@@ -228,16 +228,16 @@ check 'a library that is linked starts before the program' linked "$work/modules
 check "another module's variable is a link error" anothers_variable
 # Where libc registers no threads, the library in the program does.
 if [ "$libc" != glibc ]; then
-    check 'a mutant: the first to start tells of threads and forks' mutant first src/platform/rseq.c \
-        's/process->start\(\);/(void)0;/'
+    check 'a mutant: the first to start tells of threads and forks' mutant first "$rseq" \
+        's/percpu__state->start_owner\(\);/(void)0;/'
     check 'it does not know the program'\''s threads' linked_fails "$work/first/modules" "$work/first"
 fi
 # musl's dlclose() unmaps nothing.
 if [ "$libc" = glibc ]; then
-    check 'a mutant: who ends in a block has an area' mutant has-one src/platform/rseq.c \
+    check 'a mutant: who ends in a block has an area' mutant has-one "$rseq" \
         's/size_t cpu = find_own.*/size_t cpu = thread->cpu;/; s/if \(cpu != \(size_t\)NO_AREA\)/if (true)/'
     check 'a thread that waits for one gives it back' linked_fails "$work/modules" "$work/has-one"
-    check 'a mutant: libraries are not pinned' mutant no-pin src/platform/rseq.c \
+    check 'a mutant: libraries are not pinned' mutant no-pin "$rseq" \
         's/^( *)percpu__pin\(joined\.name\);/\1(void)percpu__pin;/'
     check 'its modules are built' build_modules "$work/no-pin/modules" "$work/no-pin"
     check 'threads die when sequences are unmapped' \

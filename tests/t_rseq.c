@@ -1165,10 +1165,12 @@ TEST(rseq_debug_block_while_a_write_is_on)
     check_eq(panics_end("blocks change the operand of update operations"), 1);
 }
 
+#include "../src/platform/process.h"
+
 /* The first module that needs a table brings it; the others use that one. */
 TEST(rseq_debug_table_of_another_module)
 {
-    void **shared = percpu__watch_table(), *before = *shared, *others = calloc(1, 1 << 20);
+    void **shared = &percpu__state->watched, *before = *shared, *others = calloc(1, 1 << 20);
 
     panics_begin();
     *shared = others;
