@@ -6,13 +6,11 @@
 # Environment: CC, CFLAGS; BRIEF=yes: only what works.
 # shellcheck disable=SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -pthread ${CFLAGS:-}"
 libc=other
 echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
-. "$here/work.sh"
 
 # The library as it is installed: one archive, for programs and shared libraries.
 archive() { # folder, sources, files, flags...
@@ -178,6 +176,4 @@ if [ "${BRIEF:-no}" = no ]; then
     fi
 fi
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

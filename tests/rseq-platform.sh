@@ -6,11 +6,9 @@
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
-. "$here/work.sh"
 needs taskset
 
 # build OUTPUT SOURCES PROGRAM FLAGS...: with the library inside.
@@ -354,6 +352,4 @@ check 'a mutant: nobody looks' mutant blind src/platform/modules.c 's/if \(searc
 check 'it is built' same_name "$work/blind/modules" "$work/blind" "$CC"
 check 'the library has the wrong variable' fails says '^right' run_same_name "$work/blind/modules"
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

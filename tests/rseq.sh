@@ -6,13 +6,11 @@
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 libc=other
 echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
-. "$here/work.sh"
 
 # -- t_rseq.c and t_list.c with delays ---------------------------------------------------------
 
@@ -252,6 +250,4 @@ check 'a counter with 1,024 possible CPUs is built' build_footprint
 check 'it takes less than 1 MiB and at most 4 mappings' small
 [ -s "$log" ] && sed 's/^/# /' "$log"
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

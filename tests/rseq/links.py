@@ -10,15 +10,12 @@ of pointers to them, and of exits. The same where the arrays are not tied to the
 """
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 from sequences import COMPILERS, ELSEWHERE, FLAGS, check  # noqa: E402
-from table import Failure, run  # noqa: E402
-from tools import needs  # noqa: E402
+from tools import ROOT, Failure, Tap, needs, run, workspace  # noqa: E402
 
 LLD = 'ld.lld'
 BFD = {'x86_64': 'x86_64-linux-gnu-ld.bfd', 'aarch64': 'aarch64-linux-gnu-ld.bfd',
@@ -54,39 +51,28 @@ def link(target, compiler, ways, include, folder):
 
 def main():
     needs(LLD, *BFD.values())
-    results = []
-
-    def test(title, wrong):
-        results.append(not wrong)
-        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}')
-        for line in wrong[:40]:
-            print(f'# {line}')
-        sys.stdout.flush()
-
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
+    tap = Tap()
+    with workspace() as folder:
         run(['cp', '-r', ROOT / 'include', folder])
         header = folder / 'include/percpu/detail/platform/rseq.h'
         text, changes = re.subn(TIED, LOOSE, header.read_text())
         header.write_text(text)
-        test('the arrays are tied to the code', [] if changes == 2 else [f'{changes} are'])
+        tap.result('the arrays are tied to the code', [] if changes == 2 else [f'{changes} are'])
         for target, compilers in COMPILERS.items():
             for compiler in compilers[:1] + compilers[-1:] * (len(compilers) > 1):
                 try:
                     wrong = link(target, compiler, WAYS, ROOT / 'include', folder)
                 except Failure as failure:
                     wrong = str(failure).splitlines()
-                test(f'{target}: {compiler.split(" -nostdlibinc")[0]}', wrong)
+                tap.result(f'{target}: {compiler.split(" -nostdlibinc")[0]}', wrong)
             try:
                 wrong = link(target, compilers[-1], WAYS[-1:], folder / 'include', folder)
                 found = any('the array of pointers' in text for text in wrong)
             except Failure as failure:
                 wrong, found = str(failure).splitlines(), False
-            test(f'{target}: arrays that are not: it is found',
-                 [] if found else ['nothing is wrong'] + wrong)
-    print(f'1..{len(results)}')
-    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
-    return not all(results)
+            tap.result(f'{target}: arrays that are not: it is found',
+                       [] if found else ['nothing is wrong'] + wrong)
+    return tap.end()
 
 
 if __name__ == '__main__':

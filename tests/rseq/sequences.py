@@ -15,14 +15,13 @@ a time, which has to be found.
 import re
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / 'restart'))
-from table import Failure, code, run, sections  # noqa: E402
-from tools import absent, needs  # noqa: E402
+from table import code, sections  # noqa: E402
+from tools import Failure, Tap, absent, needs, run, workspace  # noqa: E402
 
 ARM_GCC, ARM_CLANG = 'arm-linux-gnueabihf-gcc', 'clang --target=armv7a-linux-gnueabihf'  # hangs with -O0
 # There is no libc for loongarch64; another's headers have what is needed.
@@ -281,7 +280,7 @@ def check_all(compiler, flags, target, include, folder):
         wrong.append(f'there are {len(starts)} sequences')
     if wrong:
         raise Failure('\n'.join(wrong))
-    return len(starts)
+    return f'{len(starts)} sequences'
 
 
 # What spoils sequences: title, file, expression, replacement, flags.
@@ -327,26 +326,17 @@ def is_found(target, mistake, folder):
 
 def main():
     needs('clang', 'ld.lld', 'llvm-nm', 'llvm-objdump')
-    results = []
+    tap = Tap()
 
     def name(compiler):
         return compiler.split(' -nostdlibinc')[0]
 
     def test(title, compiler, function, *arguments):
         if absent(compiler):
-            results.append(True)
-            print(f'ok {len(results)} - {title} # SKIP missing:', *absent(compiler))
+            tap.result(title, missing=absent(compiler))
             return
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                note, wrong = function(*arguments, Path(folder)), ''
-            except Failure as failure:
-                note, wrong = '', str(failure)
-        results.append(not wrong)
-        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}{note and f": {note}"}')
-        for line in wrong.splitlines()[:40]:
-            print(f'# {line}')
-        sys.stdout.flush()
+        with workspace() as folder:
+            tap.check(title, function, *arguments, folder)
 
     for target, compilers in COMPILERS.items():
         for compiler in compilers:
@@ -358,9 +348,7 @@ def main():
              ROOT / 'include')
         for mistake in SPOILED + (MISSING_DELAY,) * (target in DELAYED):
             test(f'{target}: {mistake[0]}', compilers[-1], is_found, target, mistake)
-    print(f'1..{len(results)}')
-    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
-    return not all(results)
+    return tap.end()
 
 
 if __name__ == '__main__':
