@@ -139,8 +139,11 @@
 
 #endif
 
-/* Assertions as an expression of type void, which leaves no code and takes no stack. */
-#define PERCPU__CHECKS(...) __extension__({ __VA_ARGS__; })
+/*
+ * Assertions as an expression of type void, which leaves no code and takes no stack. Without the cast
+ * g++ 16 does not survive one in a template.
+ */
+#define PERCPU__CHECKS(...) (void)__extension__({ __VA_ARGS__; })
 
 /*
  * PERCPU__CLASS is __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's
