@@ -6,6 +6,8 @@ ARGS =
 PREFIX = /usr/local
 LIBDIR = lib
 DESTDIR =
+T =
+BUILD =
 
 # A target is a cross file: cross/<target>-<compiler>.ini.
 targets := host $(sort $(foreach c,gcc clang,$(patsubst cross/%-$c.ini,%,$(wildcard cross/*-$c.ini))))
@@ -38,7 +40,8 @@ platform_arg = $(if $(PLATFORM),-Dplatform=$(PLATFORM))
 setup_args = $(platform_arg) $(if $(cross_file),--cross-file $(cross_file) \
     --cross-file build/tools/$(lastword $(subst -, ,$(basename $(cross_file)))).ini)
 
-.PHONY: lib demo test check bench install lint format clean help
+export T
+.PHONY: lib demo test check quick bench install lint format clean help
 lib:
 ifneq ($(TARGET),host)
 	$(error make lib is for TARGET=host; a kernel compiles src/ with its own flags: see examples/vendored)
@@ -65,15 +68,25 @@ test:
 	@tools/setup test $(if $(filter file,$(origin TARGET)),,$(TARGET))
 	@tools/check $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS) $(if $(filter file,$(origin TARGET)),,$(TARGET))
 
-# What a package's build can run. It installs nothing.
+# What a package's build can run, or one test. Neither installs anything.
 check:
+ifneq ($(T),)
+	@tools/check-one --target '$(TARGET)' --platform '$(PLATFORM)' --build '$(BUILD)' -- "$$T"
+else
 ifneq ($(TARGET),host)
-	$(error make check is for TARGET=host; make test TARGET=$(TARGET) needs QEMU)
+	$(error make check without T= is for TARGET=host; make test TARGET=$(TARGET) needs QEMU)
 endif
 	@mkdir -p build
 	@test -f $B-check/build.ninja || meson setup $B-check $(platform_arg) -Ddebug=false >$B-check.log 2>&1 || \
 	    { cat $B-check.log; exit 1; }
 	@meson test -C $B-check --suite offline --timeout-multiplier 10 --print-errorlogs $(ARGS)
+endif
+
+# The host and one bare target, by one compiler each.
+quick: other = $(if $(filter host,$(TARGET)),x86_64,$(TARGET))
+quick:
+	@tools/setup test host $(other)
+	@tools/check --quick $(ARGS) host $(other)
 
 bench:
 ifneq ($(TARGET),host)
@@ -117,6 +130,8 @@ help:
 	@echo 'make demo [TARGET=t]      build and run the demonstration; ARGS="..." are its arguments'
 	@echo 'make test [TARGET=t]      run every test, or those of one target; ARGS=-v shows each build'
 	@echo 'make check                the tests that need a compiler and Meson only: no network, root or QEMU'
+	@echo 'make check T=t            one test: t_with, t_with:name, rseq.sh, mutants/NAME; KEEP=1 keeps its folder'
+	@echo 'make quick [TARGET=t]     the host and one other target, x86_64, in two minutes'
 	@echo 'make bench                run the benchmarks'
 	@echo 'make install PREFIX=p     headers, libraries, pkg-config and CMake files; DESTDIR=, LIBDIR='
 	@echo 'make lint                 formatting and static analysis; make format applies the formatting'

@@ -1,50 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: asm.sh SOURCE-ROOT
 # <percpu/asm.h>: every architecture's assembly with it is accepted, for each kind of template; on
 # x86_64 a program's assembly and C agree. CC is the host's C compiler.
 set -u
-root=$1
+. "$(dirname "$0")/work.sh"
 CC="${CC:-cc}"
 
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-. "$root/tests/tools.sh"
 needs llvm-nm
-
-count=0
-check() {
-    name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$tmp/log" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        tail -n 40 "$tmp/log" | sed 's/^/# /'
-    fi
-}
 
 # assemble FILE COMPILER...: both kinds of template; the object refers to the variable and the head.
 assemble() {
     file=$1
     shift
     for vma in -UPERCPU_ZERO_VMA -DPERCPU_ZERO_VMA; do
-        "$@" $vma -I"$root/include" -c "$root/tests/asm/$file.S" -o "$tmp/asm.o" || return 1
+        "$@" $vma -I"$root/include" -c "$root/tests/asm/$file.S" -o "$work/asm.o" || return 1
         for symbol in __PERCPU_asm_word __PERCPU_percpu__head; do
-            llvm-nm --undefined-only "$tmp/asm.o" | grep -w $symbol || return 1
+            llvm-nm --undefined-only "$work/asm.o" | grep -w $symbol || return 1
         done
     done
 }
 
 run() {
     # shellcheck disable=SC2086
-    $CC -pthread -DPERCPU_PLATFORM_THREAD -I"$root/include" $1 -o "$tmp/main" "$root/tests/asm/main.c" \
-        "$root/tests/asm/x86_64.S" "$root"/src/*.c "$root"/src/platform/*.c && "$tmp/main"
+    $CC -pthread -DPERCPU_PLATFORM_THREAD -I"$root/include" $1 -o "$work/main" "$root/tests/asm/main.c" \
+        "$root/tests/asm/x86_64.S" "$root"/src/*.c "$root"/src/platform/*.c && "$work/main"
 }
 
-echo 1..11
 with gcc check 'x86_64, gcc' assemble x86_64 gcc
 with clang check 'x86_64, clang' assemble x86_64 clang --target=x86_64-unknown-none-elf
 with clang check 'aarch64, clang' assemble aarch64 clang --target=aarch64-none-elf
@@ -56,3 +37,4 @@ with clang check 'loongarch64, clang' assemble loongarch64 clang --target=loonga
 check 'assembly and C agree, PIE' run '-O2 -fPIE -pie'
 check 'assembly and C agree, at a fixed address' run '-O2 -fno-pie -no-pie'
 check 'assembly and C agree, static' run '-O0 -fno-pie -static'
+end

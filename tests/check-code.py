@@ -6,12 +6,10 @@ TAP. tests/kernel-library.py has the library's own code.
 usage: check-code.py [TEST...]     default: all
 """
 import os
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT, Tap, said, workspace
+
 X86, A64, ARM, RISCV, LOONG = ('elf64-x86-64', 'elf64-littleaarch64', 'elf32-littlearm', 'elf64-littleriscv',
                                'elf64-loongarch')
 # Title, format, what is asked for, code, which functions are found.
@@ -83,30 +81,22 @@ def disassembly(form, code):
 
 
 def main():
-    n = failed = 0
-    with tempfile.TemporaryDirectory() as work:
-        text, objdump = Path(work) / 'text', Path(work) / 'objdump'
+    tap = Tap(sys.argv[1:])
+    with workspace() as work:
+        text, objdump = work / 'text', work / 'objdump'
         objdump.write_text(f'#!/bin/sh\ncat {text}\n! grep -q unreadable {text}\n')
         objdump.chmod(0o755)
         for title, form, what, code, expected in CASES:
             name = f'{form}, {what}, {title}'
-            if sys.argv[1:] and name not in sys.argv[1:]:
+            if not tap.wanted(name):
                 continue
             text.write_text(''.join(disassembly(form, code)) + ('unreadable\n' if '!' in code else ''))
-            done = subprocess.run([ROOT / 'tools/check-code', what, 'object.o'], text=True, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, env={**os.environ, 'OBJDUMP': str(objdump)})
-            found = [line.split(': ')[1] for line in done.stdout.splitlines() if line.startswith('object.o: ')]
-            right = done.returncode == 2 if expected is None else \
-                found == expected.split() and done.returncode == bool(found)
-            n += 1
-            failed += not right
-            print(f'{"ok" if right else "not ok"} {n} - {name}')
-            if not right:
-                print(f'# status {done.returncode}')
-                print(''.join(f'# {line}\n' for line in done.stdout.splitlines()), end='')
-    print(f'1..{n}')
-    print(f'# end: {n - failed} passed, {failed} failed')
-    return failed != 0
+            output, status = said([ROOT / 'tools/check-code', what, 'object.o'],
+                                  env={**os.environ, 'OBJDUMP': str(objdump)})
+            found = [line.split(': ')[1] for line in output.splitlines() if line.startswith('object.o: ')]
+            right = status == 2 if expected is None else found == expected.split() and status == bool(found)
+            tap.result(name, '' if right else f'status {status}\n{output}')
+    return tap.end()
 
 
 if __name__ == '__main__':

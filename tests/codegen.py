@@ -17,20 +17,14 @@ between its two marker comments, when all is well.
 import argparse
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from tools import absent
+from tools import A64, ARM, CROSS, FREESTANDING, ROOT, Failure, Tap, absent, compilers, run, workspace
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+HERE = ROOT / 'tests'
 
-BARE = ('-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables '
-        '-DPERCPU_PLATFORM_BARE')
-A64 = '-mgeneral-regs-only -mstrict-align -mno-outline-atomics'
+BARE = f'{FREESTANDING} -DPERCPU_PLATFORM_BARE'
 A64_ZERO = {'read': 3, 'read_raw': 3, 'read_member': 3, 'write': 3, 'write_raw': 3,
             'write_constant': 4, 'current_ptr': 3, 'near_read': 2, 'near_write': 2}
 A64_RESTART = {'add': 6, 'add_return': 6, 'near_add': 6}
@@ -42,7 +36,6 @@ RISCV_NEAR = {'near_read': 1, 'near_write': 1}
 RISCV_RESTART = {'read_at': 3, 'add': 5, 'add_return': 5, 'near_add': 5}
 LA64_ZERO = {'read_member': 3, 'near_read': 1, 'near_write': 1}
 LA64_RESTART = {'add': 5, 'add_return': 5, 'near_add': 5}
-ARM = '-march=armv7-a -mfloat-abi=soft -mno-unaligned-access'
 X86 = '-mno-red-zone -mgeneral-regs-only -fcf-protection=none'
 
 # A limit per function, others for a variant behind its address; "must": what each of its
@@ -73,8 +66,8 @@ TARGETS = {
         'no access': ('remote_ptr_raw',),
     },
     'aarch64': {
-        'compilers': {'gcc': 'aarch64-linux-gnu-gcc', 'clang': 'clang --target=aarch64-none-elf'},
-        'linkers': {'bfd': 'aarch64-linux-gnu-ld', 'lld': 'ld.lld'},
+        'compilers': compilers('aarch64'),
+        'linkers': {'bfd': CROSS['aarch64'][2], 'lld': 'ld.lld'},
         'objdump': 'aarch64-linux-gnu-objdump -d --no-show-raw-insn',
         'return': r'ret',
         'nothing': r'nop|udf|\.',
@@ -97,9 +90,8 @@ TARGETS = {
         'no access': ('remote_ptr_raw',),
     },
     'riscv64': {
-        'compilers': {'gcc': f'riscv64-linux-gnu-gcc {RV64}',
-                      'clang': f'clang --target=riscv64-none-elf {RV64}'},
-        'linkers': {'bfd': 'riscv64-linux-gnu-ld -m elf64lriscv', 'lld': 'ld.lld'},
+        'compilers': compilers('riscv64', RV64),
+        'linkers': {'bfd': CROSS['riscv64'][2], 'lld': 'ld.lld'},
         'objdump': 'riscv64-linux-gnu-objdump -d --no-show-raw-insn',
         'return': r'ret',
         'nothing': r'nop|unimp|\.',
@@ -156,9 +148,8 @@ ARM_ZERO['write_constant'] = 4
 ARM_RESTART = {'add': 6, 'add_return': 6, 'near_add': 6}
 ARM_ZERO_RESTART = {**ARM_ZERO, 'add': 5, 'add_return': 5, 'near_add': 5}
 TARGETS['arm'] = {
-    'compilers': {'gcc': f'arm-none-eabi-gcc {ARM}',
-                  'clang': f'clang --target=armv7a-none-eabi {ARM}'},
-    'linkers': {'bfd': 'arm-none-eabi-ld', 'lld': 'ld.lld'},
+    'compilers': compilers('arm', ARM),
+    'linkers': {'bfd': CROSS['arm'][2], 'lld': 'ld.lld'},
     'objdump': 'arm-none-eabi-objdump -d --no-show-raw-insn',
     'return': r'bx lr',
     'nothing': r'nop|bmi\.n|\.',
@@ -219,9 +210,8 @@ TARGETS['riscv64-m'] = {
 # The same instructions, half as wide.
 TARGETS['riscv32'] = {
     **TARGETS['riscv64'],
-    'compilers': {'gcc': f'riscv64-linux-gnu-gcc {RV32}',
-                  'clang': f'clang --target=riscv32-none-elf {RV32}'},
-    'linkers': {'bfd': 'riscv64-linux-gnu-ld -m elf32lriscv', 'lld': 'ld.lld'},
+    'compilers': compilers('riscv32', RV32),
+    'linkers': {'bfd': CROSS['riscv32'][2], 'lld': 'ld.lld'},
     'variants': {name.replace(', high half', ''): variant for name, variant in variants(
         'riscv64', '-mno-relax -DPERCPU_RISCV_M_MODE', '0x80000000').items()},
 }
@@ -253,19 +243,6 @@ SECTIONS
     /DISCARD/ : { *(.eh_frame .note.* .comment) }
 }
 '''
-
-
-class Failure(Exception):
-    pass
-
-
-def run(command):
-    if shutil.which(command[0]) is None:
-        raise Failure(f'{command[0]} is not installed')
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise Failure(f'{" ".join(map(str, command))}\n{done.stdout}')
-    return done.stdout
 
 
 def functions(target, text):
@@ -332,29 +309,6 @@ def check(target, limits, code, restarts):
     return counts, wrong
 
 
-class Results:
-    """Prints TAP."""
-
-    def __init__(self):
-        self.number = self.failed = 0
-
-    def skip(self, title, why):
-        self.number += 1
-        print(f'ok {self.number} - {title} # SKIP {why}')
-
-    def add(self, title, wrong):
-        self.number += 1
-        self.failed += bool(wrong)
-        print(f'{"not ok" if wrong else "ok"} {self.number} - {title}')
-        for line in '\n'.join(wrong).splitlines():
-            print(f'# {line}')
-
-    def end(self):
-        print(f'1..{self.number}')
-        print(f'# end: {self.number - self.failed} passed, {self.failed} failed')
-        return self.failed != 0
-
-
 def major(command):
     return run([*command.split(), '-dumpversion']).strip().partition('.')[0]
 
@@ -369,16 +323,15 @@ def count(name, cc_name, results):
         for ld_name, linker in target['linkers'].items() if load else [('', '')]:
             title = f'{name}, {label}{", " if ld_name else ""}{ld_name}, {variant}'
             counts = {}
-            with tempfile.TemporaryDirectory() as work:
+            with workspace() as work:
                 try:
-                    image = build(target, target['compilers'][cc_name], linker, flags, load,
-                                  Path(work))
+                    image = build(target, target['compilers'][cc_name], linker, flags, load, work)
                     text = run(target['objdump'].split() + [str(image)])
                     counts, wrong = check(target, limits, functions(target, text),
                                           '-DPERCPU_RESTART' in flags)
                 except Failure as failure:
                     wrong = [str(failure)]
-            results.add(title, wrong)
+            results.result(title, wrong)
             print(f'# {title}: ' + ', '.join(f'{n} {c}{"!" if c > limits[n] else ""}'
                                              for n, c in counts.items()))
             for function, n in counts.items():
@@ -424,7 +377,7 @@ def main():
     for name in args.targets:
         if name not in TARGETS:
             raise Failure(f'there is no target {name}; there are {", ".join(TARGETS)}')
-    results, rows = Results(), {}
+    results, rows = Tap(), {}
     for name in args.targets or TARGETS:
         rows[name] = []
         for compiler in TARGETS[name]['compilers']:
@@ -433,26 +386,26 @@ def main():
             command = TARGETS[name]['compilers'][compiler]
             lacking = absent(command, *TARGETS[name]['linkers'].values(), TARGETS[name]['objdump'])
             if lacking:
-                results.skip(f'{name}, {compiler}', f'missing: {" ".join(lacking)}')
+                results.result(f'{name}, {compiler}', missing=lacking)
                 continue
             lines = count(name, compiler, results)
             rows[name] += lines
             title = f'{args.document.name if args.document else ""}: {name}, {compiler}'
             if args.document and major(command) != DOCUMENTED[compiler]:
-                results.skip(title, f'other version: {major(command)}, it is about {DOCUMENTED[compiler]}')
+                results.result(title, skip=f'other version: {major(command)}, it is about {DOCUMENTED[compiler]}')
             elif args.document:
                 has, _ = tables(args.document)
                 label = compiler if compiler == 'gcc' else f'{compiler}-{DOCUMENTED[compiler]}'
                 has = [line for line in has.get(name, []) if f', {label} |' in line]
-                results.add(title, [] if has == lines else
+                results.result(title, [] if has == lines else
                             ['it has:', *has, 'these are the counts:', *lines])
     if args.document:
         has, _ = tables(args.document)
-        results.add(f'{args.document.name}: every target and no other',
+        results.result(f'{args.document.name}: every target and no other',
                     [] if list(has) == list(TARGETS) else [f'not {", ".join(TARGETS)}'])
     if args.table and not results.failed:
-        for name, compilers in TARGETS.items():
-            for compiler, command in compilers['compilers'].items():
+        for name, target in TARGETS.items():
+            for compiler, command in target['compilers'].items():
                 if absent(command) or major(command) != DOCUMENTED[compiler]:
                     raise Failure(f'--table: the document is about {compiler} {DOCUMENTED[compiler]}')
         _, (before, after) = tables(args.table)

@@ -5,10 +5,7 @@
 # without a warning: one that a port lacks, or defines for some sizes only, is not noticed before it
 # is used. A REGISTER is the flags that choose one, and a mode. TAP.
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+. "$(dirname "$0")/work.sh"
 
 registers=
 while [ "$1" != -- ]; do
@@ -18,20 +15,12 @@ while [ "$1" != -- ]; do
 done
 shift
 
-count=0 failed=0
 compile() { # source, flags, compiler...
     source=$1 flags=$2
     shift 2
-    count=$((count + 1))
     # shellcheck disable=SC2086
-    if "$@" $flags -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef \
-        -Wc++-compat -Werror -I"$here/../include" -c -x c -o "$tmp/o" "$here/compile/$source" >"$tmp/log" 2>&1; then
-        echo "ok $count - $source, $flags"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $source, $flags"
-        head -n 20 "$tmp/log" | sed 's/^/# /'
-    fi
+    check "$source, $flags" "$@" $flags -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef \
+        -Wc++-compat -Werror -I"$root/include" -c -x c -o "$work/o" "$here/compile/$source"
 }
 
 # Each two settings in each of their four combinations.
@@ -55,6 +44,4 @@ done <<EOF
 ${registers%
 }
 EOF
-echo "1..$count"
-echo "# end: $((count - failed)) passed, $failed failed"
-[ $failed = 0 ]
+end

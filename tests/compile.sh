@@ -17,70 +17,31 @@
 # Environment: CC_LIST and CXX_LIST, the compilers; those not installed are reported as skipped.
 # shellcheck disable=SC2086,SC2046,SC2013,SC2015 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC_LIST=${CC_LIST-gcc clang clang-14}
 CXX_LIST=${CXX_LIST-g++ clang++ clang++-14}
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Werror"
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-. "$here/tools.sh"
 
-n=0 failed=0
-result() { # ok|not, name, log
-    n=$((n + 1))
-    if [ "$1" = ok ]; then
-        echo "ok $n - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $n - $2"
-        head -n 20 "$3" | sed 's/^/# /'
-    fi
-}
-skip() {
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP missing: $2"
-}
 field() { # name, file
     sed -n "s|^// $1: *||p" "$2"
 }
 
-bad_case() { # compiler, file
-    local cc=$1 file=$2 name flags error log=$work/log
-    if ! command -v ${cc%% *} >/dev/null; then
-        skip "$(basename "$file"): $cc" ${cc%% *}
-        return
-    fi
-    name="$(basename "$file"): $cc"
+# is_refused FILE COMPILER...: the good variant compiles, and the other one fails for the reason that the file says.
+is_refused() {
+    local file=$1 flags
+    shift
     flags="-I$root/include $(field flags "$file") $warnings"
-    error=$(field error "$file")
-    if $cc $flags $(field good "$file") -DGOOD -c -o "$work/o" "$file" >"$log" 2>&1; then :; else
-        result not "$name: the good variant compiles" "$log"
-        return
-    fi
-    if $cc $flags $(field bad "$file") -c -o "$work/o" "$file" >"$log" 2>&1; then
-        echo "it compiled" >"$log"
-        result not "$name" "$log"
-    elif ! grep -Fq -- "$error" "$log"; then
-        sed -i "1i it does not say: $error" "$log"
-        result not "$name" "$log"
-    elif [[ $(basename "$file") == config-* ]] &&
-        [ "$(grep -E '(error|warning): ' "$log" | grep -vc 'percpu/detail/see-the-error-above')" != 1 ]; then
-        sed -i "1i it says more than: $error" "$log"
-        result not "$name" "$log"
-    else
-        result ok "$name" "$log"
-    fi
+    "$@" $flags $(field good "$file") -DGOOD -c -o "$work/o" "$file" || { echo 'the good variant' && return 1; }
+    ! "$@" $flags $(field bad "$file") -c -o "$work/o" "$file" >"$work/said" 2>&1 || { echo 'it compiled' && return 1; }
+    cat "$work/said"
+    grep -Fq -- "$(field error "$file")" "$work/said" || { echo "it does not say: $(field error "$file")" && return 1; }
+    [[ $file != */config-* ]] ||
+        [ "$(grep -E '(error|warning): ' "$work/said" | grep -vc 'percpu/detail/see-the-error-above')" = 1 ] ||
+        { echo "it says more than: $(field error "$file")" && return 1; }
 }
 
-good_case() { # name, compiler and flags
-    local name=$1
-    shift
-    if "$@" -c -o "$work/o" >"$work/log" 2>&1; then
-        result ok "$name" "$work/log"
-    else
-        result not "$name" "$work/log"
-    fi
+bad_case() { # compiler, file
+    with "$1" check "$(basename "$2"): $1" is_refused "$2" $1
 }
 
 # every macro of the interface occurs in everything.inc
@@ -90,8 +51,8 @@ used() {
         sed 's/#define //' | grep -vE '__|PERCPU_[A-Z]*_H' | sort -u); do
         grep -qw "$macro" "$here/compile/everything.inc" || missing="$missing $macro"
     done
-    echo "not used:$missing" >"$work/log"
-    if [ -z "$missing" ]; then result ok "$1" "$work/log"; else result not "$1" "$work/log"; fi
+    echo "not used:$missing"
+    [ -z "$missing" ]
 }
 
 # every test of PEERS-ROWS exists
@@ -102,29 +63,24 @@ rows() {
         grep -qrE "TEST\($name\)|NAME $name|\"$name" "$here" --include=*.c --include=*.sh ||
             missing="$missing $name"
     done
-    echo "no such test:$missing" >"$work/log"
-    if [ -z "$missing" ]; then result ok "$1" "$work/log"; else result not "$1" "$work/log"; fi
+    echo "no such test:$missing"
+    [ -z "$missing" ]
 }
 
 # A program of 32 bits, whose ABI aligns 8 bytes to 4: 8-byte accesses are no calls of libatomic. The
 # system's headers for 64 bits serve, but for one name.
-no_libatomic() { # compiler
-    local cc=$1 opt flags
-    if ! command -v "$cc" >/dev/null; then
-        skip "no libatomic: $cc -m32" "$cc"
-        return
-    fi
+makes_no_calls() { # compiler, optimisation
+    local flags="-m32 -march=i686 $2 -std=gnu17 $warnings -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
+        -I$root/include -idirafter $work/m32 -idirafter /usr/include/x86_64-linux-gnu -c"
     mkdir -p "$work/m32/gnu" && : >"$work/m32/gnu/stubs-32.h"
+    $1 $flags -x c -o "$work/o" "$here/compile/everything.inc" &&
+        $1 $flags -o "$work/calls.o" "$root/src/calls.c" &&
+        ! nm "$work/o" "$work/calls.o" | grep 'U __atomic'
+}
+
+no_libatomic() { # compiler
     for opt in -O0 -O2; do
-        flags="-m32 -march=i686 $opt -std=gnu17 $warnings -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
-            -I$root/include -idirafter $work/m32 -idirafter /usr/include/x86_64-linux-gnu -c"
-        if "$cc" $flags -x c -o "$work/o" "$here/compile/everything.inc" >"$work/log" 2>&1 &&
-            "$cc" $flags -o "$work/calls.o" "$root/src/calls.c" >"$work/log" 2>&1 &&
-            ! nm "$work/o" "$work/calls.o" | grep 'U __atomic' >"$work/log"; then
-            result ok "no libatomic: $cc -m32 $opt" "$work/log"
-        else
-            result not "no libatomic: $cc -m32 $opt" "$work/log"
-        fi
+        with "$1" check "no libatomic: $1 -m32 $opt" makes_no_calls "$1" $opt
     done
 }
 
@@ -145,10 +101,7 @@ compilers() { # language, list
     [ "$lang" = c ] || stds="c++17 gnu++17" modes="c++20 gnu++20 c++2b c++2c" ext=cpp more=
     shift
     for cc in "$@"; do
-        if ! command -v "$cc" >/dev/null; then
-            skip "$lang: $cc" "$cc"
-            continue
-        fi
+        [ -z "$(absent "$cc")" ] || { skip "$lang: $cc" "missing: $cc" && continue; }
         for std in $stds; do
             for p in "${platforms[@]}"; do
                 # With GNU's extensions once: all other tests have them.
@@ -156,9 +109,9 @@ compilers() { # language, list
                 for source in alone everything nested; do
                     for opt in -O0 -O2; do
                         [[ $opt == -O0 && $source != everything ]] && continue
-                        good_case "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
+                        check "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
                             -std="$std" $opt $warnings $more -I"$root/include" ${p#*|} \
-                            "$here/compile/$source.inc"
+                            -c -o "$work/o" "$here/compile/$source.inc"
                     done
                 done
             done
@@ -170,9 +123,9 @@ compilers() { # language, list
             echo '#include <stdint.h>' | "$cc" -x "$lang" -std="$std" -dM -E - >"$work/macros" 2>&1 &&
                 ! grep -q 'define _Static_assert' "$work/macros" || continue
             for source in everything nested; do
-                good_case "$source.inc: $cc -std=$std" "$cc" -x "$lang" -std="$std" -O1 \
+                check "$source.inc: $cc -std=$std" "$cc" -x "$lang" -std="$std" -O1 \
                     $warnings $more -include "$work/poison.h" -I"$root/include" \
-                    ${platforms[0]#*|} "$here/compile/$source.inc"
+                    ${platforms[0]#*|} -c -o "$work/o" "$here/compile/$source.inc"
             done
         done
         for file in "$here"/compile/*."$ext"; do
@@ -192,8 +145,8 @@ bad_cases() { # file
 }
 
 if [ $# = 0 ]; then
-    used "everything.inc uses every macro"
-    rows "every test in PEERS-ROWS exists"
+    check "everything.inc uses every macro" used
+    check "every test in PEERS-ROWS exists" rows
     compilers c $CC_LIST
     compilers c++ $CXX_LIST
     set -- libatomic $(cd "$here/compile" && grep -l '^// with:' ./*.c)
@@ -207,6 +160,4 @@ for file; do
         no_libatomic "$cc"
     done
 done
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

@@ -8,14 +8,10 @@ usage: config.py [TEST...]     default: all
 tests/link.sh, tests/link-<architecture>.sh and tests/kernel-library.py link such parts.
 """
 import re
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from tools import absent
+from tools import ROOT, Tap, absent, said, workspace
 
-ROOT = Path(__file__).resolve().parent.parent
 BARE = '-ffreestanding -fno-pic -fno-pie -fno-stack-protector -DPERCPU_PLATFORM_BARE'
 SINGLE = BARE.replace('BARE', 'SINGLE')
 X86, A64 = 'gcc', 'aarch64-linux-gnu-gcc'
@@ -77,29 +73,14 @@ LIMITS = (
     (RV32, f'{BARE} -march=rv32imac_zicsr_zifencei', 0x7ffff000),
     (LOONG, f'{BARE} -msoft-float', 0x80000000),
 )
-n = failed = 0
-
-
-def wanted(name):
-    return not sys.argv[1:] or name in sys.argv[1:]
+tap = Tap(sys.argv[1:])
 
 
 def test(name, command, judge):
-    """judge(command) returns what is wrong."""
-    global n, failed
-    if not wanted(name):
-        return
-    n += 1
-    lacking = absent(command, 'llvm-nm', 'llvm-readelf')
-    wrong = '' if lacking else judge()
-    failed += bool(wrong)
-    print(f'{"not ok" if wrong else "ok"} {n} - {name}' + (f' # SKIP missing: {" ".join(lacking)}' if lacking else ''))
-    print(''.join(f'# {line}\n' for line in wrong.splitlines()), end='')
-
-
-def run(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.stdout, done.returncode
+    """judge() returns what is wrong."""
+    if tap.wanted(name):
+        lacking = absent(command, 'llvm-nm', 'llvm-readelf')
+        tap.result(name, '' if lacking else judge(), missing=lacking)
 
 
 def objects(work, command):
@@ -107,11 +88,11 @@ def objects(work, command):
     found, source = [], work / 'x.c'
     source.write_text('#include <percpu/percpu.h>\n')
     for define in ([], ['-DPERCPU__DEFINE_CONFIG']):
-        said, status = run([*command.split(), *define, '-std=gnu17', '-O1', f'-I{ROOT}/include', '-c', '-o',
+        output, status = said([*command.split(), *define, '-std=gnu17', '-O1', f'-I{ROOT}/include', '-c', '-o',
                             work / f'x{len(define)}.o', source])
         if status:
-            return said
-        symbols, _ = run(['llvm-nm', work / f'x{len(define)}.o'])
+            return output
+        symbols, _ = said(['llvm-nm', work / f'x{len(define)}.o'])
         found.append({name: (kind, int(value or '0', 16)) for value, kind, name in
                       re.findall(r'^([0-9a-f]*) +(\w) (\S+)$', symbols, re.MULTILINE)})
     return found
@@ -126,12 +107,12 @@ def built(work, compiler, flags, suffix, restrictions):
         names = {name for name, (kind, _) in symbols.items() if name.startswith('percpu_built') and kind in kinds}
         if names != expected:
             return f'{kinds}: {sorted(names)}, not {sorted(expected)}'
-    headers, _ = run(['llvm-readelf', '-SW', work / 'x0.o'])
+    headers, _ = said(['llvm-readelf', '-SW', work / 'x0.o'])
     kept = re.findall(r'(?:percpu_config|percpu_for_programs)\s+PROGBITS.* (\w+) +\d+ +\d+ +\d+$', headers,
                       re.MULTILINE)
     if not kept or any(set(flags) != set('AR') for flags in kept):
         return f'flags of sections: {kept}'
-    symbols, _ = run(['llvm-readelf', '-sW', work / 'x0.o', work / 'x1.o'])
+    symbols, _ = said(['llvm-readelf', '-sW', work / 'x0.o', work / 'x1.o'])
     if not all('HIDDEN' in line for line in symbols.splitlines() if 'percpu_built' in line):
         return symbols
     return ''
@@ -146,16 +127,13 @@ def limit(work, compiler, flags, value):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+    with workspace() as work:
         for compiler, flags, suffix, *restrictions in USERS:
             test(f'{compiler} {flags}'.strip(), compiler,
                  lambda: built(work, compiler, flags, suffix, restrictions))
         for compiler, flags, value in LIMITS:
             test(f'{compiler} {flags}, reach at VMA 0', compiler, lambda: limit(work, compiler, flags, value))
-    print(f'1..{n}')
-    print(f'# end: {n - failed} passed, {failed} failed')
-    return failed != 0
+    return tap.end()
 
 
 if __name__ == '__main__':

@@ -8,9 +8,7 @@
 # Environment: CC, a compiler for the target, or clang; BFD, LLD. Boots QEMU through tools/qemu-run.
 # shellcheck disable=SC2086,SC2154 # flags are lists of words; work.sh has $log, $work
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
-. "$here/work.sh"
+. "$(dirname "$0")/work.sh"
 target=${1:?a target}
 LLD=${LLD:-ld.lld}
 
@@ -58,12 +56,6 @@ linkers='bfd lld'
 common="-std=gnu17 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector
     -fno-asynchronous-unwind-tables $arch $more -I$root/include -DSMALL_RELATIVE=$relative
     -DSMALL_RELA=$rela -DSMALL_LOAD=$load"
-must() {
-    "$@" >"$log" 2>&1 && return
-    echo "Bail out! $*"
-    head -n 30 "$log" | sed 's/^/# /'
-    exit 1
-}
 
 # library NAME FLAG...: $work/NAME/*.o
 library() {
@@ -195,6 +187,4 @@ if [ $target != riscv64-m ]; then
     done
 fi
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ $failed = 0 ]
+end

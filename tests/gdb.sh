@@ -4,11 +4,9 @@
 # gdb steps over restartable sequences: docs/rseq.md, "Debuggers". TAP. Environment: CC, CFLAGS.
 # shellcheck disable=SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -g -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
-. "$here/work.sh"
 needs gdb
 
 build() { # name, flags
@@ -85,6 +83,4 @@ next_hangs() {
 }
 check 'next does not end in optimised code' next_hangs
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

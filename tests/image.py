@@ -6,12 +6,10 @@ TAP.
 usage: image.py [TEST...]     default: all
 """
 import struct
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT, Tap, said, workspace
+
 PROGBITS, SYMTAB, STRTAB, NOBITS, ALLOC = 1, 2, 3, 8, 2
 LOAD, DYNAMIC, INTERP, NOTE, TLS, STACK = 1, 2, 3, 4, 7, 0x6474e551
 UNDEFINED, ABSOLUTE = 0, 0xfff1
@@ -71,25 +69,17 @@ def elf(wide, sections, segments, symbols, endian=1):
     return data
 
 
-class Tests:
+class Tests(Tap):
     def __init__(self, work, names):
-        self.file, self.names, self.n, self.failed = Path(work) / 'image', names, 0, 0
+        super().__init__(names)
+        self.file = work / 'image'
 
-    def report(self, name, right, said):
-        self.n += 1
-        self.failed += not right
-        print(f'{"ok" if right else "not ok"} {self.n} - {name}')
-        if not right:
-            print(''.join(f'# {line}\n' for line in said.splitlines() or ['it says nothing']), end='')
-
-    def wanted(self, name):
-        return not self.names or name in self.names
+    def report(self, name, right, text):
+        self.result(name, '' if right else text or 'it says nothing')
 
     def tool(self, data):
         self.file.write_bytes(data)
-        done = subprocess.run([sys.executable, ROOT / 'tools/percpu-image.py', self.file], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return done.stdout, done.returncode
+        return said([sys.executable, ROOT / 'tools/percpu-image.py', self.file])
 
     def says(self, title, *texts, zero=False, move=(), segments=None, symbols=(), without=None):
         """Exactly these lines, of an image with other sections, segments and more symbols; or nothing."""
@@ -101,16 +91,16 @@ class Tests:
             if segments is None:
                 segments = ZERO_SEGMENTS if zero else SEGMENTS
             known = [symbol for symbol in (*SYMBOLS, *symbols) if symbol[0] != without]
-            said, status = self.tool(elf(wide, sections, segments, known))
-            lines = sorted(line.split(': ', 1)[-1] for line in said.splitlines())
+            text, status = self.tool(elf(wide, sections, segments, known))
+            lines = sorted(line.split(': ', 1)[-1] for line in text.splitlines())
             right = len(lines) == len(texts) and status == bool(texts) and \
                 all(line.startswith(text) for line, text in zip(lines, sorted(texts)))
-            self.report(name, right, f'status {status}\n{said}')
+            self.report(name, right, f'status {status}\n{text}')
 
-    def refuses(self, name, data, text):
+    def refuses(self, name, data, expected):
         if self.wanted(name):
-            said, status = self.tool(data)
-            self.report(name, status == 1 and text in said and 'Traceback' not in said, said)
+            text, status = self.tool(data)
+            self.report(name, status == 1 and expected in text and 'Traceback' not in text, text)
 
 
 def all_tests(test):
@@ -155,12 +145,10 @@ def all_tests(test):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as work:
+    with workspace() as work:
         tests = Tests(work, sys.argv[1:])
         all_tests(tests)
-    print(f'1..{tests.n}')
-    print(f'# end: {tests.n - tests.failed} passed, {tests.failed} failed')
-    return tests.failed != 0
+    return tests.end()
 
 
 if __name__ == '__main__':

@@ -7,22 +7,19 @@ usage: kernel-library.py TARGET gcc|clang
 
 Nothing is run. Needs the target's compiler and linkers, and LLVM's ar, nm, size and objdump.
 """
+import contextlib
 import fnmatch
 import os
 import re
 import shlex
-import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools import needs
+from tools import FREESTANDING, ROOT, Tap, needs, said, workspace
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-FLAGS = ('-std=gnu17 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector '
-         '-fno-asynchronous-unwind-tables')
+HERE = ROOT / 'tests'
+FLAGS = f'-std=gnu17 -Wall -Wextra -Werror {FREESTANDING}'
 BARE, SINGLE = '-DPERCPU_PLATFORM_BARE', '-DPERCPU_PLATFORM_SINGLE'
 ALL = f'{BARE} -DPERCPU_DEBUG -DPERCPU_PREEMPT -DPERCPU_RESTART -DPERCPU_ZERO_VMA'
 
@@ -60,34 +57,22 @@ needs(compilers[compiler], 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objdump', 'llvm
 CC = f'{compilers[compiler]} {FLAGS}'
 LINKERS = ([BFD] if BFD else []) + ['ld.lld']
 
-number = failed = 0
-folder = tempfile.TemporaryDirectory()
-work = Path(folder.name)
+tap = Tap()
+result = tap.result
+stack = contextlib.ExitStack()
+work = stack.enter_context(workspace())
 pool = ThreadPoolExecutor(os.cpu_count() or 2)
 
 
-def result(name, wrong):
-    """One test; `wrong` is empty, or says what is."""
-    global number, failed
-    number += 1
-    failed += bool(wrong)
-    print(f'{"not " if wrong else ""}ok {number} - {name}')
-    for line in str(wrong or '').splitlines()[:30]:
-        print('#', line)
+def run(line):
+    output, status = said(shlex.split(line))
+    return status, output
 
 
-def run(command):
-    done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors='replace', check=False)
-    return done.returncode, done.stdout
-
-
-def must(command):
-    status, output = run(command)
+def must(line):
+    status, output = run(line)
     if status:
-        print(f'Bail out! {command}')
-        for line in output.splitlines()[:30]:
-            print('#', line)
+        print('\n# '.join([f'Bail out! {line}', *output.splitlines()[:30]]))
         sys.exit(1)
     return output
 
@@ -360,10 +345,10 @@ def check_code():
         for some in (flags, without):
             archive, _ = library('code', f'{opt} {some} {BARE} -DPERCPU_RESTART', KERNELS)
             seen.append(run(f'env OBJDUMP=llvm-objdump {ROOT}/tools/check-code {what} {archive}'))
-        wrong = seen[0][1] or seen[0][0]
+        wrong = seen[0][1] or (f'status {seen[0][0]}' if seen[0][0] else '')
         print(f'# {what} {opt}: {len(seen[1][1].splitlines())} functions without the flag')
         if seen[1][0] != (1 if seen[1][1] else 0) or not seen[1][1] and (what, opt, compiler) in MUST_FIND:
-            wrong = f'{wrong or ""}\nstatus {seen[1][0]}, found: {seen[1][1]}'
+            wrong = f'{wrong}\nstatus {seen[1][0]}, found: {seen[1][1]}'
         result(f'check-code {what} {opt}', wrong)
     # What it cannot tell is not fine.
     none = compile_all('none', f'{restricted} {BARE}', [source('none.c', 'extern int none;\n')])[0]
@@ -378,10 +363,9 @@ def check_code():
 MUST_FIND = {('x18', '-O2', 'gcc'), ('x18', '-O2', 'clang'), ('red-zone', '-O2', 'gcc'),
              ('red-zone', '-O0', 'gcc'), ('red-zone', '-O0', 'clang'), ('fp', '-O2', 'clang')}
 
-check_needs()
-check_parts()
-check_flags()
-check_code()
-print(f'1..{number}')
-print(f'# end: {number - failed} passed, {failed} failed')
-sys.exit(bool(failed))
+with stack:
+    check_needs()
+    check_parts()
+    check_flags()
+    check_code()
+sys.exit(tap.end())

@@ -6,15 +6,13 @@
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -pthread ${CFLAGS:-}"
 libc=other
 echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
 can_step=no # of x86_64 the flag is known
 $CC -E -dM - </dev/null | grep -q __x86_64__ && can_step=yes
-. "$here/work.sh"
 
 wraps() { # functions...
     local function

@@ -9,14 +9,10 @@ Environment: AS, BFD, LLD, NM, READELF.
 """
 import os
 import re
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from tools import needs
+from tools import ROOT, Failure, Tap, needs, run, said, workspace
 
-ROOT = Path(__file__).resolve().parent.parent
 AS, NM, READELF = (os.environ.get(name, name.lower()) for name in ('AS', 'NM', 'READELF'))
 LINKERS = {'bfd': os.environ.get('BFD', 'ld.bfd'), 'lld': os.environ.get('LLD', 'ld.lld')}
 
@@ -74,35 +70,18 @@ EVERY = {**ONE_PIECE, **PIECES}
 END = 'INCLUDE percpu-end.ld'
 
 
-class Failure(Exception):
-    pass
-
-
-def run(*command):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
-    return done.stdout, done.returncode
-
-
-def must(*command):
-    output, status = run(*command)
-    if status:
-        raise Failure(f'{" ".join(map(str, command))}\n{output}')
-    return output
-
-
 class Image:
     def __init__(self, path):
-        found = re.findall(r'^([0-9a-f]+) (\w) (\S+)$', must(NM, path), re.MULTILINE)
+        found = re.findall(r'^([0-9a-f]+) (\w) (\S+)$', run([NM, path]), re.MULTILINE)
         self.symbols = {name: int(value, 16) for value, _, name in found}
         self.numbers = {name for _, kind, name in found if kind == 'A'}
         self.sections = {}
         for name, kind, address, size in re.findall(
                 r'^ *\[ *\d+\] (\S+) +(\w+) +([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+)',
-                must(READELF, '-SW', path), re.MULTILINE):
+                run([READELF, '-SW', path]), re.MULTILINE):
             self.sections[name] = kind, int(address, 16), int(size, 16)
         self.loads = [tuple(int(word, 16) for word in words) for words in re.findall(
-            r'^ *LOAD +0x\w+ 0x(\w+) 0x(\w+) 0x\w+ 0x(\w+)', must(READELF, '-lW', path), re.MULTILINE)]
+            r'^ *LOAD +0x\w+ 0x(\w+) 0x(\w+) 0x\w+ 0x(\w+)', run([READELF, '-lW', path]), re.MULTILINE)]
 
     def __getattr__(self, name):
         if name not in self.symbols:
@@ -117,41 +96,32 @@ class Image:
         raise Failure(f'{section} is in no segment')
 
 
-class Tests:
+class Tests(Tap):
     def __init__(self, work, names):
-        self.work, self.names, self.n, self.failed, self.made = Path(work), names, 0, 0, {}
-
-    def wanted(self, name):
-        return not self.names or name in self.names
-
-    def report(self, title, wrong):
-        self.n += 1
-        self.failed += bool(wrong)
-        print(f'{"not ok" if wrong else "ok"} {self.n} - {title}')
-        for text in '\n'.join(wrong).splitlines():
-            print(f'# {text}')
+        super().__init__(names)
+        self.work, self.made = work, {}
 
     def object(self, source):
         if source not in self.made:
             made = self.work / f'{len(self.made)}.o'
             made.with_suffix('.s').write_text(source)
-            must(AS, '-o', made, made.with_suffix('.s'))
+            run([AS, '-o', made, made.with_suffix('.s')])
             self.made[source] = made
         return self.made[source]
 
     def link(self, ld, script, *flags, sections=SECTIONS, more=''):
         """-> what the linker says, its status"""
         (self.work / 'script').write_text(SCRIPT % (AT, OFFSET, OFFSET, *script))
-        return run(LINKERS[ld], '-nostdlib', '-static', '-z', 'max-page-size=4096', '--build-id=none',
-                   *flags, f'-L{ROOT}/ld', '-T', self.work / 'script', '-o', self.work / 'out',
-                   self.object(source(sections) + more))
+        return said([LINKERS[ld], '-nostdlib', '-static', '-z', 'max-page-size=4096', '--build-id=none',
+                     *flags, f'-L{ROOT}/ld', '-T', self.work / 'script', '-o', self.work / 'out',
+                     self.object(source(sections) + more)])
 
     def refused(self, title, text, inside, *flags, after='', linkers=('bfd', 'lld'), **how):
         for ld in linkers:
             if self.wanted(name := f'{title}: refused, {ld}'):
                 output, status = self.link(ld, (inside, after), *flags, **how)
                 right = status and text in output
-                self.report(name, [] if right else [f'status {status}', output])
+                self.result(name, [] if right else [f'status {status}', output])
 
     def links(self, title, inside, *flags, judge, after='', linkers=('bfd', 'lld'), **how):
         """judge(image) yields what is wrong."""
@@ -163,7 +133,7 @@ class Tests:
                 wrong = [output] if status else list(judge(Image(self.work / 'out')))
             except Failure as failure:
                 wrong = [str(failure)]
-            self.report(name, wrong)
+            self.result(name, wrong)
 
     # -- What is refused --------------------------------------------------------------------------
 
@@ -195,7 +165,7 @@ class Tests:
             self.refused(f'a template at {value} behind a multiple of 8', 'which is no multiple of 8',
                          f'{NUM} PERCPU_TEMPLATE = 0x200000 + {value}; {PIECES["pieces"]}')
 
-    def end(self):
+    def kernel_end(self):
         for name, fragment in EVERY.items():
             self.refused(f"{name} behind the kernel's end", "the areas lie behind the kernel's end",
                          f'{NUM} {LMA} {END} {fragment}')
@@ -333,19 +303,17 @@ class Tests:
 
 def main():
     needs(AS, NM, READELF, *LINKERS.values())
-    with tempfile.TemporaryDirectory() as work:
+    with workspace() as work:
         tests = Tests(work, sys.argv[1:])
         tests.assigned_late()
         tests.missing()
         tests.misplaced()
-        tests.end()
+        tests.kernel_end()
         tests.code()
         tests.places()
         tests.template_elsewhere()
         tests.not_named()
-    print(f'1..{tests.n}')
-    print(f'# end: {tests.n - tests.failed} passed, {tests.failed} failed')
-    return tests.failed != 0
+    return tests.end()
 
 
 if __name__ == '__main__':

@@ -2,26 +2,15 @@
 # SPDX-License-Identifier: MIT
 # What linkers do with per-CPU data, and programs linked in unusual ways. TAP.
 #
-# usage: link.sh [-k] [PART]...     parts: config near lto hosted sizes older vma hooks variants; default all
-#   -k  keep the work folder and say where it is
+# usage: link.sh [PART]...     parts: config near lto hosted sizes older vma hooks variants; default all
 #
 # Environment: GCC, CLANG, BFD, LLD, MUSL_GCC. What needs musl-gcc or QEMU (tools/qemu-run) is skipped
 # without it, everything without one of the others.
 # shellcheck disable=SC2086,SC2046,SC2013 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 GCC=${GCC:-gcc} CLANG=${CLANG:-clang} BFD=${BFD:-ld.bfd} LLD=${LLD:-ld.lld}
 MUSL_GCC=${MUSL_GCC:-musl-gcc}
-work=$(mktemp -d) || exit 1
-keep=
-if [ "${1:-}" = -k ]; then
-    keep=1
-    shift
-    echo "# $work"
-fi
-[ -n "$keep" ] || trap 'rm -rf "$work"' EXIT
-. "$here/tools.sh"
 needs "$GCC" "$CLANG" "$BFD" "$LLD"
 parts=" ${*:-config near lto hosted sizes older vma hooks variants} "
 # A part that dies in the middle is no part that passed.
@@ -34,58 +23,6 @@ wanted() {
 bare="-ffreestanding -fno-pic -fno-pie -fno-stack-protector -mno-red-zone -mgeneral-regs-only
     -mcmodel=kernel -fno-asynchronous-unwind-tables -DPERCPU_PLATFORM_BARE"
 common="-std=gnu17 -O2 -Wall -Wextra -Werror -I$root/include -I$here/harness -I$here/bare"
-
-# -- TAP --------------------------------------------------------------------------------------
-
-n=0 failed=0
-log=$work/log
-not() {
-    failed=$((failed + 1)) n=$((n + 1))
-    echo "not ok $n - $1"
-    head -n 30 "$log" | sed 's/^/# /'
-}
-ok() {
-    n=$((n + 1))
-    echo "ok $n - $1"
-}
-skip() {
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP $2"
-}
-
-# name, command...: it must succeed
-passes() {
-    local name=$1
-    shift
-    if "$@" >"$log" 2>&1; then ok "$name"; else
-        echo "status $?: $*" >>"$log"
-        not "$name"
-    fi
-}
-
-# name, text, command...: it must fail and print the text
-fails() {
-    local name=$1 text=$2
-    shift 2
-    if "$@" >"$log" 2>&1; then
-        echo "it succeeded: $*" >"$log"
-        not "$name"
-    elif ! grep -Fq -- "$text" "$log"; then
-        sed -i "1i it does not say: $text" "$log"
-        not "$name"
-    else
-        ok "$name"
-    fi
-}
-
-# What the tests are made of must build.
-must() {
-    if ! "$@" >"$log" 2>&1; then
-        echo "Bail out! $*"
-        sed 's/^/# /' "$log"
-        exit 1
-    fi
-}
 
 # -- Building ---------------------------------------------------------------------------------
 
@@ -141,7 +78,7 @@ machine() {
 
 # name, image: boot it; it is a test program
 boots() {
-    with qemu-system-x86_64 passes "$1" "$root/tools/qemu-run" x86_64 "$2"
+    with qemu-system-x86_64 check "$1" "$root/tools/qemu-run" x86_64 "$2"
 }
 
 # -- Parts of different configurations do not link ----------------------------------------------
@@ -156,11 +93,11 @@ if wanted config; then
         must compile "$GCC" "$work/same.o" "$user" $lib_flags
         for ld in bfd lld; do
             link="$CLANG --ld-path=$(command -v "$([ $ld = bfd ] && echo "$BFD" || echo "$LLD")")"
-            passes "$title: the same links and runs, $ld" bash -c \
+            check "$title: the same links and runs, $ld" bash -c \
                 "$link -pthread -o $work/same $work/same.o $work/hosted/libpercpu.a && $work/same"
-            fails "$title: refused, $ld" "$text" $link -pthread -o "$work/out" "$work/user.o" \
+            check_refused "$title: refused, $ld" "$text" $link -pthread -o "$work/out" "$work/user.o" \
                 "$work/hosted/libpercpu.a"
-            fails "$title: refused with --gc-sections, $ld" "$text" $link -pthread \
+            check_refused "$title: refused with --gc-sections, $ld" "$text" $link -pthread \
                 -Wl,--gc-sections -o "$work/out" "$work/user.o" "$work/hosted/libpercpu.a"
         done
         # Two users, one right and one wrong; the wrong one in an archive, and through ld -r.
@@ -168,10 +105,10 @@ if wanted config; then
         must compile "$GCC" "$work/whole.o" "$user" $lib_flags -DUSE_PART
         rm -f "$work/part.a"
         must ar rcs "$work/part.a" "$work/part.o"
-        fails "$title: refused in an archive" "$text" "$GCC" -pthread -Wl,--gc-sections \
+        check_refused "$title: refused in an archive" "$text" "$GCC" -pthread -Wl,--gc-sections \
             -o "$work/out" "$work/whole.o" "$work/part.a" "$work/hosted/libpercpu.a"
         must "$BFD" -r -o "$work/both.o" "$work/whole.o" "$work/part.o"
-        fails "$title: refused after ld -r" "$text" "$GCC" -pthread -o "$work/out" \
+        check_refused "$title: refused after ld -r" "$text" "$GCC" -pthread -o "$work/out" \
             "$work/both.o" "$work/hosted/libpercpu.a"
     done <<'END'
 MAX_CPUS 64, user 8|-DPERCPU_MAX_CPUS=64|-DPERCPU_MAX_CPUS=8|cpus_8
@@ -189,7 +126,7 @@ END
         library kernel "$GCC" $bare $lib_flags
         must compile "$GCC" "$work/user.o" "$user" $bare $user_flags
         for ld in "$BFD" "$LLD"; do
-            fails "bare: $title: refused, $ld" "$text" bare_link "$ld" "$work/natural.lds" \
+            check_refused "bare: $title: refused, $ld" "$text" bare_link "$ld" "$work/natural.lds" \
                 "$work/out" "$work/user.o" "$work/kernel/libpercpu.a"
         done
     done <<'END'
@@ -223,13 +160,13 @@ END
         must compile "$GCC" "$work/over.o" "$user" $bare $flags -DUSE_NEAR=900
         must compile "$GCC" "$work/undefined.o" "$user" $bare $flags -DUSE_UNDEFINED
         for ld in "$BFD" "$LLD"; do
-            passes "near variables fit, $vma VMA, $ld" bare_link "$ld" "$work/$vma.lds" "$work/out" \
+            check "near variables fit, $vma VMA, $ld" bare_link "$ld" "$work/$vma.lds" "$work/out" \
                 "$work/fits.o" "$work/memory.o" "$work/kernel/libpercpu.a"
-            fails "more than 2 KiB of near variables, $vma VMA, $ld" \
+            check_refused "more than 2 KiB of near variables, $vma VMA, $ld" \
                 'percpu: more than 2 KiB of PERCPU_DEFINE_NEAR variables' \
                 bare_link "$ld" "$work/$vma.lds" "$work/out" "$work/over.o" "$work/memory.o" \
                 "$work/kernel/libpercpu.a"
-            fails "a variable that is declared only, $vma VMA, $ld" __PERCPU_nowhere \
+            check_refused "a variable that is declared only, $vma VMA, $ld" __PERCPU_nowhere \
                 bare_link "$ld" "$work/$vma.lds" "$work/out" "$work/undefined.o" \
                 "$work/memory.o" "$work/kernel/libpercpu.a"
         done
@@ -248,12 +185,12 @@ if wanted lto; then
         must compile "$cc" "$work/wrong.o" "$user" -flto -DPERCPU_MAX_CPUS=8
         must compile "$cc" "$work/part.o" "$here/link/part.c" -flto
         must compile "$cc" "$work/whole.o" "$user" -flto -DUSE_PART
-        passes "LTO runs, $name" bash -c "$cc -O2 -flto $option -pthread -o $work/out $work/user.o \
+        check "LTO runs, $name" bash -c "$cc -O2 -flto $option -pthread -o $work/out $work/user.o \
             $work/lto-$name/*.o && $work/out"
-        passes "LTO of two files runs, --gc-sections, $name" bash -c "$cc -O2 -flto $option \
+        check "LTO of two files runs, --gc-sections, $name" bash -c "$cc -O2 -flto $option \
             -Wl,--gc-sections -pthread -o $work/out $work/whole.o $work/part.o \
             $work/lto-$name/*.o && $work/out"
-        fails "LTO: refused, $name" cpus_8 $cc -O2 -flto $option -pthread -o "$work/out" \
+        check_refused "LTO: refused, $name" cpus_8 $cc -O2 -flto $option -pthread -o "$work/out" \
             "$work/wrong.o" "$work/lto-$name"/*.o
     }
     # In parts, as large programs are.
@@ -275,7 +212,7 @@ if wanted hosted; then
         library hosted "$cc" -D_GNU_SOURCE $cflags
         must compile "$cc" "$work/user.o" "$user" $cflags -DUSE_PART
         must compile "$cc" "$work/part.o" "$here/link/part.c" $cflags
-        passes "$name" bash -c "$cc $lflags -pthread -o $work/out $work/user.o $work/part.o \
+        check "$name" bash -c "$cc $lflags -pthread -o $work/out $work/user.o $work/part.o \
             $work/hosted/libpercpu.a && $work/out"
     }
     # Its wrapper hides the kernel's headers.
@@ -309,13 +246,13 @@ if wanted hosted; then
     # The program's own percpu_panic() instead of the archive's.
     library hosted "$GCC" -D_GNU_SOURCE
     must compile "$GCC" "$work/user.o" "$user" -DOWN_PANIC
-    passes "the program's own percpu_panic()" bash -c \
+    check "the program's own percpu_panic()" bash -c \
         "$GCC -pthread -o $work/out $work/user.o $work/hosted/libpercpu.a && $work/out"
 
     must compile "$GCC" "$work/first.o" "$here/link/isolated_first.c" -DFIRST
     must compile "$GCC" "$work/second.o" "$here/link/isolated_first.c"
     for ld in bfd lld; do
-        passes "peer_alignment, isolated variables first, $ld" bash -c \
+        check "peer_alignment, isolated variables first, $ld" bash -c \
             "$GCC -B$work/linkers -fuse-ld=$ld -pthread -o $work/out $work/first.o $work/second.o \
              $work/hosted/libpercpu.a && $work/out"
     done
@@ -323,14 +260,14 @@ if wanted hosted; then
     # The system call that sets the register fails.
     library hosted "$GCC" -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
     must compile "$GCC" "$work/prctl.o" "$here/link/prctl.c" -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
-    passes "peer_arch_prctl_fails" bash -c "$GCC -pthread -Wl,--wrap=getauxval,--wrap=syscall \
+    check "peer_arch_prctl_fails" bash -c "$GCC -pthread -Wl,--wrap=getauxval,--wrap=syscall \
         -o $work/out $work/prctl.o $work/hosted/libpercpu.a && $work/out"
 
     # All of the host's tests without FSGSBASE.
     must "$GCC" $common -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD -pthread -Wl,--wrap=getauxval \
         -o "$work/out" "$here"/t_*.c "$here/harness/harness.c" "$here/harness/hosted.c" \
         "$here/link/no_fsgsbase.c" "$work/hosted/libpercpu.a"
-    passes "all tests without FSGSBASE" "$work/out"
+    check "all tests without FSGSBASE" "$work/out"
     part=
 fi
 
@@ -343,7 +280,7 @@ if wanted sizes; then
         title=$([ -n "$large" ] && echo 'peer_template_over_64_kib' || echo 'peer_no_variables')
         must "$GCC" $common $large -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD -pthread -o "$work/out" "$here/link/extremes.c" \
             "$here/harness/harness.c" "$here/harness/hosted.c" "$work/hosted/libpercpu.a"
-        passes "$title, hosted" "$work/out"
+        check "$title, hosted" "$work/out"
         for zero in '' -DPERCPU_ZERO_VMA; do
             library kernel "$GCC" $bare $zero
             must compile "$GCC" "$work/extremes.o" "$here/link/extremes.c" $bare $zero $large
@@ -378,18 +315,18 @@ if wanted older; then
             script "$work/noload.lds" "$here/link/older.lds.S" -DBARE_LOAD=0x100000 \
                 -DBARE_OFFSET=$offset -DOLDER_CPUS=8 '-DOLDER_TYPE=(NOLOAD)'
             title="$half half, $ld"
-            passes "older script links, $title" bare_link "$ld" "$work/older.lds" "$work/k.elf" \
+            check "older script links, $title" bare_link "$ld" "$work/older.lds" "$work/k.elf" \
                 "$work/machine"/*.o "$work/older.o" "$work/kernel0/libpercpu.a"
             boots "older script boots, $title" "$work/k.elf"
-            passes "peer_noload links, $title" bare_link "$ld" "$work/noload.lds" "$work/k.elf" \
+            check "peer_noload links, $title" bare_link "$ld" "$work/noload.lds" "$work/k.elf" \
                 "$work/machine"/*.o "$work/noload.o" "$work/kernel0/libpercpu.a"
             boots "peer_noload_initial_values, $title" "$work/k.elf"
             # harness.o defines bare_main: leave it out
             objects=("$work/machine/bare.c.o" "$work/machine/boot.S.o" "$work/machine/machine.c.o")
-            passes "older script, a program without reset links, $title" bare_link "$ld" \
+            check "older script, a program without reset links, $title" bare_link "$ld" \
                 "$work/older.lds" "$work/k.elf" "${objects[@]}" "$work/noreset.o" \
                 "$work/kernel0/libpercpu.a"
-            fails "older script, reset_to_init is refused, $title" _percpu_template bare_link \
+            check_refused "older script, reset_to_init is refused, $title" _percpu_template bare_link \
                 "$ld" "$work/older.lds" "$work/k.elf" "${objects[@]}" "$work/reset.o" \
                 "$work/kernel0/libpercpu.a"
         done
@@ -417,7 +354,7 @@ if wanted vma; then
         for ld in "$BFD" "$LLD"; do
             title="compiled for ${zero:+VMA 0}${zero:-natural VMA}, linked at the other, $ld"
             title=${title/-DPERCPU_ZERO_VMA/}
-            passes "$title: links" bare_link "$ld" "$work/evma.lds" "$work/k.elf" \
+            check "$title: links" bare_link "$ld" "$work/evma.lds" "$work/k.elf" \
                 "$work/machine"/*.o "$work/evma.o" "$work/kernel/libpercpu.a"
             boots "$title: init says so" "$work/k.elf"
         done
@@ -431,7 +368,7 @@ if wanted hooks; then
     script "$work/natural.lds" "$here/link/kernel.lds.S"
     library kernel "$GCC" $bare -DPERCPU_PREEMPT
     must compile "$GCC" "$work/user.o" "$user" $bare -DPERCPU_PREEMPT
-    fails "peer_preempt_without_hooks" percpu_preempt_disable bare_link "$BFD" "$work/natural.lds" \
+    check_refused "peer_preempt_without_hooks" percpu_preempt_disable bare_link "$BFD" "$work/natural.lds" \
         "$work/out" "$work/user.o" "$work/kernel/libpercpu.a"
     part=
 fi
@@ -442,7 +379,7 @@ if wanted variants; then
     must "$GCC" $common -I"$here" -D_GNU_SOURCE -U__linux__ -pthread -o "$work/out" \
         "$here"/t_*.c "$here/harness/harness.c" "$here/harness/hosted.c" \
         "$root"/src/*.c "$root"/src/platform/*.c
-    passes "thread with a thread-local word" "$work/out"
+    check "thread with a thread-local word" "$work/out"
 
     machine
     # title, compiler, linker, offset, VMA, other flags, qemu-run's options
@@ -457,7 +394,7 @@ if wanted variants; then
             -DBARE_MMU=0 -DBARE_CPUS=8 $vma
         must bare_link "$ld" "$work/k.lds" "$work/k.elf" "$work/machine"/*.o \
             "$work/variant"/*.c.o
-        with qemu-system-x86_64 passes "$title" "$root/tools/qemu-run" x86_64 $options "$work/k.elf"
+        with qemu-system-x86_64 check "$title" "$root/tools/qemu-run" x86_64 $options "$work/k.elf"
     done <<END
 bare, debug and hooks, each instruction interruptible|$GCC|$BFD|0||-DPERCPU_PLATFORM_BARE -DPERCPU_DEBUG -DPERCPU_PREEMPT|--singlestep
 bare, debug and hooks, VMA 0, high half|$CLANG|$LLD|0xffffffff80000000|-DPERCPU_ZERO_VMA|-DPERCPU_PLATFORM_BARE -DPERCPU_DEBUG -DPERCPU_PREEMPT|
@@ -468,6 +405,4 @@ END
 fi
 
 wanted '' # the last one ended
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

@@ -10,15 +10,12 @@ test has to fail. tools/fetch-kernel fetches the kernel.
 """
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from tools import needs
+from tools import ROOT, Failure, Tap, needs, run, workspace
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 
 # Emulation is slow: fewer threads, CPUs (CPUS), signals (TEST_RSEQ_SIGNALS) and moves than elsewhere. So that
 # many signals find a running thread, there are not many more threads than CPUs.
@@ -47,25 +44,10 @@ MUST_FAIL = (('rseq_no_update_is_lost',), ('rseq_no_update_from_elsewhere',),
              ('list_threads_keep_every_node', 'list_drain_keeps_every_node'))
 
 
-class Failure(Exception):
-    pass
-
-
-def run(command, cwd=None):
-    try:
-        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except OSError as error:
-        raise Failure(f'cannot run {command[0]}: {error.strerror}; tools/setup test host installs it') from error
-    output = done.stdout.decode(errors='replace').replace('\r', '')
-    if done.returncode != 0:
-        raise Failure(f'{" ".join(map(str, command))}\n{output}')
-    return output
-
-
 def compiled(compiler, folder, sources, *flags, include=ROOT / 'include'):
     """-> the objects."""
     folder.mkdir()
-    run([*compiler.split(), *FLAGS, *flags, f'-I{include}', '-c', *sources], folder)
+    run([*compiler.split(), *FLAGS, *flags, f'-I{include}', '-c', *sources], cwd=folder)
     return sorted(folder.glob('*.o'))
 
 
@@ -109,7 +91,8 @@ def boot(target, programs, folder):
         *((name, 0o100755, file.read_bytes()) for name, file in built.items()), ('list', 0o100644, words.encode())]))
     output = run([ROOT / 'tools/qemu-run', f'{target}-linux', '--cpus', CPUS, '--no-trailer', '--append', COMMAND_LINE,
                   f'--qemu=-initrd {folder}/initramfs' + (f' {NODES}' if 'numa' in programs else ''), kernel])
-    found = re.findall(r'^== \S+ /(\S+).*\n((?:.*\n)*?)== status (\d+)$', output, re.MULTILINE)
+    found = re.findall(r'^== \S+ /(\S+).*\n((?:.*\n)*?)== status (\d+)$', output.replace('\r', ''),
+                       re.MULTILINE)
     return {name: (int(status), text) for name, text, status in found}
 
 
@@ -129,20 +112,8 @@ def main():
                 'mutant': (1500, ' '.join(name for line in MUST_FAIL for name in line))}
     if target == 'aarch64':
         programs |= {'numa': (400, ''), 'no-numa': (400, '')}
-    ran, results = {}, []
-
-    def check(title, function):
-        """One test: it fails when the function raises Failure."""
-        try:
-            note, wrong = function() or '', ''
-        except (Failure, OSError) as failure:
-            note, wrong = '', str(failure)
-        results.append(not wrong)
-        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}{note and ": " + note}')
-        lines = wrong.splitlines()
-        for line in lines if len(lines) < 60 else [*lines[:30], '...', *lines[-30:]]:
-            print(f'# {line}')
-        sys.stdout.flush()
+    ran, tap = {}, Tap()
+    check = tap.check
 
     def build_clang():
         objects = compiled(clang, work / 'common', others)
@@ -197,8 +168,7 @@ def main():
                 return f'in run {attempt}'
         raise Failure(f'{text}status {status}')
 
-    with tempfile.TemporaryDirectory() as work:
-        work = Path(work)
+    with workspace() as work:
         check('init is built', lambda: run([*gcc.split(), '-O2', '-static', '-o', work / 'init',
                                             HERE / 'rseq/init.c']))
         check(f'{clang}: tests with delays are built', build_clang)
@@ -214,9 +184,7 @@ def main():
             check('copies are on one node', is_on_one_node)
         for names in MUST_FAIL:
             check(f'the mutant fails in {" or ".join(names)}', lambda: one_fails(names))
-    print(f'1..{len(results)}')
-    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
-    return not all(results)
+    return tap.end()
 
 
 if __name__ == '__main__':

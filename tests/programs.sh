@@ -7,11 +7,9 @@
 # Environment: CC, LINKERS.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc} AR='ar'
 flags='-std=gnu17 -O1 -D_GNU_SOURCE -pthread' # compiled sooner
-. "$here/work.sh"
 needs gcc
 parts=${*:-links tools mark gc lto architectures exports mixtures pages narrow limits}
 
@@ -565,6 +563,4 @@ if [[ $parts = *limits* ]]; then
     check '50,000 definitions in a file' many
 fi
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

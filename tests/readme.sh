@@ -1,40 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: readme.sh SOURCE-ROOT
 # The code of README.md and docs/rseq.md does what the page says: it compiles without a warning, the
 # kernel links with the lines for its linker script, the programs run. No document has a dead link; the list
 # of files of the last port is complete.
 # CC is the host's C compiler.
 set -u
-root=$1
+. "$(dirname "$0")/work.sh"
 CC="${CC:-cc}"
-
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-. "$root/tests/tools.sh"
-
-count=0
-check() {
-    name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$tmp/log" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        tail -n 40 "$tmp/log" | sed 's/^/# /'
-    fi
-}
 
 # Each block of C begins with its file's name; the block of linker script has none.
 extract() {
-    awk -v folder="$tmp" '
+    awk -v folder="$work" '
         /^```/ { inside = !inside; file = ""; if ($0 == "```ld") file = folder "/lines.ld"; next }
         inside && file == "" && /^\/\* [a-z]+\.c \*\/$/ { file = folder "/" $2 }
         inside && file != "" { print > file }
-    ' "$root/README.md" "$root/docs/rseq.md" && [ -s "$tmp/kernel.c" ] && [ -s "$tmp/program.c" ] &&
-        [ -s "$tmp/drain.c" ] && [ -s "$tmp/lines.ld" ]
+    ' "$root/README.md" "$root/docs/rseq.md" && [ -s "$work/kernel.c" ] && [ -s "$work/program.c" ] &&
+        [ -s "$work/drain.c" ] && [ -s "$work/lines.ld" ]
 }
 
 warnings='-std=gnu17 -Wall -Wextra -Wpedantic -Wconversion -Werror'
@@ -43,29 +24,29 @@ warnings='-std=gnu17 -Wall -Wextra -Wpedantic -Wconversion -Werror'
 kernel_builds() {
     freestanding='-O2 -ffreestanding -nostdlib -fno-pic -fno-stack-protector'
     # shellcheck disable=SC2086
-    "$@" $freestanding $warnings -I"$root/include" -c "$tmp/kernel.c" -o "$tmp/kernel.o"
+    "$@" $freestanding $warnings -I"$root/include" -c "$work/kernel.c" -o "$work/kernel.o"
 }
 
 kernel_links() {
     {
         echo 'ENTRY(boot) SECTIONS { . = 0x100000; .text : { *(.text .text.*) }'
         echo '.rodata : { *(.rodata .rodata.*) } .data : { *(.data .data.*) }'
-        cat "$tmp/lines.ld"
+        cat "$work/lines.ld"
         echo '.bss : { *(.bss .bss.* COMMON) } /DISCARD/ : { *(.eh_frame .comment .note.*) } }'
-    } >"$tmp/kernel.lds"
+    } >"$work/kernel.lds"
     echo 'void *memcpy(void *to, const void *from, unsigned long n) { (void)from; (void)n; return to; }' \
-        >"$tmp/memcpy.c"
+        >"$work/memcpy.c"
     # shellcheck disable=SC2086
     $CC -O2 -ffreestanding -nostdlib -static -no-pie -fno-pic -fno-stack-protector -mgeneral-regs-only \
-        -I"$root/include" -L"$root/ld" -Wl,-T,"$tmp/kernel.lds" -Wl,--build-id=none -o "$tmp/kernel" \
-        "$tmp/kernel.c" "$tmp/memcpy.c" "$root"/src/*.c "$root"/src/platform/*.c
+        -I"$root/include" -L"$root/ld" -Wl,-T,"$work/kernel.lds" -Wl,--build-id=none -o "$work/kernel" \
+        "$work/kernel.c" "$work/memcpy.c" "$root"/src/*.c "$root"/src/platform/*.c
 }
 
 # program_runs NAME OUTPUT [VARIABLE=VALUE]
 program_runs() {
     # shellcheck disable=SC2086
-    $CC -O2 $warnings -I"$root/include" -pthread -o "$tmp/$1" "$tmp/$1.c" \
-        "$root"/src/*.c "$root"/src/platform/*.c && output=$(env ${3-} "$tmp/$1") || return 1
+    $CC -O2 $warnings -I"$root/include" -pthread -o "$work/$1" "$work/$1.c" \
+        "$root"/src/*.c "$root"/src/platform/*.c && output=$(env ${3-} "$work/$1") || return 1
     echo "$output"
     [ "$output" = "$2" ]
 }
@@ -88,13 +69,12 @@ links() {
 # docs/porting-to.md has a command, and the files that it prints.
 port() {
     page=docs/porting-to.md
-    sh -c "$(sed -n '/^    { grep -rli/,/ sort -u$/p' $page)" >"$tmp/port"
-    sed -n '/^```files/,/^```$/ { /^```/d; p }' $page >"$tmp/listed"
-    diff "$tmp/listed" "$tmp/port" && [ -s "$tmp/port" ]
+    sh -c "$(sed -n '/^    { grep -rli/,/ sort -u$/p' $page)" >"$work/port"
+    sed -n '/^```files/,/^```$/ { /^```/d; p }' $page >"$work/listed"
+    diff "$work/listed" "$work/port" && [ -s "$work/port" ]
 }
 
 cd "$root" || exit 1
-echo 1..12
 check 'the documents have the code' extract
 # shellcheck disable=SC2086
 check 'the kernel compiles, x86_64' kernel_builds $CC
@@ -108,3 +88,4 @@ check 'docs/rseq.md: the same on atomics' program_runs drain '4000 nodes' \
     GLIBC_TUNABLES=glibc.pthread.rseq=0
 check 'no dead links' links
 check 'the files of the last port' port
+end

@@ -5,12 +5,10 @@
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 parts=${*:-cid memory values fibers sanitizers secure debug handler modules}
-. "$here/work.sh"
 needs taskset
 
 # has PART

@@ -5,14 +5,11 @@
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 libc=other
 echo '#include <limits.h>' | $CC -E -dM - | grep -q __GLIBC__ && libc=glibc
-. "$here/work.sh"
-needs "$CC"
 
 # -- t_rseq.c and t_list.c with delays ---------------------------------------------------------
 

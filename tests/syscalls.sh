@@ -6,12 +6,10 @@
 # Environment: CC.
 # shellcheck disable=SC2046,SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$here")
+. "$(dirname "$0")/work.sh"
 CC=${CC:-gcc}
 musl='musl-gcc -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include'
 flags='-std=gnu17 -O1 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread'
-. "$here/work.sh"
 needs strace musl-gcc
 
 build() { # folder, compiler
@@ -101,6 +99,4 @@ check 'no madvise(2)' \
 check 'glibc: a filter' says "$atomics libc does not register threads for rseq(2)" \
     "$work/glibc/no-rseq" -1 "$work/glibc/registered"
 
-echo "1..$n"
-echo "# end: $((n - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end

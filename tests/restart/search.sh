@@ -6,10 +6,7 @@
 # Environment: CC, CFLAGS.
 # shellcheck disable=SC2086 # flags are lists of words
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(dirname "$(dirname "$here")")
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/../work.sh"
 
 # Entries, and whether they can be put in order.
 for table in 1,2=1 2,1=1 1,2,1=1 1,3=0 4,2=0 1,4=0 7,2=0 1,5=0 1,0=0 6=0; do

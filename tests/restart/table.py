@@ -14,20 +14,15 @@ tools/percpu-image.py does.
 import re
 import shutil
 import struct
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
-from tools import needs  # noqa: E402
+from tools import (  # noqa: E402
+    A64, ARM, CROSS, FREESTANDING, ROOT, Failure, Tap, compilers, needs, run, said, workspace)
 
-FLAGS = ('-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables '
-         '-Wall -Wextra -Werror -DPERCPU_PLATFORM_BARE -DPERCPU_RESTART')
-A64 = '-mgeneral-regs-only -mstrict-align -mno-outline-atomics'
-ARM = '-march=armv7-a -mfloat-abi=soft -mno-unaligned-access'
+FLAGS = f'{FREESTANDING} -Wall -Wextra -Werror -DPERCPU_PLATFORM_BARE -DPERCPU_RESTART'
 RV64 = '-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany'
 RV32 = '-march=rv32imac_zicsr_zifencei -mabi=ilp32 -mcmodel=medany -DPERCPU_RISCV_M_MODE'
 RISCV = (r'^(c\.)?add\s.*\bgp$', r'^(c\.)?s[bhwd]\s')
@@ -35,15 +30,13 @@ RISCV = (r'^(c\.)?add\s.*\bgp$', r'^(c\.)?s[bhwd]\s')
 # Compilers, GNU ld, load address, how the register is read, how a sequence commits, in the words of
 # llvm-objdump. arm twice: A32 and T32.
 TARGETS = {
-    'aarch64': ({'gcc': f'aarch64-linux-gnu-gcc {A64}', 'clang': f'clang --target=aarch64-none-elf {A64}'},
-                'aarch64-linux-gnu-ld', 0x40200000, (r'^mrs\s.*tpidr_el1', r'^str[bh]?\s')),
-    'arm': ({'gcc': f'arm-none-eabi-gcc -marm {ARM}',
-             'clang': f'clang --target=armv7a-none-eabi -mthumb {ARM}'},
-            'arm-none-eabi-ld', 0x40200000, (r'^mrc\s+p15, #0x0, \w+, c13, c0, #0x3', r'^str(|b|h|exd)(\.w)?\s')),
-    'riscv64': ({'gcc': f'riscv64-linux-gnu-gcc {RV64}', 'clang': f'clang --target=riscv64-none-elf {RV64}'},
-                'riscv64-linux-gnu-ld -m elf64lriscv', 0x80200000, RISCV),
-    'riscv32': ({'gcc': f'riscv64-linux-gnu-gcc {RV32}', 'clang': f'clang --target=riscv32-none-elf {RV32}'},
-                'riscv64-linux-gnu-ld -m elf32lriscv', 0x80000000, RISCV),
+    'aarch64': (compilers('aarch64', A64), CROSS['aarch64'][2], 0x40200000,
+                (r'^mrs\s.*tpidr_el1', r'^str[bh]?\s')),
+    'arm': ({'gcc': f'arm-none-eabi-gcc -marm {ARM}', 'clang': f'clang --target=armv7a-none-eabi -mthumb {ARM}'},
+            CROSS['arm'][2], 0x40200000,
+            (r'^mrc\s+p15, #0x0, \w+, c13, c0, #0x3', r'^str(|b|h|exd)(\.w)?\s')),
+    'riscv64': (compilers('riscv64', RV64), CROSS['riscv64'][2], 0x80200000, RISCV),
+    'riscv32': (compilers('riscv32', RV32), CROSS['riscv32'][2], 0x80000000, RISCV),
     'loongarch64': ({'clang': 'clang --target=loongarch64-none-gnusf -msoft-float'},
                     None, 0x200000, (r'^ldx?\..*\$r21$', r'^stx?\.')),
 }
@@ -136,19 +129,6 @@ last:
 '''
 
 
-class Failure(Exception):
-    pass
-
-
-def run(command):
-    if shutil.which(command[0]) is None:
-        raise Failure(f'{command[0]} is not installed')
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise Failure(f'{" ".join(map(str, command))}\n{done.stdout}')
-    return done.stdout
-
-
 def objects_of(compiler, flags, work):
     """The objects, compiled into `work` unless they are there."""
     objects = [work / 'first.o', work / 'second.o', work / 'restart.o']
@@ -233,10 +213,10 @@ def code(image):
     return disassemble(image)[0]
 
 
-def said_of(image):
+def image_says(image):
     """What the tool for linked kernels says."""
-    done = subprocess.run([sys.executable, IMAGE, image], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.stdout.splitlines() or (['it fails, and says nothing'] if done.returncode else [])
+    output, status = said([sys.executable, IMAGE, image])
+    return output.splitlines() or (['it fails, and says nothing'] if status else [])
 
 
 def check(image, patterns, dropped, link=''):
@@ -266,7 +246,7 @@ def check(image, patterns, dropped, link=''):
         wrong.append('never() is ' + ('still there' if dropped else 'gone'))
     if len(entries) != len(reads):
         wrong.append(f'{len(reads)} sequences in the code, {len(entries)} in the table')
-    wrong += said_of(image)
+    wrong += image_says(image)
     return len(entries), wrong
 
 
@@ -277,19 +257,15 @@ def far(image):
     return [] if entries in ([(0, 8), (8, 12)], [(0, 4), (4, 6)]) else [f'entries: {entries}']
 
 
-class Tests:
+class Tests(Tap):
     def __init__(self, target, cc, work):
-        compilers, bfd, self.load, self.patterns = TARGETS[target]
-        self.compiler, self.target, self.cc, self.work = compilers[cc], target, cc, work
+        super().__init__()
+        commands, bfd, self.load, self.patterns = TARGETS[target]
+        self.compiler, self.target, self.cc, self.work = commands[cc], target, cc, work
         self.linkers = {'lld': LLD} | ({'bfd': bfd} if bfd else {})
-        self.n = self.failed = 0
 
     def report(self, title, wrong):
-        self.n += 1
-        self.failed += bool(wrong)
-        print(f'{"not ok" if wrong else "ok"} {self.n} - {self.target}, {title}')
-        for text in '\n'.join(wrong).splitlines():
-            print(f'# {text}')
+        self.result(f'{self.target}, {title}', wrong)
 
     def link(self, ld, flags, link, *scripts, dropped=False, judge=None, **how):
         """-> number of sequences, and what is wrong."""
@@ -331,7 +307,7 @@ class Tests:
                     continue
                 flags = f'-O2 {SECTIONS}'
                 _, wrong = self.link(ld, flags, '', script.replace('BOUNDS', BOUNDS),
-                                     judge=lambda image: (0, said_of(image)))
+                                     judge=lambda image: (0, image_says(image)))
                 second = code(self.work / str(hash(flags)) / 'second.o')
                 sequences = sum(bool(re.search(self.patterns[0], text, re.IGNORECASE)) for _, text in second)
                 message = message.format(n=sequences)
@@ -354,7 +330,7 @@ class Tests:
             self.report(f'{ld}, sequences written by hand, far away', wrong)
             try:
                 _, wrong = self.link(ld, f'-O2 {SECTIONS}', '', '.boot : { *far.o(percpu_restart) }', more=[obj],
-                                     judge=lambda image: (2, said_of(image)))
+                                     judge=lambda image: (2, image_says(image)))
             except Failure as failure:
                 wrong = [str(failure)]
             said = len(wrong) == 1 and 'sequences in .boot, not in their table: 2:' in wrong[0]
@@ -379,15 +355,13 @@ PARTS = ('ways', 'lost', 'taken', 'far', 'oldest')
 def main():
     if len(sys.argv) < 3 or sys.argv[1] not in TARGETS or not set(sys.argv[3:]) <= set(PARTS):
         sys.exit(__doc__)
-    compilers, bfd, _, _ = TARGETS[sys.argv[1]]
-    needs(compilers[sys.argv[2]], LLD, DISASSEMBLE[0], *([bfd] if bfd else []))
-    with tempfile.TemporaryDirectory() as work:
-        tests = Tests(*sys.argv[1:3], Path(work))
+    commands, bfd, _, _ = TARGETS[sys.argv[1]]
+    needs(commands[sys.argv[2]], LLD, DISASSEMBLE[0], *([bfd] if bfd else []))
+    with workspace() as work:
+        tests = Tests(*sys.argv[1:3], work)
         for part in sys.argv[3:] or PARTS:
             getattr(tests, part)()
-    print(f'1..{tests.n}')
-    print(f'# end: {tests.n - tests.failed} passed, {tests.failed} failed')
-    return tests.failed != 0
+    return tests.end()
 
 
 if __name__ == '__main__':

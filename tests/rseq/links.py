@@ -9,15 +9,12 @@ Then all must hold that sequences.py asks of an image: descriptors for the kerne
 of pointers to them, and of exits.
 """
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 from sequences import COMPILERS, ELSEWHERE, FLAGS, check  # noqa: E402
-from table import Failure, run  # noqa: E402
-from tools import needs  # noqa: E402
+from tools import ROOT, Failure, Tap, needs, run, workspace  # noqa: E402
 
 LLD = 'ld.lld'
 BFD = {'x86_64': 'x86_64-linux-gnu-ld.bfd', 'aarch64': 'aarch64-linux-gnu-ld.bfd',
@@ -52,27 +49,16 @@ def link(target, compiler, folder):
 
 def main():
     needs(LLD, *BFD.values())
-    results = []
-
-    def test(title, wrong):
-        results.append(not wrong)
-        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}')
-        for line in wrong[:40]:
-            print(f'# {line}')
-        sys.stdout.flush()
-
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
+    tap = Tap()
+    with workspace() as folder:
         for target, compilers in COMPILERS.items():
             for compiler in compilers[:1] + compilers[-1:] * (len(compilers) > 1):
                 try:
                     wrong = link(target, compiler, folder)
                 except Failure as failure:
                     wrong = str(failure).splitlines()
-                test(f'{target}: {compiler.split(" -nostdlibinc")[0]}', wrong)
-    print(f'1..{len(results)}')
-    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
-    return not all(results)
+                tap.result(f'{target}: {compiler.split(" -nostdlibinc")[0]}', wrong)
+    return tap.end()
 
 
 if __name__ == '__main__':

@@ -14,14 +14,13 @@ kernels, linux.py: there is a delay between any two instructions.
 import re
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / 'restart'))
-from table import Failure, code, run, sections  # noqa: E402
-from tools import absent, needs  # noqa: E402
+from table import code, sections  # noqa: E402
+from tools import Failure, Tap, absent, needs, run, workspace  # noqa: E402
 
 ARM_GCC, ARM_CLANG = 'arm-linux-gnueabihf-gcc', 'clang --target=armv7a-linux-gnueabihf'  # hangs with -O0
 # There is no libc for loongarch64; another's headers have what is needed.
@@ -280,7 +279,7 @@ def check_all(compiler, flags, target, include, folder):
         wrong.append(f'there are {len(starts)} sequences')
     if wrong:
         raise Failure('\n'.join(wrong))
-    return len(starts)
+    return f'{len(starts)} sequences'
 
 
 FEW = '-O2 -fPIE -DFEW'
@@ -291,12 +290,12 @@ def check_few(compiler, flags, target, folder):
     _, wrong, starts = check_built(compiler, flags, target, ROOT / 'include', folder)
     if wrong or not starts:
         raise Failure('\n'.join(wrong))
-    return len(starts)
+    return f'{len(starts)} sequences'
 
 
 def main():
     needs('clang', 'ld.lld', 'llvm-nm', 'llvm-objdump')
-    results = []
+    tap = Tap()
 
     def name(compiler):
         return compiler.split(' -nostdlibinc')[0]
@@ -305,19 +304,10 @@ def main():
         if sys.argv[1:] and title not in sys.argv[1:]:
             return
         if absent(compiler):
-            results.append(True)
-            print(f'ok {len(results)} - {title} # SKIP missing:', *absent(compiler))
+            tap.result(title, missing=absent(compiler))
             return
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                note, wrong = function(*arguments, Path(folder)), ''
-            except Failure as failure:
-                note, wrong = '', str(failure)
-        results.append(not wrong)
-        print(f'{"not ok" if wrong else "ok"} {len(results)} - {title}{note and f" # {note} sequences"}')
-        for line in wrong.splitlines()[:40]:
-            print(f'# {line}')
-        sys.stdout.flush()
+        with workspace() as folder:
+            tap.check(title, function, *arguments, folder)
 
     for target, compilers in COMPILERS.items():
         for compiler in compilers:
@@ -330,9 +320,7 @@ def main():
         # What is wrong with one of them is wrong with all, and is found sooner.
         for title, more in (('', ''), (' by mm_cid', CID), *([(' with delays', DELAY)] if target in DELAYED else [])):
             test(f'{target}: an operation{title}', compilers[-1], check_few, compilers[-1], f'{FEW} {more}', target)
-    print(f'1..{len(results)}')
-    print(f'# end: {sum(results)} passed, {len(results) - sum(results)} failed')
-    return not all(results)
+    return tap.end()
 
 
 if __name__ == '__main__':

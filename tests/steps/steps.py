@@ -35,9 +35,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / 'tests'))
-from tools import needs  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import ROOT, Failure, Tap, needs  # noqa: E402
 
 CHECK = ROOT / 'build' / 'check'
 PERFORMANCE = ROOT / 'docs' / 'performance.md'
@@ -65,10 +64,6 @@ ABI = {
     'loongarch64': {'args': ('r4', 'r5', 'r6'), 'results': ('r4',), 'sp': 'r3', 'ra': 'r1',
                     'pc': 'pc', 'base': 'r21'},
 }
-
-
-class Failure(Exception):
-    pass
 
 
 # -- The machine ---------------------------------------------------------------------------------------
@@ -536,24 +531,6 @@ class Steps:
 
 
 # -- The test ------------------------------------------------------------------------------------------------
-
-
-class Tap:
-    def __init__(self):
-        self.n = self.failed = 0
-
-    def result(self, name, wrong):
-        self.n += 1
-        self.failed += bool(wrong)
-        print(f'{"not ok" if wrong else "ok"} {self.n} - {name}')
-        for line in '\n'.join(wrong[:10]).splitlines():
-            print(f'# {line}')
-        sys.stdout.flush()
-
-    def end(self):
-        print(f'1..{self.n}')
-        print(f'# end: {self.n - self.failed} passed, {self.failed} failed')
-        return self.failed != 0
 
 
 def operations(machine, name):
