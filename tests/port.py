@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A port that has nothing but its register and the interrupt mask: it is complete, all else being
-derived, and what it lacks is an error that names it and is the last thing that the compiler says. TAP.
+derived, and what it lacks is an error that names it and is the last thing that the compiler says; so
+is a marker that was forgotten. TAP.
 
-usage: port.py [complete | refused [NAME...]]      NAME: of a test
+usage: port.py [complete | refused | unmarked [NAME...]]      NAME: of a test
 
 The ports are those of two targets, of 64 and 32 bits, in a copy of the sources: of their headers only
 irq.h and cpu.h are left. Their folder has the name of a macro that compilers predefine.
@@ -162,9 +163,46 @@ def refused(work):
     check('a register for programs, the selector has no PERCPU__ARCH_ACCESS', 'x86_64', ['PERCPU__ARCH_ACCESS'])
 
 
+# Of an architecture: clang's flags for it.
+MARKERS = {
+    'x86_64': '--target=x86_64-none-elf -mno-red-zone -mgeneral-regs-only -fno-pic',
+    'aarch64': '--target=aarch64-none-elf -mgeneral-regs-only -fno-pic',
+    'arm': '--target=armv7a-none-eabi -mfloat-abi=soft -fno-pic',
+    'riscv': '--target=riscv64-none-elf -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -ffixed-x3',
+    'loongarch64': '--target=loongarch64-none-gnusf -msoft-float -fno-pic',
+}
+MANDATORY = ('percpu__reg_read', 'percpu__reg_write', 'percpu__irq_save', 'percpu__irq_restore')
+MARKER = re.compile(r'^#define (percpu__\w+) \1$|^#define (PERCPU__UPDATES) \(', re.MULTILINE)
+
+
+def unmarked(work):
+    """A function whose marker was forgotten: the compiler names it, in a line that says UNMARKED."""
+    source = work / 'unmarked.c'
+    source.write_text('#include <percpu/percpu.h>\n')
+    root = work / 'unmarked'
+    for arch, flags in MARKERS.items():
+        files = [ROOT / f'include/percpu/detail/arch/{arch}' / name for name in ('cpu.h', 'access.h')]
+        for file in files:
+            for marker in (match[0] or match[1] for match in MARKER.findall(file.read_text())):
+                title = f'{arch}: {marker} is not marked'
+                if marker in MANDATORY or wanted and title not in wanted:
+                    continue
+                if absent('clang'):
+                    result(title, skip='clang')
+                    continue
+                shutil.rmtree(root, ignore_errors=True)
+                shutil.copytree(ROOT / 'include', root)
+                edited = root / file.relative_to(ROOT / 'include')
+                edited.write_text(re.sub(rf'^#define {marker}\b.*$', '', edited.read_text(), flags=re.MULTILINE))
+                output, _ = run(['clang', *flags.split(), '-ffreestanding', '-fno-stack-protector',
+                                 '-DPERCPU_PLATFORM_BARE', '-O2', f'-I{root}', '-fsyntax-only', source])
+                name = 'percpu__add_8' if marker == 'PERCPU__UPDATES' else marker
+                result(title, '' if re.search(rf"redefinition of '{name}'\n.*UNMARKED", output) else output or 'nothing')
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for part in (complete, refused):
+        for part in (complete, refused, unmarked):
             if sys.argv[1:2] in ([], [part.__name__]):
                 part(Path(folder))
     print(f'1..{number}\n# end: {number - failed} passed, {failed} failed')

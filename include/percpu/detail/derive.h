@@ -28,17 +28,23 @@
 #include <percpu/detail/refused.h>
 #endif
 
+/*
+ * What is "redefined" in a line that says UNMARKED is a function of the port whose marker was
+ * forgotten: the macro of its name; for updates its size in PERCPU__UPDATES.
+ */
+#define PERCPU__UNMARKED PERCPU__INLINE
+
 /* -- The current CPU --------------------------------------------------------------------------- */
 
 #ifndef percpu__relax
-PERCPU__INLINE void percpu__relax(void)
+PERCPU__UNMARKED void percpu__relax(void)
 {
     __asm__ volatile("" : : : "memory");
 }
 #endif
 
 #ifndef percpu__atomics_work
-PERCPU__INLINE bool percpu__atomics_work(void)
+PERCPU__UNMARKED bool percpu__atomics_work(void)
 {
     return true;
 }
@@ -46,7 +52,7 @@ PERCPU__INLINE bool percpu__atomics_work(void)
 
 #ifdef PERCPU_PLATFORM_BARE
 #ifndef percpu__reg_holds
-PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
+PERCPU__UNMARKED bool percpu__reg_holds(uintptr_t delta)
 {
     (void)delta;
     return true;
@@ -54,14 +60,14 @@ PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 #endif
 
 #ifndef percpu__reg_check
-PERCPU__INLINE int percpu__reg_check(void)
+PERCPU__UNMARKED int percpu__reg_check(void)
 {
     return 0;
 }
 #endif
 
 #ifndef percpu__current
-PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
+PERCPU__UNMARKED uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {
     (void)where;
     return (uintptr_t)p + percpu__reg_read();
@@ -70,7 +76,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 #endif
 
 #ifndef percpu__address
-PERCPU__INLINE uintptr_t percpu__address(const volatile void *p, enum percpu__where where)
+PERCPU__UNMARKED uintptr_t percpu__address(const volatile void *p, enum percpu__where where)
 {
     (void)where;
     return percpu__hide(p);
@@ -78,7 +84,7 @@ PERCPU__INLINE uintptr_t percpu__address(const volatile void *p, enum percpu__wh
 #endif
 
 #ifndef percpu__delta_of
-PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
+PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 {
     return PERCPU__DELTAS[cpu];
 }
@@ -138,27 +144,27 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
 
 #ifndef percpu__load_64
 #if UINTPTR_MAX > 0xffffffff || defined(PERCPU_PLATFORM_BARE)
-PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+PERCPU__UNMARKED uint64_t percpu__load_64(uintptr_t address)
 {
     return *(const volatile percpu__u64 *)address;
 }
 
-PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+PERCPU__UNMARKED void percpu__store_64(uintptr_t address, uint64_t value)
 {
     *(volatile percpu__u64 *)address = value;
 }
 #elif __STDC_HOSTED__
-PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+PERCPU__UNMARKED uint64_t percpu__load_64(uintptr_t address)
 {
     return __atomic_load_n((const volatile percpu__u64 *)address, __ATOMIC_RELAXED);
 }
 
-PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+PERCPU__UNMARKED void percpu__store_64(uintptr_t address, uint64_t value)
 {
     __atomic_store_n((volatile percpu__u64 *)address, value, __ATOMIC_RELAXED);
 }
 #else
-PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
+PERCPU__UNMARKED uint64_t percpu__load_64(uintptr_t address)
 {
     uintptr_t state = percpu__irq_save();
     uint64_t value = *(const volatile percpu__u64 *)address;
@@ -166,7 +172,7 @@ PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address)
     return value;
 }
 
-PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
+PERCPU__UNMARKED void percpu__store_64(uintptr_t address, uint64_t value)
 {
     uintptr_t state = percpu__irq_save();
     *(volatile percpu__u64 *)address = value;
@@ -198,29 +204,29 @@ PERCPU__INLINE void percpu__store_to(uintptr_t address, uint64_t bits, size_t si
 /* -- An access to this CPU's copy -------------------------------------------------------------- */
 
 #ifndef percpu__read_8
-#define PERCPU__DERIVE_READ(bits)                                                                  \
+#define PERCPU__UNMARKED_READ(bits)                                                                \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
                                                       enum percpu__where where)                    \
     {                                                                                              \
         return *(const volatile percpu__u##bits *)percpu__current(p, where);                       \
     }
-PERCPU__DERIVE_READ(8)
-PERCPU__DERIVE_READ(16)
-PERCPU__DERIVE_READ(32)
-#undef PERCPU__DERIVE_READ
+PERCPU__UNMARKED_READ(8)
+PERCPU__UNMARKED_READ(16)
+PERCPU__UNMARKED_READ(32)
+#undef PERCPU__UNMARKED_READ
 #endif
 
 #ifndef percpu__write_8
-#define PERCPU__DERIVE_WRITE(bits)                                                                 \
+#define PERCPU__UNMARKED_WRITE(bits)                                                               \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
                                              enum percpu__where where)                             \
     {                                                                                              \
         *(volatile percpu__u##bits *)percpu__current(p, where) = value;                            \
     }
-PERCPU__DERIVE_WRITE(8)
-PERCPU__DERIVE_WRITE(16)
-PERCPU__DERIVE_WRITE(32)
-#undef PERCPU__DERIVE_WRITE
+PERCPU__UNMARKED_WRITE(8)
+PERCPU__UNMARKED_WRITE(16)
+PERCPU__UNMARKED_WRITE(32)
+#undef PERCPU__UNMARKED_WRITE
 #endif
 
 /* An interrupt may come between two halves. */
@@ -243,7 +249,7 @@ PERCPU__INLINE void percpu__halves_end(uintptr_t state)
 }
 
 #ifndef percpu__read_64
-PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, enum percpu__where where)
+PERCPU__UNMARKED uint64_t percpu__read_64(const volatile void *p, enum percpu__where where)
 {
     uintptr_t state = percpu__halves_begin();
     uint64_t value = percpu__load_64(percpu__current(p, where));
@@ -253,7 +259,7 @@ PERCPU__INLINE uint64_t percpu__read_64(const volatile void *p, enum percpu__whe
 #endif
 
 #ifndef percpu__write_64
-PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, enum percpu__where where)
+PERCPU__UNMARKED void percpu__write_64(volatile void *p, uint64_t value, enum percpu__where where)
 {
     uintptr_t state = percpu__halves_begin();
     percpu__store_64(percpu__current(p, where), value);
@@ -285,29 +291,29 @@ static inline size_t percpu_cpu_id(void)
  * freestanding system does not have.
  */
 #if defined(PERCPU_PLATFORM_BARE)
-#define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_MASKING
+#define PERCPU__UNMARKED_UPDATES PERCPU__UPDATES_BY_MASKING
 #else
-#define PERCPU__DERIVE_UPDATES PERCPU__UPDATES_BY_ATOMIC
+#define PERCPU__UNMARKED_UPDATES PERCPU__UPDATES_BY_ATOMIC
 #endif
 #if defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_1) || __STDC_HOSTED__
-#define PERCPU__DERIVE_NARROW_UPDATES PERCPU__DERIVE_UPDATES
+#define PERCPU__UNMARKED_NARROW_UPDATES PERCPU__UNMARKED_UPDATES
 #else
-#define PERCPU__DERIVE_NARROW_UPDATES PERCPU__UPDATES_BY_MASKING
+#define PERCPU__UNMARKED_NARROW_UPDATES PERCPU__UPDATES_BY_MASKING
 #endif
 #if UINTPTR_MAX > 0xffffffff || __STDC_HOSTED__
-#define PERCPU__DERIVE_WIDE_UPDATES PERCPU__DERIVE_UPDATES
+#define PERCPU__UNMARKED_WIDE_UPDATES PERCPU__UNMARKED_UPDATES
 #else
-#define PERCPU__DERIVE_WIDE_UPDATES PERCPU__UPDATES_BY_MASKING
+#define PERCPU__UNMARKED_WIDE_UPDATES PERCPU__UPDATES_BY_MASKING
 #endif
 #if !(PERCPU__UPDATES & 8)
-PERCPU__DERIVE_NARROW_UPDATES(8)
+PERCPU__UNMARKED_NARROW_UPDATES(8)
 #endif
 #if !(PERCPU__UPDATES & 16)
-PERCPU__DERIVE_NARROW_UPDATES(16)
+PERCPU__UNMARKED_NARROW_UPDATES(16)
 #endif
 #if !(PERCPU__UPDATES & 32)
-PERCPU__DERIVE_UPDATES(32)
+PERCPU__UNMARKED_UPDATES(32)
 #endif
 #if !(PERCPU__UPDATES & 64)
-PERCPU__DERIVE_WIDE_UPDATES(64)
+PERCPU__UNMARKED_WIDE_UPDATES(64)
 #endif
