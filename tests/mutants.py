@@ -188,9 +188,10 @@ class Tree:
     def script(self, config):
         """The linker script of a machine."""
         made = self.work / f'{abs(hash(config.key)):x}.lds'
-        zero = [f for f in config.flags if f == '-DPERCPU_ZERO_VMA']
+        more = [f for f in config.flags if f == '-DPERCPU_ZERO_VMA' or f.startswith('-DBARE_')]
+        more += [] if '-DBARE_MMU=1' in more else ['-DBARE_MMU=0']
         must([*config.cc, '-E', '-P', '-undef', '-x', 'assembler-with-cpp',
-              f'-DBARE_LOAD={config.load}', '-DBARE_OFFSET=0', '-DBARE_MMU=0', '-DBARE_CPUS=8', *zero,
+              f'-DBARE_LOAD={config.load}', '-DBARE_OFFSET=0', '-DBARE_CPUS=8', *more,
               self.root / 'tests/bare/kernel.lds.S', '-o', made])
         return made
 

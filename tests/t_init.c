@@ -570,7 +570,14 @@ static void race_many_times(struct race *r)
 /* Before caches are on initialisers do not use them, which emulators would let them. */
 TEST(atomics_work_where_memory_is_cached)
 {
+    bool works;
+
     check_eq(percpu__atomics_work(), machine_atomics_work());
+    if (machine_change_caches()) {
+        works = percpu__atomics_work();
+        machine_change_caches();
+        check(!works);
+    }
 }
 #endif
 

@@ -306,6 +306,11 @@ __attribute__((weak)) bool machine_atomics_work(void)
     return true;
 }
 
+__attribute__((weak)) bool machine_change_caches(void)
+{
+    return false;
+}
+
 size_t test_cpus(void)
 {
     return machine_cpu_count();

@@ -57,6 +57,12 @@ void machine_wake(void); /* all other CPUs */
  */
 bool machine_atomics_work(void);
 
+/*
+ * Atomic instructions need MMU and caches. Turns caches on where neither was, off where both were,
+ * and so that one is on alone; again: back. False where there is no such thing.
+ */
+bool machine_change_caches(void);
+
 _Noreturn void machine_exit(int status); /* 0 or 1, nothing else: some machines know no more */
 
 /* Supplied by the program. Its return value is the exit status. The other CPUs are up by then. */

@@ -200,6 +200,18 @@ bool machine_atomics_work(void)
     return (sctlr & 5) == 5;
 }
 
+bool machine_change_caches(void)
+{
+    uint64_t sctlr = at_el2() ? READ_SYS("sctlr_el2") : READ_SYS("sctlr_el1");
+
+    if (at_el2())
+        WRITE_SYS("sctlr_el2", sctlr ^ 4);
+    else
+        WRITE_SYS("sctlr_el1", sctlr ^ 4);
+    __asm__ volatile("isb" : : : "memory");
+    return true;
+}
+
 static uint32_t acknowledge(void)
 {
     return gic_is_v3() ? (uint32_t)READ_SYS("icc_iar1_el1") : read32(GICC + GICC_IAR);

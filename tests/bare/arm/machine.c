@@ -121,6 +121,15 @@ bool machine_atomics_work(void)
     return (sctlr & 5) == 5;
 }
 
+bool machine_change_caches(void)
+{
+    uint32_t sctlr;
+
+    __asm__ volatile("mrc p15, 0, %0, c1, c0, 0" : "=r"(sctlr));
+    __asm__ volatile("mcr p15, 0, %0, c1, c0, 0\n\tisb" : : "r"(sctlr ^ 4) : "memory");
+    return true;
+}
+
 void machine_irq_on(void)
 {
     __asm__ volatile("cpsie i" : : : "memory");
