@@ -57,8 +57,8 @@ static bool take(int seen)
     if (percpu__atomics_work())
         return __atomic_compare_exchange_n(&percpu__areas->state, &seen, BUSY, false,
                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-    __atomic_store_n(&percpu__areas->state, BUSY,
-                     __ATOMIC_RELAXED); /* the caller is alone: see percpu.h */
+    /* The caller is alone: see percpu.h. */
+    __atomic_store_n(&percpu__areas->state, BUSY, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -243,16 +243,25 @@ int percpu_init_with(void *base, size_t cpu_count, size_t room)
     return init(false, (uintptr_t)base, cpu_count, room);
 }
 
+bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
+{
+    if (percpu__overlaps_owner(base, end))
+        return true;
+    for (size_t cpu = 0; cpu < PERCPU__LIMIT; cpu++)
+        if (percpu__has_area(cpu) &&
+            percpu__overlap(base, end, percpu__area_of(cpu) - percpu__areas->module_room,
+                            percpu__area_of(cpu) + percpu__stride()))
+            return true;
+    return false;
+}
+
 /* Of a CPU that comes when others have areas. */
 static int check_late(uintptr_t base, size_t room)
 {
     uintptr_t end = base + percpu__stride_with(room);
 
-    for (size_t other = 0; other < PERCPU__LIMIT; other++)
-        if (percpu__has_area(other) &&
-            percpu__overlap(base, end, percpu__area_of(other) - percpu__areas->module_room,
-                            percpu__area_of(other) + percpu__stride()))
-            return -PERCPU_EOVERLAP;
+    if (percpu__areas_overlap(base, end))
+        return -PERCPU_EOVERLAP;
     if (room < percpu__areas->reserve && !percpu__reserve_becomes(GONE))
         return -PERCPU_ERESERVE;
     /* Either this sees the hooks, or dynamic_memory() what is coming: both orders are SEQ_CST. */

@@ -45,8 +45,7 @@ struct percpu__areas {
     const struct percpu__alloc_hooks *hooks;
     /* The delta of a CPU that comes late, from before it asks for hooks until its area is there. */
     uintptr_t coming;
-    size_t
-        module_room; /* thread, in place: bytes before each area for variables of other modules */
+    size_t module_room; /* thread, in place: bytes before each area for other modules' variables */
     /* PERCPU_DEBUG: what the first percpu_init*() was called with. */
     uintptr_t first_base;
     size_t first_count;
@@ -154,6 +153,8 @@ static inline bool percpu__has_area(size_t cpu)
     return cpu < __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) &&
            __atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
+
+/* Of UNUSED memory for objects: true for one caller. */
 static inline bool percpu__reserve_becomes(int next)
 {
     int unused = UNUSED;

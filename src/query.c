@@ -28,18 +28,6 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
     return true;
 }
 
-bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
-{
-    if (percpu__overlaps_owner(base, end))
-        return true;
-    for (size_t cpu = 0; cpu < PERCPU__LIMIT; cpu++)
-        if (percpu__has_area(cpu) &&
-            percpu__overlap(base, end, percpu__area_of(cpu) - percpu__areas->module_room,
-                            percpu__area_of(cpu) + percpu__stride()))
-            return true;
-    return false;
-}
-
 void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
 {
     __atomic_store_n(&percpu__areas->hooks, hooks, __ATOMIC_SEQ_CST);

@@ -14,12 +14,35 @@
 #include "../internal.h"
 #include "modules.h"
 
-#ifdef PERCPU_PLATFORM_RSEQ
+#ifdef PERCPU__HAS_MODULES
 
-#include <linux/futex.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+static inline int percpu__gettid(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+/* Is no thread of this process any more. */
+static inline bool percpu__is_gone(int tid)
+{
+    int saved = errno;
+    bool is = syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
+
+    errno = saved;
+    return is;
+}
+
+#endif
+
+/* -- rseq -------------------------------------------------------------------------------------- */
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+#include <linux/futex.h>
 
 struct module {
     uintptr_t first, end; /* per-CPU pointers of its variables */
@@ -146,13 +169,6 @@ void percpu__unregister_thread(void) PERCPU__HIDDEN;
  */
 void percpu__in_child(void) PERCPU__HIDDEN;
 
-/* Is no thread of this process any more. */
-bool percpu__is_gone(int tid) PERCPU__HIDDEN;
-
-static inline int percpu__gettid(void)
-{
-    return (int)syscall(SYS_gettid);
-}
 /* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
 static inline void percpu__note_owner(void)
 {
@@ -188,8 +204,8 @@ struct thread {
     int tid;    /* 0: not known yet */
     size_t cpu; /* plus 1; 0: it plays none */
     int exit_rounds;
-    uintptr_t
-        base; /* the area that it set itself: a new thread may inherit its parent's register */
+    /* The area that it set itself: a new thread may inherit its parent's register. */
+    uintptr_t base;
 };
 
 /* Found by modules that are loaded later: the layout has a version. */

@@ -8,8 +8,6 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

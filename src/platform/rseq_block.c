@@ -4,9 +4,6 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <errno.h>
-#include <limits.h>
-
 /*
  * Take the area of the CPU that this runs on: its number when it was free. Plain where a sequence
  * can do it, for nobody writes the word of a free area but a sequence on its CPU.

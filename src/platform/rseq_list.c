@@ -6,7 +6,6 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <errno.h>
 #include <linux/membarrier.h>
 #include <signal.h>
 #include <time.h>

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-/* -- Memory ------------------------------------------------------------------------------------ */
-
 #ifndef PERCPU__POSSIBLE
 #define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
 #endif
@@ -165,20 +163,18 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
 
 bool percpu__dynamic_grow(uintptr_t end)
 {
+    struct process *p = percpu__state;
     enum { STEP = 65536 };
 
-    if ((!percpu__state->in_parts && !&__lsan_register_root_region) ||
-        end <= percpu__state->dynamic_end)
+    if ((!p->in_parts && !&__lsan_register_root_region) || end <= p->dynamic_end)
         return true;
-    if (percpu__state->dynamic_end == 0)
-        percpu__state->dynamic_end = percpu__state->base + MODULES_END;
+    if (p->dynamic_end == 0)
+        p->dynamic_end = p->base + MODULES_END;
     end = (end + STEP - 1) & ~(uintptr_t)(STEP - 1);
-    if (!percpu__make_accessible(percpu__state->dynamic_end - percpu__state->base,
-                                 end - percpu__state->base))
+    if (!percpu__make_accessible(p->dynamic_end - p->base, end - p->base))
         return false;
-    percpu__register_roots(percpu__state->dynamic_end - percpu__state->base,
-                           end - percpu__state->base);
-    percpu__state->dynamic_end = end;
+    percpu__register_roots(p->dynamic_end - p->base, end - p->base);
+    p->dynamic_end = end;
     return true;
 }
 

@@ -4,7 +4,6 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -147,9 +146,7 @@ static void reset_from(uintptr_t from, void *p, size_t size)
     bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;
 
     if (one_piece && !((uintptr_t)p & (size - 1))) {
-        uint64_t value = 0; /* little-endian */
-        memcpy(&value, (const void *)from, size);
-        percpu__write(p, value, size, PERCPU__POINTER);
+        percpu__write(p, percpu__bits((const void *)from, size), size, PERCPU__POINTER);
         return;
     }
 

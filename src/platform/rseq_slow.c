@@ -4,8 +4,6 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <errno.h>
-#include <limits.h>
 #include <sched.h>
 
 uintptr_t percpu__atomic_slot(void)

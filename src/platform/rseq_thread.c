@@ -4,19 +4,12 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/mman.h>
 
 static bool is_in_program; /* this copy of the library, the owner's */
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
-
-bool percpu__is_gone(int tid)
-{
-    return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
-}
 
 /* Threads' records, found by thread pointers. A record is the living thread's that it names. */
 enum { RECORDS = 1024 };

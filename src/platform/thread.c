@@ -4,14 +4,9 @@
 
 #ifdef PERCPU_PLATFORM_THREAD
 
-#include <errno.h>
-#include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* -- Memory ------------------------------------------------------------------------------------ */
 
@@ -132,7 +127,7 @@ static int this_tid(void)
     int tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
 
     if (tid == 0) {
-        int new = (int)syscall(SYS_gettid);
+        int new = percpu__gettid();
         if (__atomic_compare_exchange_n(&thread->tid, &tid, new, false, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED))
             tid = new;
@@ -141,21 +136,10 @@ static int this_tid(void)
 }
 
 /*
- * A thread whose first claim is one of its last destructors' ends without giving it back: the key's
- * round is over, and there may be none after it.
- */
-static bool is_gone(int tid)
-{
-    int saved = errno;
-    bool is = syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
-
-    errno = saved;
-    return is;
-}
-
-/*
- * Also what a thread left that had the same id: what this one has is known already. A handler may
- * fork: in the child a claim that was about to be made is another's, and one that was made is not.
+ * Also what a thread left that had the same id: what this one has is known already. And what one
+ * left that first claimed a CPU in one of its last destructors: the key's round is over then, and
+ * there may be none after it. A handler may fork: in the child a claim that was about to be made is
+ * another's, and one that was made is not.
  */
 static bool take_claim(size_t cpu)
 {
@@ -163,7 +147,7 @@ static bool take_claim(size_t cpu)
 
     while (!__atomic_compare_exchange_n(&percpu__state->claims[cpu], &owner, tid, false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        if (owner != tid && !is_gone(owner))
+        if (owner != tid && !percpu__is_gone(owner))
             return false;
     if (tid != this_tid())
         __atomic_store_n(&percpu__state->claims[cpu], this_tid(), __ATOMIC_RELAXED);
@@ -263,7 +247,7 @@ static bool others_have_claims(void)
 {
     for (size_t cpu = 0; cpu < PERCPU__LIMIT; cpu++) {
         int owner = __atomic_load_n(&percpu__state->claims[cpu], __ATOMIC_SEQ_CST);
-        if (owner != 0 && owner != this_tid() && !is_gone(owner))
+        if (owner != 0 && owner != this_tid() && !percpu__is_gone(owner))
             return true;
     }
     return false;
@@ -303,7 +287,7 @@ void percpu__claims_after_fork(void)
     struct thread *thread = percpu__state->thread();
     int parent_tid = thread->tid;
 
-    thread->tid = (int)syscall(SYS_gettid);
+    thread->tid = percpu__gettid();
     for (size_t cpu = 0; cpu < PERCPU__LIMIT; cpu++)
         percpu__state->claims[cpu] =
             parent_tid != 0 && percpu__state->claims[cpu] == parent_tid ? thread->tid : 0;

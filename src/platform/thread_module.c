@@ -4,8 +4,6 @@
 
 #ifdef PERCPU_PLATFORM_THREAD
 
-#include <pthread.h>
-
 /* -- This module's words ----------------------------------------------------------------------- */
 
 /*
