@@ -12,6 +12,23 @@ PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &
                    sizeof(((struct percpu__head *)0)->cpu) == __SIZEOF_POINTER__,
                "as in asm.h");
 
+/* -- The short forms --------------------------------------------------------------------------- */
+
+struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
+{
+    return percpu_area_layout_expected_with(cpu_count, 0);
+}
+
+int percpu_init(void *base, size_t cpu_count)
+{
+    return percpu_init_with(base, cpu_count, 0);
+}
+
+int percpu_init_cpu(size_t cpu, void *base)
+{
+    return percpu_init_cpu_with(cpu, base, 0);
+}
+
 #ifdef PERCPU_ZERO_VMA
 /* For a section behind the one at VMA 0, which other sections may follow: ld/percpu-vma0.ld. */
 __asm__(".pushsection .percpu..behind, \"aw\", %progbits\n\t.byte 0\n\t.popsection");

@@ -27,8 +27,8 @@ bool percpu__template_overlaps(uintptr_t first, uintptr_t end) PERCPU__HIDDEN;
 void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 
 /*
- * Copies `size` bytes that do not overlap, or are the same. On bare and freestanding single not
- * with memcpy(): areas are made and variables reset before caches are on, where a kernel's own
+ * Copies `size` bytes that do not overlap, or are the same. On bare and freestanding single it does
+ * not call memcpy(): areas are made and variables reset before caches are on, where a kernel's own
  * memcpy() may use unaligned accesses, vector registers or cache instructions that do not work yet.
  */
 void percpu__copy(uintptr_t to, uintptr_t from, size_t size) PERCPU__HIDDEN;
@@ -69,6 +69,9 @@ bool percpu__reg_valid(void) PERCPU__HIDDEN;
 /* Another CPU holds the lock: let it go on. */
 void percpu__wait(void) PERCPU__HIDDEN;
 
+/* rseq, single: percpu_init*() is called, and answers this. */
+int percpu__init_existing(void) PERCPU__HIDDEN;
+
 /* -- Dynamic memory: between alloc.c, areas.c and the platforms -------------------------------- */
 
 /* Zeroes `size` bytes, a multiple of 8, at a multiple of 8. Writes nothing where zeros are. */
@@ -94,8 +97,8 @@ bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 bool percpu__dynamic_grow(uintptr_t end) PERCPU__HIDDEN;
 
 /*
- * What alloc.c wants to hear of, and says so when it is first used: a program that never
- * allocates is linked without it. new_area(): the CPU with this delta is to get an area, at [base,
+ * Callbacks that alloc.c registers at its first allocation, so that programs that never allocate
+ * do not link it. new_area(): the CPU with this delta is to get an area, at [base,
  * end); 0 or a negative error. fini(): no object is used any more. Both are called with the lock of
  * the areas held: the heap's own comes after it, everywhere.
  */
@@ -132,48 +135,15 @@ struct percpu__allocator {
 const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
 
-#ifdef PERCPU_PLATFORM_THREAD
-/* A module that does not own the areas, for the one that does; `first` is its answer. */
-struct percpu__module {
-    const char *name;
-    uintptr_t start, size; /* of its template */
-    size_t align;          /* of its segments */
-    uintptr_t head;        /* in its template */
-    void (*copy)(uintptr_t area);
-    uintptr_t first; /* per-CPU pointer of the template */
-    const struct percpu__module *next;
-};
-
-/* areas.c of the module that owns the areas, for all. */
-struct percpu__areas {
-    struct percpu_layout (*layout)(size_t cpu_count, size_t room);
-    int (*init)(bool in_place, uintptr_t base, size_t count, size_t room);
-    int (*init_cpu)(size_t cpu, uintptr_t base, size_t room);
-    int (*fini)(void);
-    int (*init_reg)(size_t cpu);
-    size_t (*num)(void);
-    size_t (*percpu__template_size)(void);
-    uintptr_t (*base_of)(size_t cpu);
-    uintptr_t (*offset_of)(uintptr_t place);
-    void (*check_current)(void);
-    bool (*dynamic_memory)(struct percpu__memory *memory);
-    void (*tell)(const struct percpu__alloc_hooks *hooks);
-    void (*take_lock)(void);
-    void (*give_lock)(void);
-    bool (*areas_overlap)(uintptr_t base, uintptr_t end);
-    void (*before_fork)(void); /* calls nest */
-    void (*after_fork)(void);
-    void (*add_module)(struct percpu__module *module);
-    uintptr_t (*initial_of)(uintptr_t p); /* address in a template, or 0 */
-};
-extern const struct percpu__areas percpu__own_areas PERCPU__HIDDEN;
-extern const struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* of the process */
-#endif
-
 /* The address on a CPU that has an area of what `p`, a per-CPU pointer, designates. */
 static inline uintptr_t percpu__copy_on(uintptr_t p, size_t cpu)
 {
     return percpu__remote_raw((const void *)p, PERCPU__POINTER, cpu);
+}
+
+static inline bool percpu__overlap(uintptr_t a, uintptr_t a_end, uintptr_t b, uintptr_t b_end)
+{
+    return a < b_end && b < a_end;
 }
 
 #endif

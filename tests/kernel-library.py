@@ -88,7 +88,8 @@ def compile_all(name, flags, sources):
 
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
-KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'panic.c', 'restart.c',
+KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c', 'heap.c',
+                                      'panic.c', 'query.c', 'restart.c',
                                       'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
 
@@ -245,7 +246,7 @@ def check_parts():
             ('bare', BARE, {'panic.c'}),
             ('bare, PERCPU_RESTART', f'{BARE} -DPERCPU_RESTART -DPANICS', {'restart.c'}),
             ('bare, percpu_strerror()', f'{BARE} -DPANICS -DSAYS', {'error.c'}),
-            ('bare, percpu_alloc()', f'{BARE} -DPANICS -DALLOCATES', {'alloc.c'}),
+            ('bare, percpu_alloc()', f'{BARE} -DPANICS -DALLOCATES', {'alloc.c', 'heap.c', 'query.c'}),
             ('bare, a user that is not optimised', f'{BARE} -DPANICS', {'calls.c'}, '-O0'),
             ('single, own percpu_panic()', f'{SINGLE} -DPANICS', set())):
         flags = f'-O2 -fno-function-sections {restricted} {flags}'
@@ -270,7 +271,7 @@ def check_parts():
 
 # -- Which flags are refused -------------------------------------------------------------------------
 
-CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'platform/bare.c', 'platform/single.c')]
+CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'existing.c', 'platform/bare.c', 'platform/single.c')]
 CALLS = '''
 #include <percpu/percpu.h>
 PERCPU_DEFINE(uint32_t, count);

@@ -64,8 +64,6 @@ hooked() {
     mutant "$name" "$file" "$script" && build "$work/$name" "$platform" "$work/$name/run" "$source" "$@"
 }
 
-rseq=src/platform/rseq.c
-
 # -- fork() while a module starts ------------------------------------------------------------------
 
 build_start() { # sources, folder
@@ -126,10 +124,10 @@ check 'it prints a line and ends' ends_right "$work/panic"
 
 # -- The end of a thread -------------------------------------------------------------------------
 
-steps='s/^( *)step\(\);/\1{ extern void at_step(void); at_step(); }/
-    s/^( *)if \(__atomic_exchange_n\(&slot_of\(cpu\)->owner, 0/\1extern void at_give_back(unsigned owner);\n\1at_give_back(owner_of(cpu));\n&/'
+steps='s/^( *)percpu__signal_fence\(\);/\1{ extern void at_step(void); at_step(); }/
+    s/^( *)if \(__atomic_exchange_n\(&percpu__slot_of\(cpu\)->owner, 0/\1extern void at_give_back(unsigned owner);\n\1at_give_back(percpu__area_owner(cpu));\n&/'
 check 'a signal comes at each step of a thread that ends in a block' \
-    hooked steps $rseq "$steps" RSEQ exits.c
+    hooked steps "$rseq" "$steps" RSEQ exits.c
 check 'its handler has a block' ends_right "$work/steps/run"
 
 if [ "$libc" != glibc ]; then # glibc registers threads itself
@@ -146,7 +144,7 @@ check 'a thread of a child that has an area before the fork handler' ends_right 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
 take='s/^( *)if \(percpu__sequence_cmpxchg_32\(word/\1{ extern void at_take(void); at_take(); }\n&/
     s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
-check 'a program that forks is built' hooked fork $rseq "$in_list; $take" RSEQ fork.c $(wraps syscall)
+check 'a program that forks is built' hooked fork "$rseq" "$in_list; $take" RSEQ fork.c $(wraps syscall)
 check 'a block in a child before the fork handler' ends_right "$work/fork/run" early
 check 'fork() by a thread that waits for an area' ends_right "$work/fork/run" wait
 check 'fork() by a thread that takes an area, which a handler of the child has first' \

@@ -130,13 +130,12 @@ def main():
     def build_numa():
         """And one in which initial values are copied by who starts."""
         linked(clang, work / 'numa', [HERE / 'rseq/numa.c', *LIBRARY])
-        source = ROOT / 'src/platform/rseq.c'
+        source = ROOT / 'src/platform/rseq_module.c'
         text, count = re.subn('no_file = p->in_parts;', 'no_file = true;', source.read_text())
         if count != 1:
             raise Failure(f'the mutation fits {count} times, not once')
-        (work / 'rseq.c').write_text(text.replace('"../internal.h"', f'"{ROOT}/src/internal.h"').replace(
-            '"modules.h"', f'"{ROOT}/src/platform/modules.h"'))
-        linked(clang, work / 'no-numa', [HERE / 'rseq/numa.c', work / 'rseq.c', *(set(LIBRARY) - {source})])
+        (work / 'rseq_module.c').write_text(text.replace('"process.h"', f'"{ROOT}/src/platform/process.h"'))
+        linked(clang, work / 'no-numa', [HERE / 'rseq/numa.c', work / 'rseq_module.c', *(set(LIBRARY) - {source})])
 
     def is_on_nodes():
         status, text = ran.get('numa', (None, 'it did not run to its end\n'))

@@ -85,9 +85,9 @@ of_rseq() {
 }
 
 of_another_version() {
-    mutant version src/platform/thread.c 's/(define VERSION) .*/\1 0x20000/' &&
+    mutant version src/platform/thread_module.c 's/(define VERSION) .*/\1 0x20000/' &&
         mkdir -p "$work/version/built" && cp "$built"/*.o "$work/version/built" &&
-        archive "$work/version/built" "$work/version" "$work/version/src/platform/thread.c" -fPIC &&
+        archive "$work/version/built" "$work/version" "$work/version/src/platform/thread_module.c" -fPIC &&
         library "$work/version/built" b 12 64 &&
         refused in-place "$work/version/built/b.so" 'two versions or configurations'
 }

@@ -69,24 +69,30 @@ def functions(compiler, flags, source):
 WATCH = {'add_bytes': 'YS', 'find': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
          'percpu__watch_freed': 'TT', 'percpu__watch_write': 'Y', 'percpu__watch_written': 'Y',
          'table': 'Y'}
-AREAS = {'check_current': 'A', 'check_late': 'TS', 'dynamic_memory': 'S', 'fini': 'R', 'has_area': 'AA',
-         'init': 'R', 'init_cpu': 'RRR/RR', 'init_reg': 'A', 'make_area': 'R', 'num': 'A', 'tell': 'T'}
+AREAS = {'check_late': 'TS', 'init': 'R', 'make_area': 'R', 'percpu__check_current': 'A', 'percpu__has_area': 'AA',
+         'percpu_area_num': 'A', 'percpu_fini': 'R', 'percpu_init_cpu_with': 'RRR/RR', 'percpu_init_reg': 'A'}
+QUERY = {'percpu__alloc_tell': 'T', 'percpu__dynamic_memory': 'S'}
 LOCK = {'percpu__lock_give': 'Z', 'percpu__lock_take': 'X'}
 ORDERS = {
-    'areas.c bare': {**AREAS, 'take': 'X', 'unlock': 'R'},
-    'areas.c thread': {**AREAS, **LOCK, 'add_module': 'R', 'initial_of': 'A'},
+    'areas.c bare': {**AREAS, 'percpu__areas_end': 'R', 'take': 'X'},
+    'areas.c thread': {**AREAS, **LOCK},
+    'query.c bare': QUERY,
+    'query.c thread': QUERY,
+    'platform/thread_module.c thread': {'add_module': 'R', 'initial_of': 'A'},
     'common.c bare': {'percpu__next_cpu': 'AA'},
     'common.c thread': {'percpu__next_cpu': 'AA'},
     'alloc.c bare': {'give_lock': 'R', 'take_lock': 'X'},
     'alloc.c rseq': LOCK,
-    'platform/rseq.c rseq': {
-        'find_record': 'AA', 'give_back': 'Y', 'lock_lists': 'YY', 'module_of': 'A', 'note_owner': 'T',
-        'percpu__own': 'F', 'is_taken_by': 'Y', 'place_template': 'R', 'start': 'R', 'take_record': 'AYX',
-        'take_state': 'X', 'unlock_lists': 'Y', 'wait_for': 'YY'},
+    'platform/rseq.c rseq': {'join_process': 'R', 'take_state': 'X'},
+    'platform/rseq_module.c rseq': {'percpu__module_of': 'A', 'percpu__place_module': 'R'},
+    'platform/rseq_thread.c rseq': {'find_record': 'AA', 'percpu__note_owner': 'T', 'take_record': 'AYX'},
+    'platform/rseq_block.c rseq': {
+        'give_back': 'Y', 'is_taken_by': 'Y', 'percpu__take_area': 'F', 'wait_for': 'YY'},
+    'platform/rseq_list.c rseq': {'lock_lists': 'YY', 'unlock_lists': 'Y'},
     'platform/watch.c rseq': WATCH,
     'platform/thread.c thread': {
         'get_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'SRR',
-        'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release': 'R', 'take_claim': 'Y'},
+        'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release_claim': 'R', 'take_claim': 'Y'},
     'platform/modules.c rseq': {'percpu__first_allocator': 'AY'},
     '../tests/ordering.c bare': {'f_remote': 'A'},
     '../tests/ordering.c thread': {'f_remote': 'A'},
@@ -120,7 +126,7 @@ def check_orders(file, function, kinds):
             raise Failure(f'{compiler}: there is no function {function}()')
         for instruction, of in instructions.items():
             if of == 'F' and 'F' not in here or instructions is X86 and of == 'F' and \
-                    function == 'percpu__own':  # an acquire fence is no instruction there
+                    function == 'percpu__take_area':  # an acquire fence is no instruction there
                 continue
             wanted = sum(kind in of for kind in here)
             there = sum(bool(re.search(instruction, text)) for text in found)

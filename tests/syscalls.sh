@@ -50,7 +50,7 @@ unlisted() {
 
 # A source that makes a call more.
 unlisted_source() {
-    mutant more src/platform/rseq.c 's/syscall\(SYS_gettid\)/syscall(SYS_getuid)/' &&
+    mutant more "$rseq" 's/syscall\(SYS_gettid\)/syscall(SYS_getuid)/' &&
         ! listed "$root/docs/rseq.md" "$work/more/src"
 }
 

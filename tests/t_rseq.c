@@ -7,6 +7,10 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
+#ifdef PERCPU_DEBUG
+#include "../src/platform/process.h"
+#endif
+
 #include <percpu/alloc.h>
 
 #include <dlfcn.h>
@@ -1187,7 +1191,7 @@ TEST(rseq_debug_writes_end){
 /* The first module that needs a table brings it; the others use that one. */
 TEST(rseq_debug_table_of_another_module)
 {
-    void **shared = percpu__watch_table(), *before = *shared, *others = calloc(1, 1 << 20);
+    void **shared = &percpu__state->watched, *before = *shared, *others = calloc(1, 1 << 20);
 
     panics_begin();
     *shared = others;

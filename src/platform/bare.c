@@ -19,8 +19,8 @@ extern const char _percpu_template[] PERCPU__HIDDEN __attribute__((weak));
 extern const char __percpu_zero_vma_limit[] PERCPU__HIDDEN;
 #endif
 
-static const volatile uintptr_t start = (uintptr_t)_percpu_start;
-static const volatile uintptr_t end = (uintptr_t)_percpu_end;
+static const volatile uintptr_t areas_start = (uintptr_t)_percpu_start;
+static const volatile uintptr_t areas_end = (uintptr_t)_percpu_end;
 static const volatile uintptr_t load_start = (uintptr_t)_percpu_load_start;
 static const volatile uintptr_t load_end = (uintptr_t)_percpu_load_end;
 static const volatile uintptr_t template_or_0 = (uintptr_t)_percpu_template;
@@ -48,9 +48,9 @@ static uintptr_t script_reserve(void)
     return reserve_word - word_of_0;
 }
 
-static uintptr_t image(void)
+static uintptr_t template_image(void)
 {
-    return template_or_0 ? template_or_0 : start;
+    return template_or_0 ? template_or_0 : areas_start;
 }
 
 uintptr_t percpu__template_start(void)
@@ -73,7 +73,7 @@ int percpu__template_check(void)
 {
     static const volatile uintptr_t head_vma = (uintptr_t)&__PERCPU_percpu__head;
     const volatile struct percpu__head *head =
-        (const volatile struct percpu__head *)(image() + (head_vma - load_start));
+        (const volatile struct percpu__head *)(template_image() + (head_vma - load_start));
 
 #ifdef PERCPU_ZERO_VMA
     if (load_start != 0)
@@ -99,13 +99,13 @@ int percpu__template_check(void)
 
 void percpu__template_image(uintptr_t *first, uintptr_t *image_end)
 {
-    *first = image();
-    *image_end = image() + percpu__template_size();
+    *first = template_image();
+    *image_end = template_image() + percpu__template_size();
 }
 
 void percpu__template_copy(uintptr_t area)
 {
-    percpu__copy(area, image(), percpu__template_size()); /* onto itself, perhaps */
+    percpu__copy(area, template_image(), percpu__template_size()); /* onto itself, perhaps */
 }
 
 size_t percpu__slots_reserve(void)
@@ -117,7 +117,7 @@ size_t percpu__slots(void)
 {
     size_t stride = percpu_area_layout_expected_with(1, script_reserve()).size, count = 0;
     /* Not by division: some machines need a library for it. */
-    for (uintptr_t room = end - start; room >= stride && stride != 0; room -= stride)
+    for (uintptr_t room = areas_end - areas_start; room >= stride && stride != 0; room -= stride)
         count++;
     return count;
 }
@@ -130,9 +130,9 @@ int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *bas
         return -PERCPU_ENOMEM;
     if (count > PERCPU_MAX_CPUS)
         return -PERCPU_ECOUNT;
-    if (start & (percpu_area_layout_expected_with(1, script_reserve()).align - 1))
+    if (areas_start & (percpu_area_layout_expected_with(1, script_reserve()).align - 1))
         return -PERCPU_EALIGN;
-    *base = start;
+    *base = areas_start;
     return 0;
 }
 

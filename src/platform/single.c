@@ -31,63 +31,14 @@ __attribute__((constructor(101)))
 #endif
 static void
 keep_initial_values(void);
-static void give_back(void); /* dynamic memory */
+static void unmap_arena(void); /* dynamic memory */
 
-static int init(void)
+int percpu__init_existing(void)
 {
     if (__atomic_exchange_n(&initialised, 1, __ATOMIC_RELAXED))
         return 0;
     keep_initial_values();
     return 1;
-}
-
-int percpu_init_in_place(void)
-{
-    return init();
-}
-
-int percpu_init(void *base, size_t cpu_count)
-{
-    (void)base;
-    (void)cpu_count;
-    return init();
-}
-
-int percpu_init_with(void *base, size_t cpu_count, size_t reserve)
-{
-    (void)base;
-    (void)cpu_count;
-    (void)reserve;
-    return init();
-}
-
-struct percpu_layout percpu_area_layout_expected(size_t cpu_count)
-{
-    (void)cpu_count;
-    return (struct percpu_layout){0, 0};
-}
-
-struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count, size_t reserve)
-{
-    (void)reserve;
-    return percpu_area_layout_expected(cpu_count);
-}
-
-int percpu_init_cpu(size_t cpu, void *base)
-{
-    (void)base;
-    return cpu == 0 ? init() : -PERCPU_ERANGE;
-}
-
-int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve)
-{
-    (void)reserve;
-    return percpu_init_cpu(cpu, base);
-}
-
-int percpu_init_reg(size_t cpu)
-{
-    return cpu == 0 ? 0 : -PERCPU_ERANGE;
 }
 
 int percpu_fini(void)
@@ -96,23 +47,13 @@ int percpu_fini(void)
         return -PERCPU_ENOTINIT;
     if (alloc_hooks)
         alloc_hooks->fini();
-    give_back();
+    unmap_arena();
     return 0;
 }
 
 uintptr_t percpu_read_reg(void)
 {
     return 0;
-}
-
-void percpu_write_reg(uintptr_t area_base)
-{
-    (void)area_base;
-}
-
-size_t percpu_area_num(void)
-{
-    return 1;
 }
 
 size_t percpu_area_size(void)
@@ -173,7 +114,7 @@ uintptr_t percpu__pristine(const void *p)
 static void *arena;
 static size_t arena_size;
 
-static void give_back(void)
+static void unmap_arena(void)
 {
     if (arena)
         munmap(arena, arena_size);
@@ -214,7 +155,7 @@ static void keep_initial_values(void)
 }
 
 /* Of the calling thread: only its signals are blocked. */
-static __thread sigset_t before;
+static __thread sigset_t outer_mask;
 static __thread unsigned depth;
 
 uintptr_t percpu__signals_block(void)
@@ -224,20 +165,20 @@ uintptr_t percpu__signals_block(void)
     if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
         percpu_panic("percpu: signals could not be blocked");
     if (depth++ == 0)
-        before = old;
+        outer_mask = old;
     return 0;
 }
 
 void percpu__signals_unblock(uintptr_t state)
 {
     (void)state;
-    if (--depth == 0 && pthread_sigmask(SIG_SETMASK, &before, NULL) != 0)
+    if (--depth == 0 && pthread_sigmask(SIG_SETMASK, &outer_mask, NULL) != 0)
         percpu_panic("percpu: signals could not be unblocked");
 }
 
 #else
 
-static void give_back(void)
+static void unmap_arena(void)
 {
 }
 

@@ -7,10 +7,7 @@
  * knows which bytes are, and how often they were written. A block has changed what differs at its
  * end from its begin, if nothing else wrote to the word meanwhile. Any context: no locks.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include "../internal.h"
+#include "process.h"
 
 #if defined(PERCPU_PLATFORM_RSEQ) && defined(PERCPU_DEBUG)
 
@@ -31,12 +28,12 @@ static struct word own_table[ENTRIES];
 
 static struct word *table(void)
 {
-    void **shared = percpu__watch_table(), *known = NULL;
+    void *known = NULL;
 
-    if (!shared)
+    if (!percpu__state)
         return own_table;
-    if (__atomic_compare_exchange_n(shared, &known, own_table, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
+    if (__atomic_compare_exchange_n(&percpu__state->watched, &known, own_table, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return own_table;
     return known;
 }
@@ -77,7 +74,9 @@ extern __typeof__(dladdr) dladdr __attribute__((weak));
 
 static void report(uintptr_t address, uint8_t bytes)
 {
-    uintptr_t symbol = percpu__watch_symbol(address + (unsigned)__builtin_ctz(bytes));
+    uintptr_t place = address + (unsigned)__builtin_ctz(bytes);
+    const struct module *module = percpu__module_of(place);
+    uintptr_t symbol = module ? place - module->bias : place;
     const char *file = "the program", *name = "";
     uintptr_t base = 0;
     Dl_info info;
@@ -98,22 +97,31 @@ static void report(uintptr_t address, uint8_t bytes)
 /* Sets bits of one mask; a report when they are new and in the other mask, too. */
 static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, uint8_t bytes)
 {
-    uint8_t before;
+    uint8_t old;
 
     if ((__atomic_load_n(mask, __ATOMIC_RELAXED) & bytes) == bytes)
         return;
-    before = __atomic_fetch_or(mask, bytes, __ATOMIC_SEQ_CST);
-    bytes &= (uint8_t)~before;
+    old = __atomic_fetch_or(mask, bytes, __ATOMIC_SEQ_CST);
+    bytes &= (uint8_t)~old;
     bytes &= __atomic_load_n(other, __ATOMIC_SEQ_CST);
     if (bytes)
         report(__atomic_load_n(&word->address, __ATOMIC_RELAXED), bytes);
+}
+
+/* Is it a variable of a module, or dynamic memory? */
+static bool is_known(uintptr_t place)
+{
+    uintptr_t offset = percpu__state ? place - percpu__state->base : MODULES_END;
+
+    return percpu__module_of(place) ||
+           offset - MODULES_END < ((uintptr_t)1 << PERCPU__SLOT_SHIFT) - MODULES_END;
 }
 
 static void check_variable(const volatile void *p)
 {
     static char message[160];
 
-    if (percpu__watch_knows((uintptr_t)p))
+    if (is_known((uintptr_t)p))
         return;
     snprintf(message, sizeof(message),
              "percpu: the operand at %#lx is no per-CPU variable (one in a C++ template, where GCC "

@@ -37,7 +37,7 @@ def seen(traces):
 
 
 documented = table(Path(sys.argv[1]).read_text())
-sources = '\n'.join(path.read_text() for path in Path(sys.argv[2]).rglob('*.c')
+sources = '\n'.join(path.read_text() for path in Path(sys.argv[2]).rglob('*.[ch]')
                     if path.name not in ('thread.c', 'single.c', 'bare.c'))
 found = seen(Path(name).read_text() for name in sys.argv[3:])
 libc = found.pop(LIBC)

@@ -75,7 +75,7 @@ static void *update(void *unused)
 static void *end_in_a_block(void *unused)
 {
     percpu_inc(hits);
-    (void)percpu__own(); /* enters a block, and does not leave it */
+    (void)percpu__take_area(); /* enters a block, and does not leave it */
     phase("end of a thread");
     return unused;
 }

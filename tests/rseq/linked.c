@@ -46,7 +46,7 @@ static int others_wait(void)
     for (int i = 0; i < 1000; i++) /* on the same CPU */
         sched_yield();
     early = entered;
-    percpu__disown(); /* leaves the block of main() */
+    percpu__give_back_area(); /* leaves the block of main() */
     pthread_join(thread, NULL);
     return early;
 }

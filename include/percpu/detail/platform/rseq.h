@@ -129,8 +129,8 @@ PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__whe
 PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 
 /* percpu_with_current(): the thread owns an area, which is the one that its block works on. */
-PERCPU__HIDDEN size_t percpu__own(void);
-PERCPU__HIDDEN void percpu__disown(void);
+PERCPU__HIDDEN size_t percpu__take_area(void);
+PERCPU__HIDDEN void percpu__give_back_area(void);
 
 /*
  * PERCPU_DEBUG: what blocks change is not the operand of updates (src/platform/watch.c). A block
@@ -152,9 +152,6 @@ PERCPU__HIDDEN void percpu__watch_begin(struct percpu__watch *watch, const volat
                                         size_t size, size_t cpu);
 PERCPU__HIDDEN void percpu__watch_end(const struct percpu__watch *watch, size_t cpu);
 PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
-PERCPU__HIDDEN bool percpu__watch_knows(uintptr_t place);       /* a variable, or dynamic memory */
-PERCPU__HIDDEN void **percpu__watch_table(void);                /* of the process */
-PERCPU__HIDDEN uintptr_t percpu__watch_symbol(uintptr_t place); /* from a per-CPU pointer */
 #endif
 
 /*

@@ -19,7 +19,7 @@ struct percpu__guard {
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
     struct percpu__guard guard;
-    guard.cpu = percpu__own();
+    guard.cpu = percpu__take_area();
 #ifdef PERCPU__WATCHED
     guard.watch.first = guard.watch.size = 0; /* none yet */
 #endif
@@ -32,7 +32,7 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 #ifdef PERCPU__WATCHED
     percpu__watch_end(&guard->watch, guard->cpu);
 #endif
-    percpu__disown();
+    percpu__give_back_area();
 }
 
 /* The address that a block works on. */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bare, thread: the state of the areas, and arithmetic about it. thread: any module of a process
+ * may call, and works on the state of the module that owns the areas. That one's template is the
+ * one that areas are made of.
+ */
+#ifndef PERCPU_AREAS_H
+#define PERCPU_AREAS_H
+
+#include "internal.h"
+#ifdef PERCPU_PLATFORM_THREAD
+#include "fork.h"
+#endif
+
+#if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
+
+#ifdef PERCPU_PLATFORM_THREAD
+/* A module: its template, and where the variables of that are. */
+struct percpu__module {
+    const char *name;
+    uintptr_t start, size; /* of its template */
+    size_t align;          /* of its segments; the owner's: of its template */
+    uintptr_t head;        /* in its template */
+    void (*copy)(uintptr_t area);
+    uintptr_t first; /* per-CPU pointer of the template */
+    const struct percpu__module *next;
+};
+#endif
+
+/* What is known of the memory for objects; thread, in place: nobody asked for it. */
+enum {
+    ASKED_FOR,
+    UNUSED, /* it goes when a CPU comes without */
+    USED,
+    GONE,
+};
+
+enum { IDLE, BUSY, READY };
+
+struct percpu__areas {
+    int state; /* of the initialisation; BUSY not on thread, which has a lock */
+    size_t count;
+    size_t reserve; /* bytes of each area for objects, beyond the template, which every area has */
+    int reserve_is;
+    const struct percpu__alloc_hooks *hooks;
+    /* The delta of a CPU that comes late, from before it asks for hooks until its area is there. */
+    uintptr_t coming;
+    size_t module_room; /* thread, in place: bytes before each area for other modules' variables */
+    /* PERCPU_DEBUG: what the first percpu_init*() was called with. */
+    uintptr_t first_base;
+    size_t first_count;
+#ifdef PERCPU_PLATFORM_THREAD
+    struct percpu__fork_lock lock;
+    struct percpu__module owner;
+    uintptr_t image, image_end;           /* of the owner's template */
+    uintptr_t low;                        /* where the owner is loaded */
+    const struct percpu__module *modules; /* the others */
+    size_t modules_size;                  /* bytes that they take before each area */
+#endif
+};
+
+#ifdef PERCPU_PLATFORM_THREAD
+extern struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* the owner's; null before the start */
+
+/* Multiples of this stay between two areas: what variables of other modules may be aligned to. */
+#define PERCPU__MODULE_ALIGN ((size_t)1 << (sizeof(uintptr_t) == 8 ? 21 : 16))
+#else
+extern struct percpu__areas percpu__areas[1] PERCPU__HIDDEN; /* written as there */
+#define PERCPU__MODULE_ALIGN ((size_t)1)
+#endif
+
+/* -- The owner's template ---------------------------------------------------------------------- */
+
+static inline uintptr_t percpu__owner_start(void)
+{
+#ifdef PERCPU_PLATFORM_THREAD
+    return percpu__areas->owner.start;
+#else
+    return percpu__template_start();
+#endif
+}
+
+static inline size_t percpu__owner_size(void)
+{
+#ifdef PERCPU_PLATFORM_THREAD
+    return percpu__areas->owner.size;
+#else
+    return percpu__template_size();
+#endif
+}
+
+static inline size_t percpu__owner_align(void)
+{
+#ifdef PERCPU_PLATFORM_THREAD
+    return percpu__areas->owner.align;
+#else
+    return percpu__template_align();
+#endif
+}
+
+/* Does [first, end) overlap it, where it can be read? */
+static inline bool percpu__overlaps_owner(uintptr_t first, uintptr_t end)
+{
+    uintptr_t image, image_end;
+#ifdef PERCPU_PLATFORM_THREAD
+    image = percpu__areas->image;
+    image_end = percpu__areas->image_end;
+#else
+    percpu__template_image(&image, &image_end);
+#endif
+    return percpu__overlap(first, end, image, image_end);
+}
+
+/* -- Arithmetic -------------------------------------------------------------------------------- */
+
+enum { PERCPU__RESERVE_ALIGN = 4096 };
+
+static inline size_t percpu__align_with(size_t room)
+{
+    size_t align = percpu__owner_align();
+    return room != 0 && align < PERCPU__RESERVE_ALIGN ? PERCPU__RESERVE_ALIGN : align;
+}
+
+/* Where objects begin in an area: not in a cache line of variables. */
+static inline size_t percpu__reserve_offset(void)
+{
+    return (percpu__owner_size() + PERCPU_CACHE_LINE - 1) & ~(size_t)(PERCPU_CACHE_LINE - 1);
+}
+
+/* Of areas with this much for objects; 0: it does not fit the address space. */
+static inline size_t percpu__stride_with(size_t room)
+{
+    size_t align = percpu__align_with(room),
+           size = room != 0 ? percpu__reserve_offset() : percpu__owner_size();
+
+    if (__builtin_add_overflow(size, room, &size) || size > SIZE_MAX - align)
+        return 0;
+    return (size + align - 1) & ~(align - 1);
+}
+
+static inline size_t percpu__stride(void)
+{
+    return percpu__stride_with(percpu__areas->reserve);
+}
+
+static inline uintptr_t percpu__area_of(size_t cpu)
+{
+    return percpu__owner_start() + PERCPU__DELTAS[cpu];
+}
+
+static inline bool percpu__has_area(size_t cpu)
+{
+    return cpu < __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) &&
+           __atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
+}
+
+/* Of UNUSED memory for objects: true for one caller. */
+static inline bool percpu__reserve_becomes(int next)
+{
+    int unused = UNUSED;
+    if (!PERCPU__SLOTS_FRESH)
+        return false; /* never UNUSED; and caches may be off, where atomics do not work */
+    return __atomic_compare_exchange_n(&percpu__areas->reserve_is, &unused, next, false,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+/* -- Other modules: platform/thread_module.c --------------------------------------------------- */
+
+#ifdef PERCPU_PLATFORM_THREAD
+void percpu__make_variables(const struct percpu__module *m, size_t cpu) PERCPU__HIDDEN;
+size_t percpu__module_room(size_t room) PERCPU__HIDDEN;
+
+/* Of fork(): calls nest. */
+void percpu__areas_before_fork(void) PERCPU__HIDDEN;
+void percpu__areas_after_fork(void) PERCPU__HIDDEN;
+#else
+static inline size_t percpu__module_room(size_t room)
+{
+    (void)room;
+    return 0;
+}
+#endif
+
+/* One initialises, the others wait. Answers what it was, IDLE or READY. */
+int percpu__areas_begin(void) PERCPU__HIDDEN;
+void percpu__areas_end(int next) PERCPU__HIDDEN;
+
+#endif
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The heap of dynamic memory, between its algorithm (heap.c) and the interface (alloc.c). Callers
+ * hold the lock of alloc.c.
+ */
+#ifndef PERCPU_HEAP_H
+#define PERCPU_HEAP_H
+
+#include "internal.h"
+
+#if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)
+#define HOSTED 1
+#else
+#define HOSTED 0
+#endif
+
+/* A freestanding single system without a port has no way to mask interrupts but its own lock. */
+#if HOSTED || defined(PERCPU_ALLOC_LOCK) || defined(percpu__irq_save)
+#define PERCPU__HAS_HEAP 1
+#endif
+
+typedef uint32_t granule; /* a number; 0 is none */
+#define NONE 0
+
+#define GRANULE sizeof(uint64_t)
+#define BITS (sizeof(unsigned long) * 8)
+
+/* Free runs by size: up to 31 granules one list for each, then 32 lists for each power of two. */
+enum { COLUMN_BITS = 5, COLUMNS = 1 << COLUMN_BITS, ROWS = 28 };
+
+#ifdef PERCPU_PLATFORM_RSEQ
+enum { BLOCKS = 1 };
+#else
+enum { BLOCKS = PERCPU_ALLOC_BLOCKS + 1 };
+#endif
+
+struct block {
+    uintptr_t home;          /* address of its first granule's home copy */
+    unsigned long *bits;     /* a word of start bits, a word of busy bits, and so on */
+    size_t metadata;         /* bytes of these */
+    size_t bytes;            /* of one CPU */
+    bool is_in_area;         /* and goes with it */
+    bool is_systems;         /* pages can be returned */
+    granule first, top, end; /* numbers */
+};
+
+extern struct percpu__heap {
+    bool is_ready;
+    unsigned blocks;
+    struct block block[BLOCKS];
+    uintptr_t delta; /* home copy minus per-CPU pointer */
+    size_t align;
+    size_t objects;
+    size_t used;     /* granules of objects */
+    size_t returned; /* granules of free runs whose pages the system has */
+    uint32_t rows;   /* a bit for each row that has free runs */
+    uint32_t columns[ROWS];
+    granule list[ROWS][COLUMNS];
+} percpu__heap PERCPU__HIDDEN;
+
+/* An object's address, or 0. `used` is how many of its granules may hold something. */
+uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used) PERCPU__HIDDEN;
+
+/*
+ * The object that begins at p: its size in granules, and where it is; or 0, and what is wrong
+ * instead.
+ */
+uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g,
+                           const char **wrong) PERCPU__HIDDEN;
+
+void percpu__heap_give_back(struct block *b, granule g, uint32_t size) PERCPU__HIDDEN;
+
+/* Room for the bits of `granules`, and of one more. */
+size_t percpu__heap_metadata(size_t granules) PERCPU__HIDDEN;
+
+/*
+ * Zeroed memory: more than least_block(), which what an area has is, being cache lines.
+ * -PERCPU_EOVERFLOW: it is too large for numbers; -PERCPU_ENOMEM: there is no memory for its bits
+ * now.
+ */
+int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems) PERCPU__HIDDEN;
+
+void percpu__heap_usage(struct percpu_alloc_usage *all) PERCPU__HIDDEN;
+
+/* PERCPU_DEBUG: the per-CPU pointer of an object, or 0. */
+uintptr_t percpu__heap_any_object(void) PERCPU__HIDDEN;
+
+/* Forgets everything. */
+void percpu__heap_reset(void) PERCPU__HIDDEN;
+
+#endif

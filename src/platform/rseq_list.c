@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* rseq: lists where no sequence runs, and the fence. */
+#include "process.h"
+
+#include <percpu/list.h>
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+#include <linux/membarrier.h>
+#include <signal.h>
+#include <time.h>
+
+/*
+ * Without a sequence an operation holds its area's lock, signals blocked: a handler on this thread
+ * must not wait for it. It reads, makes, and commits by one store, as a sequence does, so that what
+ * a sequence may do to the mark of a closed list, it may do, too. A child after fork() finds lists
+ * as they were before or after an operation of a thread that is not in it.
+ */
+static void lock_lists(struct slot *slot, sigset_t *old_mask)
+{
+    uint32_t free = 0;
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, old_mask);
+    percpu__note_owner();
+    if (__atomic_compare_exchange_n(&slot->lists, &free, 1, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED))
+        return;
+    while (__atomic_exchange_n(&slot->lists, 2, __ATOMIC_SEQ_CST) != 0) {
+        if (getpid() == percpu__state->pid)
+            percpu__futex(&slot->lists, FUTEX_WAIT, 2, NULL);
+        else
+            percpu__in_child();
+    }
+}
+
+static void unlock_lists(struct slot *slot, const sigset_t *old_mask)
+{
+    if (__atomic_exchange_n(&slot->lists, 0, __ATOMIC_SEQ_CST) == 2)
+        percpu__futex(&slot->lists, FUTEX_WAKE, 1, NULL);
+    pthread_sigmask(SIG_SETMASK, old_mask, NULL);
+}
+
+/* false: the list is closed. */
+static bool list_locked(enum percpu__list_operation operation, uintptr_t slot, volatile void *p,
+                        struct percpu_list_node **node)
+{
+    struct percpu_list_node **first = (struct percpu_list_node **)((uintptr_t)p + slot), *old, *now;
+    sigset_t old_mask;
+    bool open;
+
+    lock_lists(percpu__slot_of(slot >> PERCPU__SLOT_SHIFT), &old_mask);
+    old = __atomic_load_n(first, __ATOMIC_RELAXED);
+    open = ((uintptr_t)old & PERCPU__LIST_MARK) == 0;
+    if (open) {
+        if (operation == PERCPU__LIST_PUSHES) {
+            (*node)->next = old;
+            now = *node;
+        } else {
+            now = operation == PERCPU__LIST_POPS && old ? old->next : NULL;
+            *node = old;
+        }
+        __asm__ volatile(PERCPU__RSEQ_DELAY);
+        __atomic_store_n(first, now, __ATOMIC_RELAXED);
+    }
+    unlock_lists(percpu__slot_of(slot >> PERCPU__SLOT_SHIFT), &old_mask);
+    return open;
+}
+
+static bool list_sequence(enum percpu__list_operation operation, volatile void *p,
+                          struct percpu_list_node **node)
+{
+    percpu__list_bits old = 0, now;
+    uintptr_t copy;
+    bool done = false;
+
+    switch (operation) {
+    case PERCPU__LIST_PUSHES:
+        return PERCPU__LIST_SEQUENCE(push)(p, 0, (uintptr_t)*node, PERCPU__POINTER, &old, &now,
+                                           &copy);
+    case PERCPU__LIST_POPS:
+        done = PERCPU__LIST_SEQUENCE(pop)(p, 0, 0, PERCPU__POINTER, &old, &now, &copy);
+        break;
+    case PERCPU__LIST_TAKES:
+        done = PERCPU__LIST_SEQUENCE(take_all)(p, 0, 0, PERCPU__POINTER, &old, &now, &copy);
+        break;
+    }
+    *node = (struct percpu_list_node *)(uintptr_t)old;
+    return done;
+}
+
+/* A closed list is open again soon; its drainer may be a thread of lower priority on this CPU. */
+struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation, volatile void *p,
+                                           struct percpu_list_node *node)
+{
+    const struct timespec nap = {0, 10000};
+    int saved = errno, cancelable;
+
+    /* Not later: a thread that cannot be cancelled is not registered. */
+    if (percpu__rseq_index() >= percpu__state->rseq_cpus)
+        (void)percpu__atomic_slot();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+    for (;;) {
+        uintptr_t slot = NO_SLOT;
+
+        if (percpu__rseq_index() >= percpu__state->rseq_cpus)
+            slot = percpu__atomic_slot();
+        if (slot == NO_SLOT ? list_sequence(operation, p, &node)
+                            : list_locked(operation, slot, p, &node))
+            break;
+        nanosleep(&nap, NULL);
+    }
+    pthread_setcancelstate(cancelable, NULL);
+    errno = saved;
+    return node;
+}
+
+/* EPERM: the process is not registered for it yet. */
+static bool fence(size_t cpu)
+{
+#ifdef PERCPU_RSEQ_MM_CID
+    int flags = 0; /* any CPU: whose threads have the number, the kernel does not tell */
+#else
+    int flags = MEMBARRIER_CMD_FLAG_CPU;
+#endif
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, flags, (int)cpu) == 0;
+}
+
+/*
+ * Where sequences run the kernel stops those on the CPU; a thread that does not run aborts its own
+ * when it does. On the other areas what takes more than one instruction holds the lock.
+ */
+int percpu_fence_cpu(size_t cpu)
+{
+    int saved = errno, result = 0;
+    sigset_t old_mask;
+
+    if (cpu >= percpu__limit)
+        return -PERCPU_ERANGE;
+    if (cpu >= percpu__state->rseq_cpus) {
+        lock_lists(percpu__slot_of(cpu), &old_mask);
+        unlock_lists(percpu__slot_of(cpu), &old_mask);
+    } else if (!fence(cpu) &&
+               (errno != EPERM ||
+                syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0) != 0 ||
+                !fence(cpu))) {
+        result = -PERCPU_ESYS;
+    }
+    errno = saved;
+    return result;
+}
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* rseq: the variables of modules, and their initial values. */
+#include "process.h"
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+/* -- Initial values ---------------------------------------------------------------------------- */
+
+/* linux/memfd.h; the second one, Linux 6.3, is all that vm.memfd_noexec=2 allows. */
+enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC_SEAL = 8 };
+
+/* For the program: vm.max_map_count is 65,530 unless it was changed. */
+enum { MAX_MAPPINGS = 16384 };
+
+/* A file in memory that may become as large; -1: there is none. */
+static int template_file(size_t size)
+{
+    struct rlimit limit;
+    int file;
+
+    /* A file that is too large is not only refused: SIGXFSZ. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < size)
+        return -1;
+    file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
+    if (file < 0 && errno == EINVAL)
+        file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC);
+    return file;
+}
+
+/* Are there values other than 0 in this page of slot 0? Without variables it may not be there. */
+static bool has_values(const struct module *module, uintptr_t at, size_t page)
+{
+    uintptr_t from = at > module->first ? at : module->first;
+    uintptr_t end = at + page < module->end ? at + page : module->end;
+    const char *values = (const char *)(from - module->bias);
+
+    return percpu__template_overlaps((uintptr_t)values, (uintptr_t)values + (end - from)) &&
+           (values[0] != 0 || memcmp(values, values + 1, end - from - 1) != 0);
+}
+
+/*
+ * Pages with values are each slot's own view of a file: such a page becomes memory when somebody
+ * writes to it, of that CPU's node. Values are copied where pages before free_from have other
+ * things already, and where a file or mappings cannot be had. Answers whether all are views.
+ */
+static bool fill_slots(struct process *p, const struct module *module, uintptr_t free_from)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), mappings = 2 * (p->cpus + 1);
+    const uintptr_t start = module->first & ~(page - 1);
+    int file = -1;
+    bool all_views = true, no_file = p->in_parts; /* views would count, written or not */
+
+    for (uintptr_t at = start, next; at < module->end; at = next) {
+        uintptr_t from = at > module->first ? at : module->first, end;
+        bool view = at >= free_from && p->mappings + mappings <= MAX_MAPPINGS;
+
+        for (next = at; next < module->end && has_values(module, next, page); next += page)
+            if (next != at && at < free_from)
+                break;
+        if (next == at) {
+            next += page;
+            continue;
+        }
+        end = next < module->end ? next : module->end;
+        if (view && file < 0 && !no_file) {
+            file = template_file(module->end - start);
+            no_file = file < 0;
+        }
+        view = view && file >= 0 &&
+               pwrite(file, (const void *)(from - module->bias), end - from,
+                      (off_t)(from - start)) == (ssize_t)(end - from);
+        p->mappings += view ? mappings : 0;
+        for (size_t cpu = 0; cpu <= p->cpus; cpu++) {
+            const uintptr_t slot = (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
+
+            if (view && mmap((void *)(at + slot), next - at, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file,
+                             (off_t)(at - start)) != MAP_FAILED)
+                continue;
+            memcpy((void *)(from + slot), (const void *)(from - module->bias), end - from);
+            all_views = false;
+        }
+    }
+    if (file >= 0)
+        close(file);
+    return all_views;
+}
+
+struct module percpu__this_module;
+
+/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
+bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
+{
+    struct process *p = percpu__state;
+    const uintptr_t free_from = is_first ? p->base : p->base + p->used;
+    bool all_views;
+    uintptr_t start = percpu__template_start(), size = percpu__template_size();
+    uintptr_t page = joined->align > 4096 ? joined->align : 4096;
+    uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1), used;
+
+    if (page > STRICTEST)
+        percpu__refuse(joined->name,
+                       "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
+    at += start & (page - 1);
+    if (at < p->used)
+        at += page;
+    if (at > MODULES_END || size > MODULES_END - at)
+        percpu__refuse(NULL, "the per-CPU variables of all modules do not fit an area");
+    used = p->used;
+    p->used = at + size; /* first: another thread's fork() may be now */
+    if (!percpu__make_accessible(used, at + size))
+        percpu__refuse(NULL, "no memory for the per-CPU variables of a module (a limit?)");
+    percpu__register_roots(at, at + size);
+    percpu__this_module.first = p->base + at;
+    percpu__this_module.end = percpu__this_module.first + size;
+    percpu__this_module.bias = percpu__this_module.first - start;
+    all_views = fill_slots(p, &percpu__this_module, free_from);
+    percpu__this_module.next = p->modules;
+    __atomic_store_n(&p->modules, &percpu__this_module, __ATOMIC_RELEASE);
+    return all_views;
+}
+
+uintptr_t percpu__offset(uintptr_t vma)
+{
+    return vma + percpu__this_module.bias - percpu__state->base;
+}
+
+/* Of a per-CPU pointer: any module's. */
+const struct module *percpu__module_of(uintptr_t place)
+{
+    const struct module *m =
+        percpu__state ? __atomic_load_n(&percpu__state->modules, __ATOMIC_ACQUIRE) : NULL;
+
+    while (m && !(place >= m->first && place < m->end))
+        m = m->next;
+    return m;
+}
+
+/* A sequence where one store does it. */
+static void reset_from(uintptr_t from, void *p, size_t size)
+{
+    bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;
+
+    if (one_piece && !((uintptr_t)p & (size - 1))) {
+        percpu__write(p, percpu__bits((const void *)from, size), size, PERCPU__POINTER);
+        return;
+    }
+
+    struct percpu__guard guard = percpu__guard_take();
+    memcpy((void *)percpu__copy_on((uintptr_t)p, guard.cpu), (const void *)from, size);
+    percpu__guard_release(&guard);
+}
+
+void percpu__reset(void *p, size_t size)
+{
+    const struct module *m = percpu__module_of((uintptr_t)p);
+
+    if (m)
+        reset_from((uintptr_t)p - m->bias, p, size);
+    else
+        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+}
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* rseq: what is known of threads, their ends, and fork(). */
+#include "process.h"
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+#include <signal.h>
+#include <sys/mman.h>
+
+static bool is_in_program; /* this copy of the library, the owner's */
+
+static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
+
+/* Threads' records, found by thread pointers. A record is the living thread's that it names. */
+enum { RECORDS = 1024 };
+struct records {
+    struct record {
+        struct thread thread; /* tid 0: free */
+        uintptr_t pointer;
+    } __attribute__((aligned(PERCPU_CACHE_LINE))) record[RECORDS];
+    struct records *next;
+};
+
+/* Where this thread's may be in each group of records. */
+static size_t place_of_record(void)
+{
+    return (size_t)((uint64_t)percpu__thread_pointer() * 0x9e3779b97f4a7c15u >> 32) % RECORDS;
+}
+
+/* tid 0: any, in a child whose only thread does not know its own yet. NULL: there is none. */
+static struct thread *find_record(int tid)
+{
+    struct records *group = __atomic_load_n(&percpu__state->records, __ATOMIC_ACQUIRE);
+
+    for (; group; group = __atomic_load_n(&group->next, __ATOMIC_ACQUIRE)) {
+        struct record *record = &group->record[place_of_record()];
+        int known = __atomic_load_n(&record->thread.tid, __ATOMIC_RELAXED);
+
+        if (__atomic_load_n(&record->pointer, __ATOMIC_RELAXED) == percpu__thread_pointer() &&
+            (known == tid || (tid == 0 && known != 0)))
+            return &record->thread;
+    }
+    return NULL;
+}
+
+/* A free one, or that of a thread that has ended. The caller owns its own tid. */
+static struct record *take_record(int tid)
+{
+    struct records **link = &percpu__state->records, *group;
+
+    for (;; link = &group->next) {
+        struct record *record;
+        int seen;
+
+        group = __atomic_load_n(link, __ATOMIC_ACQUIRE);
+        if (!group) {
+            struct records *added = mmap(NULL, sizeof(*added), PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            if (added == MAP_FAILED)
+                percpu__refuse(NULL, "no memory for a thread's blocks");
+            if (__atomic_compare_exchange_n(link, &group, added, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_ACQUIRE))
+                group = added;
+            else
+                munmap(added, sizeof(*added));
+        }
+        record = &group->record[place_of_record()];
+        seen = __atomic_load_n(&record->thread.tid, __ATOMIC_RELAXED);
+        if ((seen == 0 || seen == tid || percpu__is_gone(seen)) &&
+            __atomic_compare_exchange_n(&record->thread.tid, &seen, tid, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return record;
+    }
+}
+
+/* No handler of this thread interferes. One that came before may have forked: tids are others. */
+static struct thread *new_thread(void)
+{
+    struct thread *thread;
+    sigset_t all, old_mask;
+    int saved = errno, tid;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old_mask);
+    if (getpid() != percpu__state->pid)
+        percpu__in_child();
+    percpu__note_owner();
+    tid = percpu__gettid();
+    thread = find_record(tid);
+    if (!thread) {
+        struct record *record = take_record(tid);
+
+        thread = &record->thread;
+        *thread = (struct thread){.tid = tid, .cpu = (size_t)NO_AREA};
+        __atomic_store_n(&record->pointer, percpu__thread_pointer(), __ATOMIC_RELAXED);
+        if (percpu__state->has_key)
+            pthread_setspecific(percpu__state->at_thread_exit, thread);
+    }
+    pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
+    errno = saved;
+    return thread;
+}
+
+/*
+ * In a library that came by dlopen() glibc allocates thread-local storage when a thread first uses
+ * it, by malloc(): not in a signal handler, which may be the first. Without a key the system says
+ * which thread this is, as others may have had this thread pointer before; with one the record of a
+ * thread that ends has no key any more, and is found in the same way.
+ */
+struct thread *percpu__this_thread(void)
+{
+    struct thread *thread = NULL;
+
+    if (is_in_program)
+        return &thread_storage;
+    if (percpu__state->has_key)
+        thread = pthread_getspecific(percpu__state->at_thread_exit);
+    if (thread)
+        return thread;
+    thread = find_record(percpu__gettid());
+    return thread ? thread : new_thread();
+}
+/*
+ * Other keys' destructors may still use per-CPU data: go in the last round. Handlers' blocks may
+ * come until the thread is gone: they must neither find an area that is given back nor wait for it.
+ */
+static void thread_exits(void *value)
+{
+    struct thread *thread = value;
+    bool is_kept =
+        pthread_setspecific(percpu__state->at_thread_exit, value) == 0; /* for handlers */
+
+    if (++thread->exit_rounds < percpu__last_round() && is_kept)
+        return;
+    percpu__leave_blocks(thread);
+    thread->is_leaving = true;
+    /* Its memory goes before the thread does. */
+    percpu__unregister_thread();
+    pthread_setspecific(percpu__state->at_thread_exit, NULL);
+}
+
+/*
+ * Without a key a record outlives its thread, and a child would take it for that of a thread which
+ * has the pointer now.
+ */
+static void before_fork(void)
+{
+    struct records *group = __atomic_load_n(&percpu__state->records, __ATOMIC_ACQUIRE);
+    int saved = errno;
+
+    for (; group; group = __atomic_load_n(&group->next, __ATOMIC_ACQUIRE)) {
+        struct record *record = &group->record[place_of_record()];
+        int known = __atomic_load_n(&record->thread.tid, __ATOMIC_RELAXED);
+
+        if (__atomic_load_n(&record->pointer, __ATOMIC_RELAXED) == percpu__thread_pointer() &&
+            known != 0 && percpu__is_gone(known))
+            __atomic_compare_exchange_n(&record->thread.tid, &known, 0, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED);
+    }
+    errno = saved;
+}
+
+/* The child may have its parent's id: the first process of a PID namespace, as the parent is. */
+static void after_fork(void)
+{
+    if (!percpu__state->has_looked)
+        percpu__state->pid = 0;
+    percpu__in_child();
+    percpu__state->has_looked = false;
+}
+
+void percpu__in_child(void)
+{
+    struct thread *thread;
+    uint32_t parent_tid, tid;
+    int pid = getpid();
+
+    if (percpu__state->pid == pid)
+        return;
+    percpu__state->pid = pid;
+    percpu__state->has_looked = true;
+    /* To look takes page tables for each slot. */
+    if (!__atomic_load_n(&percpu__state->has_owners, __ATOMIC_RELAXED))
+        return;
+    thread = is_in_program            ? &thread_storage
+             : percpu__state->has_key ? pthread_getspecific(percpu__state->at_thread_exit)
+                                      : NULL;
+    if (!thread)
+        thread = find_record(0);
+    parent_tid = thread ? (uint32_t)thread->tid : 0;
+    tid = parent_tid ? (uint32_t)percpu__gettid() : 0;
+    if (parent_tid)
+        thread->tid = (int)tid;
+    for (size_t cpu = 0; cpu <= percpu__state->cpus; cpu++) {
+        struct slot *slot = percpu__slot_of(cpu);
+        if (slot->owner || slot->lists) {
+            slot->owner = parent_tid && percpu__area_owner(cpu) == parent_tid ? tid : 0;
+            slot->lists = 0;
+        }
+    }
+}
+
+/*
+ * A signal handler may be what sets a thread's key, and must not allocate. glibc has room for the
+ * first 32 keys in each thread, and allocates it for others (nptl/descr.h,
+ * PTHREAD_KEY_2NDLEVEL_SIZE); musl has room for all.
+ */
+static bool make_key(pthread_key_t *key)
+{
+    if (pthread_key_create(key, thread_exits) != 0)
+        return false;
+#ifdef __GLIBC__
+    if (*key >= 32) {
+        pthread_key_delete(*key);
+        return false;
+    }
+#endif
+    return true;
+}
+
+void percpu__threads_begin(bool is_program)
+{
+    is_in_program = is_program;
+    percpu__state->has_key = percpu__state->has_key || make_key(&percpu__state->at_thread_exit);
+    if (pthread_atfork(before_fork, NULL, after_fork) != 0)
+        percpu__refuse(NULL, "pthread_atfork() failed");
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* bare, thread: what alloc.c asks about areas. */
+#include "areas.h"
+
+#if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
+
+bool percpu__dynamic_memory(struct percpu__memory *memory)
+{
+    /* First: a CPU that does not come any more can be seen by what is read next. */
+    uintptr_t late = __atomic_load_n(&percpu__areas->coming, __ATOMIC_SEQ_CST), distances = 0;
+    size_t home = percpu__next_cpu(0);
+    bool is_there;
+
+    if (home == PERCPU__NO_CPU)
+        return false;
+    /* From now on a CPU without it is refused, unless one has come. */
+    is_there = percpu__reserve_becomes(USED) || percpu__areas->reserve_is != GONE;
+    memory->delta = PERCPU__DELTAS[home];
+    if (late != PERCPU__ABSENT)
+        distances = late - PERCPU__DELTAS[home];
+    percpu_for_each(cpu)
+        distances |= PERCPU__DELTAS[cpu] - PERCPU__DELTAS[home];
+    memory->align = percpu__align_with(distances & (PERCPU__RESERVE_ALIGN - 1) ? 0 : 1);
+    memory->home = percpu__area_of(home) + percpu__reserve_offset();
+    memory->is_systems = percpu__areas->reserve_is == USED;
+    memory->size =
+        is_there && percpu__areas->reserve != 0 ? percpu__stride() - percpu__reserve_offset() : 0;
+    return true;
+}
+
+void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
+{
+    __atomic_store_n(&percpu__areas->hooks, hooks, __ATOMIC_SEQ_CST);
+}
+
+void percpu__areas_lock(void)
+{
+    (void)percpu__areas_begin();
+}
+
+void percpu__areas_unlock(void)
+{
+    percpu__areas_end(PERCPU__LIMIT != 0 ? READY : IDLE);
+}
+
+#endif
