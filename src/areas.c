@@ -105,7 +105,7 @@ static int check_memory(uintptr_t base, size_t count, size_t room)
         return -PERCPU_ECOUNT;
     if (needed.size == 0 || __builtin_add_overflow(base, needed.size, &end))
         return -PERCPU_EOVERFLOW;
-    if (count > PERCPU_MAX_CPUS)
+    if (count > percpu__max_cpus())
         return -PERCPU_ECOUNT;
     if (base & (needed.align - 1))
         return -PERCPU_EALIGN;
@@ -281,7 +281,7 @@ int percpu_init_cpu_with(size_t cpu, void *memory, size_t room)
         percpu__areas_end(was);
         return 0;
     }
-    if (cpu >= PERCPU_MAX_CPUS)
+    if (cpu >= percpu__max_cpus())
         error = -PERCPU_ERANGE;
     if (!error && was == IDLE)
         error = percpu__template_check();

@@ -55,6 +55,7 @@ struct percpu__areas {
     uintptr_t image, image_end;           /* of the owner's template */
     uintptr_t low;                        /* where the owner is loaded */
     const struct percpu__module *modules; /* the others */
+    size_t max_cpus;                      /* of the owner: its tables have so many entries */
     size_t modules_size;                  /* bytes that they take before each area */
 #endif
 };
@@ -68,6 +69,15 @@ extern struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* the owner's; null 
 extern struct percpu__areas percpu__areas[1] PERCPU__HIDDEN; /* written as there */
 #define PERCPU__MODULE_ALIGN ((size_t)1)
 #endif
+
+static inline size_t percpu__max_cpus(void)
+{
+#ifdef PERCPU_PLATFORM_THREAD
+    return percpu__areas->max_cpus;
+#else
+    return PERCPU_MAX_CPUS;
+#endif
+}
 
 /* -- The owner's template ---------------------------------------------------------------------- */
 

@@ -220,9 +220,9 @@ struct process {
     struct percpu__areas areas;
     void *mapping; /* the areas, in place */
     size_t mapping_size;
-    int claims[PERCPU_MAX_CPUS]; /* ids of threads; 0 for a free CPU */
-    unsigned at_thread_exit;     /* the key plus 1; 0: there is none yet */
-    bool closing;                /* percpu_fini() takes the areas away */
+    int *claims;             /* of each CPU the thread's id; 0 where it is free */
+    unsigned at_thread_exit; /* the key plus 1; 0: there is none yet */
+    bool closing;            /* percpu_fini() takes the areas away */
 };
 
 extern struct process *percpu__state PERCPU__HIDDEN;

@@ -15,7 +15,7 @@ size_t percpu__slots(void)
     long configured = sysconf(_SC_NPROCESSORS_CONF);
     if (configured < 1)
         return 1;
-    return configured < PERCPU_MAX_CPUS ? (size_t)configured : PERCPU_MAX_CPUS;
+    return (size_t)configured < percpu__max_cpus() ? (size_t)configured : percpu__max_cpus();
 }
 
 /* Addresses for each area. Those that are not touched cost nothing else. */

@@ -54,6 +54,8 @@ uintptr_t *percpu__thread_delta_of_process(void)
 }
 #endif
 
+static int claims[PERCPU_MAX_CPUS];
+
 /* No platform has another's. */
 #define VERSION 0x20003
 struct process percpu__process = {
@@ -65,7 +67,8 @@ struct process percpu__process = {
 #endif
     .deltas = percpu__delta,
     .limit = &percpu__limit,
-    .areas = {.coming = PERCPU__ABSENT},
+    .areas = {.coming = PERCPU__ABSENT, .max_cpus = PERCPU_MAX_CPUS},
+    .claims = claims,
 };
 struct process *percpu__state; /* the owner's */
 struct percpu__areas *percpu__areas;

@@ -58,3 +58,10 @@ int use(unsigned long *counter)
 #endif
     return wrong;
 }
+
+#ifdef PERCPU_PLATFORM_THREAD
+int late(void)
+{
+    return percpu_init_cpu(63, 0);
+}
+#endif

@@ -13,6 +13,10 @@ extern "C" {
 typedef int library_use(unsigned long *counter);
 __attribute__((visibility("default"))) library_use use;
 
+/* thread: what percpu_init_cpu() says of no memory for CPU 63. */
+typedef int library_late(void);
+__attribute__((visibility("default"))) library_late late;
+
 #ifdef __cplusplus
 }
 #endif

@@ -82,6 +82,12 @@ static void open_library(const char *path)
     unsigned long before = percpu_sum_at(counter);
     check_eq((unsigned long)function(counter), 0, "the library");
     check_eq(percpu_sum_at(counter), before + 1, "the library's update");
+#ifdef PERCPU_PLATFORM_THREAD
+    library_late *last = NULL;
+    *(void **)&last = dlsym(library, "late");
+    check_eq((unsigned long)last(), (unsigned long)-(PERCPU_MAX_CPUS > 63 ? PERCPU_ENULL : PERCPU_ERANGE),
+             "CPU 63 in the library");
+#endif
 #endif
 }
 #endif
