@@ -20,6 +20,15 @@ assemble() {
     done
 }
 
+# reads_delta TARGET REGISTER TEXT [FLAG...]: the register that PERCPU_READ_DELTA names is that of the options.
+reads_delta() {
+    target=$1 register=$2 text=$3
+    shift 3
+    printf '#include <percpu/asm.h>\n PERCPU_READ_DELTA(%s)\n' "$register" >"$work/delta.S"
+    clang --target="$target" "$@" -I"$root/include" -c "$work/delta.S" -o "$work/delta.o" &&
+        clang --target="$target" "$@" -I"$root/include" -E "$work/delta.S" | grep -qF "$text"
+}
+
 run() {
     # shellcheck disable=SC2086
     $CC -pthread -DPERCPU_PLATFORM_THREAD -I"$root/include" $1 -o "$work/main" "$root/tests/asm/main.c" \
@@ -34,6 +43,13 @@ with clang check 'arm, T32, clang' assemble arm clang --target=armv7a-none-eabi 
 with clang check 'riscv64, clang' assemble riscv clang --target=riscv64-none-elf
 with clang check 'riscv32, clang' assemble riscv clang --target=riscv32-none-elf
 with clang check 'loongarch64, clang' assemble loongarch64 clang --target=loongarch64-none-gnusf
+with clang check 'the register: TPIDR_EL1' reads_delta aarch64-none-elf x0 'mrs x0, tpidr_el1'
+with clang check 'the register: TPIDR_EL2' reads_delta aarch64-none-elf x0 'mrs x0, tpidr_el2' -DPERCPU_ARM_EL2
+with clang check 'the register: TPIDRURO' reads_delta armv7a-none-eabi r1 'mrc p15, 0, r1, c13, c0, 3'
+with clang check 'the register: TPIDRPRW' reads_delta armv7a-none-eabi r1 'mrc p15, 0, r1, c13, c0, 4' \
+    -DPERCPU_ARM_TPIDRPRW
+with clang check 'the register: gp' reads_delta riscv64-none-elf a0 'mv a0, gp'
+with clang check 'the register: tp' reads_delta riscv64-none-elf a0 'mv a0, tp' -DPERCPU_RISCV_TP
 check 'assembly and C agree, PIE' run '-O2 -fPIE -pie'
 check 'assembly and C agree, at a fixed address' run '-O2 -fno-pie -no-pie'
 check 'assembly and C agree, static' run '-O0 -fno-pie -static'

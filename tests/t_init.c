@@ -341,6 +341,29 @@ TEST(reg_is_an_area_base)
     check_eq(percpu_fini(), 0);
 }
 
+#if HARNESS_BARE
+/* The raw register: what is added to a variable's link address. */
+static void check_delta(size_t cpu, void *unused)
+{
+    (void)unused;
+    if (!check_eq(percpu_init_reg(cpu), 0))
+        return;
+    check_eq(percpu_read_delta(),
+             percpu_area_base(cpu) - (percpu_symbol_vma(seven) - percpu_offset(seven)));
+    check_eq(percpu_symbol_vma(zero) + percpu_read_delta(), (uintptr_t)percpu_current_ptr(zero));
+    check_eq(percpu_symbol_vma(zero) + percpu_read_delta(),
+             (uintptr_t)percpu_remote_ptr(zero, cpu));
+    percpu_write_reg(0);
+}
+
+TEST(delta_is_the_register)
+{
+    check(init_here());
+    on_cpus(check_delta, NULL);
+    check_eq(percpu_fini(), 0);
+}
+#endif
+
 /* -- Initialised again ------------------------------------------------------------------------- */
 
 static uintptr_t bases[TEST_MAX_CPUS];

@@ -26,7 +26,8 @@
  *   PERCPU_RSEQ_FIBERS       rseq, of users only: functions may go on in another thread (fibers)
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
  *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
- *   PERCPU_ARM_TPIDRPRW      bare, arm: the register is TPIDRPRW, which user mode cannot read
+ *   PERCPU_ARM_TPIDRPRW      bare, arm: the register is TPIDRPRW: for kernels with user mode, which
+ *                            can read the default, TPIDRURO
  *   PERCPU_RISCV_TP          bare, riscv: the register is tp, not gp
  *   PERCPU_RISCV_M_MODE      freestanding riscv: M mode, where mstatus masks interrupts
  *   PERCPU_STACK_GUARD       bare, x86_64: the stack protector's guard is a variable: docs/entry.md
@@ -195,6 +196,16 @@ PERCPU__HIDDEN int percpu_init_reg(size_t cpu);
  */
 PERCPU__HIDDEN uintptr_t percpu_read_reg(void);
 PERCPU__HIDDEN void percpu_write_reg(uintptr_t area_base);
+
+/*
+ * bare: the register itself, which holds the delta of the calling CPU's area, in bytes. The address
+ * of `x` on this CPU is percpu_symbol_vma(x) plus this. For code that saves the register or loads
+ * it without the library: entry code, suspend, a hypervisor's host state (docs/entry.md). Checks
+ * nothing; the contexts of percpu_read_reg().
+ */
+#ifdef PERCPU_PLATFORM_BARE
+static inline uintptr_t percpu_read_delta(void);
+#endif
 
 /*
  * Return to the uninitialised state, for tests: memory that the library took is given back, the

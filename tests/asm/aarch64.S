@@ -2,7 +2,7 @@
 #include <percpu/asm.h>
 
         .text
-        .globl asm_cpu, asm_read
+        .globl asm_cpu, asm_delta, asm_read
 asm_cpu:
 #ifdef PERCPU_ZERO_VMA
         movz    x0, #:abs_g0:PERCPU_HEAD + PERCPU_HEAD_CPU
@@ -12,6 +12,9 @@ asm_cpu:
 #endif
         mrs     x1, tpidr_el1
         ldr     x0, [x0, x1]
+        ret
+asm_delta:
+        PERCPU_READ_DELTA(x0)
         ret
 asm_read:
 #ifdef PERCPU_ZERO_VMA

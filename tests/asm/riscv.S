@@ -9,7 +9,7 @@
 
         .option norelax
         .text
-        .globl asm_cpu, asm_read
+        .globl asm_cpu, asm_delta, asm_read
 asm_cpu:
 #ifdef PERCPU_ZERO_VMA
         lui     a0, %hi(PERCPU_HEAD + PERCPU_HEAD_CPU)
@@ -20,6 +20,9 @@ asm_cpu:
         add     a0, a0, gp
         LOAD    a0, 0(a0)
 #endif
+        ret
+asm_delta:
+        PERCPU_READ_DELTA(a0)
         ret
 asm_read:
 #ifdef PERCPU_ZERO_VMA

@@ -8,7 +8,7 @@ asm_cpu:
         movq %gs:PERCPU_HEAD + PERCPU_HEAD_CPU(%rip), %rax
         ret
 asm_delta:
-        movq %gs:PERCPU_HEAD + PERCPU_HEAD_DELTA(%rip), %rax
+        PERCPU_READ_DELTA(%rax)
         ret
 asm_read:
         movq %gs:PERCPU_SYMBOL(asm_word)(%rip), %rax

@@ -10,6 +10,11 @@
 #include PERCPU__ARCH_ACCESS
 #endif
 
+static inline uintptr_t percpu_read_delta(void)
+{
+    return percpu__reg_read();
+}
+
 /* The pristine template's load address. Only linker scripts that keep one define it. */
 extern const char _percpu_template[] PERCPU__HIDDEN;
 
