@@ -21,6 +21,8 @@
  *   PERCPU_PLATFORM_THREAD   a thread plays a CPU (default on other hosted systems)
  *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
+ *   PERCPU_PREEMPT_STATE     bare: the same with hooks that return what was, and need not count
+ *   PERCPU_PREEMPT_IRQ       bare: mask interrupts there; the kernel provides no hooks
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
  *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
  *   PERCPU_RSEQ_FIBERS       rseq, of users only: functions may go on in another thread (fibers)
@@ -222,10 +224,23 @@ static inline size_t percpu_cpu_id(void);
  */
 PERCPU__HIDDEN void percpu_panic(const char *message);
 
-/* The kernel's, with PERCPU_PREEMPT: calls nest. */
-#ifdef PERCPU_PREEMPT
+/*
+ * The kernel's: between the two the calling thread stays on its CPU. The library calls them in
+ * pairs, from every context that its own callers have, interrupt handlers included. Pairs nest:
+ * the inner ones end first. They may not use operations that call them.
+ *
+ * PERCPU_PREEMPT: the hooks count. PERCPU_PREEMPT_STATE: percpu_preempt_disable() answers what was
+ * before, any number, and percpu_preempt_enable() gets the answer of its own pair and brings that
+ * back: a kernel without a counter returns whether preemption was on, or an interrupt mask.
+ * PERCPU_PREEMPT_IRQ: there are no hooks; the library masks interrupts itself, as
+ * percpu_with_current_irq() does.
+ */
+#if defined(PERCPU_PREEMPT)
 void percpu_preempt_disable(void);
 void percpu_preempt_enable(void);
+#elif defined(PERCPU_PREEMPT_STATE)
+uintptr_t percpu_preempt_disable(void);
+void percpu_preempt_enable(uintptr_t state);
 #endif
 
 /*

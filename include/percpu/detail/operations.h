@@ -79,11 +79,10 @@ PERCPU__INLINE void percpu__write_raw(volatile void *p, uint64_t value, size_t s
 PERCPU__INLINE uint64_t percpu__read(const volatile void *p, size_t size, enum percpu__where where)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(size, where);
-    if (!one)
-        percpu__preempt_off();
+    const uintptr_t state = one ? 0 : percpu__preempt_off();
     uint64_t value = percpu__read_raw(p, size, where);
     if (!one)
-        percpu__preempt_on();
+        percpu__preempt_on(state);
     return value;
 }
 
@@ -91,11 +90,10 @@ PERCPU__INLINE void percpu__write(volatile void *p, uint64_t value, size_t size,
                                   enum percpu__where where)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(size, where);
-    if (!one)
-        percpu__preempt_off();
+    const uintptr_t state = one ? 0 : percpu__preempt_off();
     percpu__write_raw(p, value, size, where);
     if (!one)
-        percpu__preempt_on();
+        percpu__preempt_on(state);
 }
 
 /* -- Updates ----------------------------------------------------------------------------------- */
