@@ -273,6 +273,16 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
     PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write_raw, value)
 
 /*
+ * A read of a value that does not change for the calling thread, on whatever CPU it runs: `current`,
+ * which the kernel writes for the thread that it switches to. Not volatile: the compiler may use one
+ * read for several, may move it, and drops one whose result is not used; a write or an update of
+ * the variable, and a call of a function that it cannot see into, come between two reads. Not for
+ * the CPU's number, nor for anything else that differs between CPUs, nor in the function that
+ * switches threads, nor in a loop that waits. docs/semantics.md says where the reads are merged.
+ */
+#define percpu_read_stable(var) PERCPU__ON(__PERCPU_##var, PERCPU__READ, percpu__read_stable)
+
+/*
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
  * between, and no other CPU's copy is touched. Integers of 1, 2, 4 or 8 bytes; the operand is
  * converted to the variable's type first, as `var += n` does. Overflow wraps.
@@ -361,6 +371,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
 #define percpu_read_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read)
+#define percpu_read_stable_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_stable)
 #define percpu_write_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write, value)
 #define percpu_read_raw_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_raw)
 #define percpu_write_raw_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write_raw, value)

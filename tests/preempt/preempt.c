@@ -413,7 +413,9 @@ static PERCPU_DEFINE(struct sizes, owner);
     macro(owner.size1, number) macro(owner.size2, number) macro(owner.size4, number)               \
         macro(owner.size8, number)
 #define WRITE_OWNER(var, number) percpu_write(var, (TYPE(var))(number));
-#define WRONG_OWNER(var, number) wrong += percpu_read(var) != (number);
+#define WRONG_OWNER(var, number)                                                                   \
+    wrong += percpu_read(var) != (number);                                                         \
+    wrong += percpu_read_stable(var) != (number);
 
 static void set_owner(unsigned number)
 {

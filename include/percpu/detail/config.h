@@ -270,7 +270,8 @@
 #include <percpu/detail/refused.h>
 #endif
 #if defined(PERCPU_PREEMPT) + defined(PERCPU_PREEMPT_STATE) + defined(PERCPU_PREEMPT_IRQ) != 1
-#error "percpu: define one of PERCPU_PREEMPT, PERCPU_PREEMPT_STATE and PERCPU_PREEMPT_IRQ, not several"
+#error                                                                                             \
+    "percpu: define one of PERCPU_PREEMPT, PERCPU_PREEMPT_STATE and PERCPU_PREEMPT_IRQ, not several"
 #include <percpu/detail/refused.h>
 #endif
 #endif

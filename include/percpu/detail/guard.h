@@ -4,6 +4,13 @@
  * for a block. Part of bare, thread and single, where a block works on the current CPU's copy.
  */
 
+/* Does percpu__preempt_off() do anything? */
+#if defined(PERCPU_PREEMPT) || defined(PERCPU_PREEMPT_STATE) || defined(PERCPU_PREEMPT_IRQ)
+#define PERCPU__GUARDS true
+#else
+#define PERCPU__GUARDS false
+#endif
+
 /*
  * Preemption off, by the kernel's hooks or by the interrupt mask. The result is what
  * percpu__preempt_on() needs to bring back what was before; 0 where hooks count by themselves.
