@@ -320,6 +320,7 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
     percpu__template_copy(base);
     head->delta = delta;
     head->cpu = cpu;
+    head->up = 0; /* in place without a template apart it may be an earlier CPU 0's */
     __atomic_store_n(&percpu__delta[cpu], delta, __ATOMIC_RELEASE);
 }
 
@@ -536,7 +537,8 @@ static int init_reg(size_t cpu)
             return -PERCPU_ERANGE;
         error = percpu__reg_claim(cpu, percpu__delta[cpu]);
     } while (error == PERCPU__CLAIM_AGAIN);
-    return error;
+    /* Before caches are on a mark may be lost: percpu.h says who calls percpu_up() then. */
+    return error || !percpu__atomics_work() ? error : percpu__own_up();
 }
 
 int percpu_init_reg(size_t cpu)
@@ -695,6 +697,9 @@ const struct percpu__areas percpu__own_areas = {
     .after_fork = after_fork,
     .add_module = add_module,
     .initial_of = initial_of,
+    .up = percpu__own_up,
+    .down = percpu__own_down,
+    .is_up = percpu__own_is_up,
 };
 #endif
 

@@ -66,6 +66,15 @@ void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
 bool percpu__reg_valid(void) PERCPU__HIDDEN;
 
+/*
+ * percpu_up() and the like of the areas' owner. percpu__own_left(): nobody plays CPU `cpu` any more
+ * (thread), whoever calls.
+ */
+int percpu__own_up(void) PERCPU__HIDDEN;
+void percpu__own_down(void) PERCPU__HIDDEN;
+bool percpu__own_is_up(size_t cpu) PERCPU__HIDDEN;
+void percpu__own_left(size_t cpu) PERCPU__HIDDEN;
+
 /* Another CPU holds the lock: let it go on. */
 void percpu__wait(void) PERCPU__HIDDEN;
 
@@ -165,6 +174,9 @@ struct percpu__areas {
     void (*after_fork)(void);
     void (*add_module)(struct percpu__module *module);
     uintptr_t (*initial_of)(uintptr_t p); /* address in a template, or 0 */
+    int (*up)(void);
+    void (*down)(void);
+    bool (*is_up)(size_t cpu);
 };
 extern const struct percpu__areas percpu__own_areas PERCPU__HIDDEN;
 extern const struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* of the process */

@@ -89,7 +89,7 @@ def compile_all(name, flags, sources):
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
 KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'panic.c', 'restart.c',
-                                      'platform/bare.c', 'platform/single.c')] # others compile to nothing
+                                      'up.c', 'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
 
 def library(name, flags, sources=SOURCES):
@@ -270,7 +270,7 @@ def check_parts():
 
 # -- Which flags are refused -------------------------------------------------------------------------
 
-CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'platform/bare.c', 'platform/single.c')]
+CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'up.c', 'platform/bare.c', 'platform/single.c')]
 CALLS = '''
 #include <percpu/percpu.h>
 PERCPU_DEFINE(uint32_t, count);

@@ -190,6 +190,26 @@ PERCPU__HIDDEN int percpu_init_cpu(size_t cpu, void *base);
 PERCPU__HIDDEN int percpu_init_reg(size_t cpu);
 
 /*
+ * CPUs that are up: those that have called percpu_up() and not percpu_down() since. A CPU may come
+ * back. percpu_init_reg() calls percpu_up() where the architecture can tell that caches are on: a
+ * CPU that came with caches off (aarch64, arm), or that set its register itself, calls it
+ * afterwards. percpu_down() is for a CPU that is about to stop, before its caches are off.
+ *
+ * percpu_up() returns 0; -PERCPU_ENOTINIT; or -PERCPU_ERANGE when the register holds no area's
+ * delta, as it does on a CPU that has not called percpu_init_reg(). The mark is in the CPU's own
+ * area. It is written with release order and read with acquire order: who sees that a CPU is up
+ * sees what that CPU wrote before it came up, and who sees that it is down, all that it did before.
+ * Any context, with caches on; percpu_up() and percpu_down() with preemption off.
+ *
+ * thread: up while a thread plays the CPU and has not called percpu_down(). rseq: each CPU that has
+ * an area, since threads may run on it at any time; percpu_up() and percpu_down() change nothing.
+ * single: CPU 0.
+ */
+PERCPU__HIDDEN int percpu_up(void);
+PERCPU__HIDDEN void percpu_down(void);
+PERCPU__HIDDEN bool percpu_is_up(size_t cpu);
+
+/*
  * The register, as an area's base address. Reading and writing back changes nothing. On thread,
  * 0 stands for "no CPU": percpu_write_reg(0) releases the CPU that percpu_init_reg() claimed.
  * percpu_write_reg() checks nothing. May be called before initialisation and, where an
@@ -355,6 +375,10 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 /* percpu_for_each(cpu) { ... } runs for each CPU that has an area; declares size_t cpu. */
 #define percpu_for_each(cpu)                                                                       \
     for (size_t cpu = percpu__next_cpu(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_cpu(cpu + 1))
+
+/* The same for each CPU that is up: percpu_is_up(). Others may come and go meanwhile. */
+#define percpu_for_each_up(cpu)                                                                    \
+    for (size_t cpu = percpu__next_up(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_up(cpu + 1))
 
 /* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
 #define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)

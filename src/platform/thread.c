@@ -223,6 +223,8 @@ static bool take_claim(size_t cpu)
 static void release(void)
 {
     if (own_cpu)
+        percpu__own_left(own_cpu - 1);
+    if (own_cpu)
         __atomic_store_n(&claims[own_cpu - 1], 0, __ATOMIC_RELEASE);
     own_cpu = 0;
 }
