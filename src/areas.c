@@ -147,6 +147,7 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
 #endif
     head->delta = delta;
     head->cpu = cpu;
+    head->up = 0; /* in place without a template apart it may be an earlier CPU 0's */
     __atomic_store_n(&PERCPU__DELTAS[cpu], delta, __ATOMIC_RELEASE);
 }
 
@@ -345,7 +346,8 @@ int percpu_init_reg(size_t cpu)
             return -PERCPU_ERANGE;
         error = percpu__reg_claim(cpu, PERCPU__DELTAS[cpu]);
     } while (error == PERCPU__CLAIM_AGAIN);
-    return error;
+    /* Before caches are on a mark may be lost: percpu.h says who calls percpu_up() then. */
+    return error || !percpu__atomics_work() ? error : percpu_up();
 }
 
 /* -- Questions --------------------------------------------------------------------------------- */

@@ -66,6 +66,9 @@ void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
 bool percpu__reg_valid(void) PERCPU__HIDDEN;
 
+/* percpu_down() of CPU `cpu`, which nobody plays any more (thread), whoever calls. */
+void percpu__left(size_t cpu) PERCPU__HIDDEN;
+
 /* Another CPU holds the lock: let it go on. */
 void percpu__wait(void) PERCPU__HIDDEN;
 

@@ -68,9 +68,13 @@ const char *panic_last(void); /* the message; "" for none */
 #define IN_DEBUG(count) 0
 #endif
 
-/* Guards that the calling CPU holds, as the hooks of PERCPU_PREEMPT count them; else 0. */
+/*
+ * Guards that the calling CPU holds, as the hooks count them; else 0. With PERCPU_PREEMPT_STATE it
+ * is the state that percpu_preempt_enable() gets that says how many are left.
+ */
 int guards_held(void);
-#ifdef PERCPU_PREEMPT
+#if defined(PERCPU_PREEMPT) || defined(PERCPU_PREEMPT_STATE)
+#define TEST_HOOKS 1
 unsigned hook_calls(void); /* on the calling CPU */
 #define WITH_HOOKS(count) (count)
 #else

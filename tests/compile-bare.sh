@@ -27,8 +27,8 @@ compile() { # source, flags, compiler...
 configurations='
 -DPERCPU_PREEMPT -DPERCPU_RESTART -DPERCPU_DEBUG
 -DPERCPU_ZERO_VMA -DPERCPU_RESTART -DPERCPU_DEBUG
--DPERCPU_ZERO_VMA -DPERCPU_PREEMPT -DPERCPU_DEBUG
--DPERCPU_ZERO_VMA -DPERCPU_PREEMPT -DPERCPU_RESTART'
+-DPERCPU_ZERO_VMA -DPERCPU_PREEMPT_STATE -DPERCPU_DEBUG
+-DPERCPU_ZERO_VMA -DPERCPU_PREEMPT_IRQ -DPERCPU_RESTART'
 while IFS= read -r register; do
     while IFS= read -r configuration; do
         flags="-O1${register:+ $register}${configuration:+ $configuration}"

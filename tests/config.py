@@ -37,6 +37,8 @@ USERS = (
     (X86, '-DPERCPU_RSEQ_MM_CID', '__rseq__cpus_8192__mm_cid'),
     (X86, f'{BARE} -DPERCPU_ZERO_VMA', '__bare__cpus_64__zero_vma'),
     (X86, f'{BARE} -DPERCPU_PREEMPT', '__bare__cpus_64__preempt'),
+    (X86, f'{BARE} -DPERCPU_PREEMPT_STATE', '__bare__cpus_64__preempt_state'),
+    (X86, f'{BARE} -DPERCPU_PREEMPT_IRQ', '__bare__cpus_64__preempt_irq'),
     (X86, f'{BARE} -DPERCPU_RESTART', '__bare__cpus_64__restart'),
     (X86, f'{BARE} -DPERCPU_RESTART -DPERCPU_PREEMPT -DPERCPU_ZERO_VMA -DPERCPU_DEBUG',
      '__bare__cpus_64__zero_vma__preempt__restart__debug'),

@@ -90,6 +90,7 @@ static __attribute__((noinline)) void check_bytes(const uint8_t *bytes, int valu
             "a pointer to the variable's type");                                                   \
         check_eq(a, first);                                                                        \
         check(percpu_read_raw(plain_##id) == a);                                                   \
+        check(percpu_read_stable(plain_##id) == a);                                                \
         check_eq(percpu_read(plain_##id), a); /* with its sign */                                  \
         check(*percpu_current_ptr(plain_##id) == a);                                               \
         check(percpu_current_ptr(around_##id.value) == &p->value);                                 \
@@ -102,6 +103,7 @@ static __attribute__((noinline)) void check_bytes(const uint8_t *bytes, int valu
         check(percpu_read_at(percpu_addr(plain_##id)) == b);                                       \
         percpu_write_raw_at(percpu_addr(plain_##id), a);                                           \
         check(percpu_read_raw_at(percpu_addr(plain_##id)) == a);                                   \
+        check(percpu_read_stable_at(percpu_addr(plain_##id)) == a);                                \
         check(*percpu_current_ptr_at(percpu_addr(plain_##id)) == a);                               \
         *percpu_current_ptr(plain_##id) = b;                                                       \
         check(percpu_read(plain_##id) == b);                                                       \

@@ -86,10 +86,25 @@ bool string_contains(const char *s, const char *part)
 
 /* -- Preemption hooks ------------------------------------------------------------------------ */
 
-#ifdef PERCPU_PREEMPT
+#ifdef TEST_HOOKS
 static atomic_int held[TEST_MAX_CPUS];
 static atomic_uint calls[TEST_MAX_CPUS];
 
+#ifdef PERCPU_PREEMPT_STATE
+enum { STATE_OF_NONE = 0x5a000000 };
+
+uintptr_t percpu_preempt_disable(void)
+{
+    calls[test_cpu()]++;
+    return (uintptr_t)(STATE_OF_NONE + held[test_cpu()]++);
+}
+
+void percpu_preempt_enable(uintptr_t state)
+{
+    held[test_cpu()] = (int)(state - STATE_OF_NONE);
+    calls[test_cpu()]++;
+}
+#else
 void percpu_preempt_disable(void)
 {
     held[test_cpu()]++;
@@ -101,6 +116,7 @@ void percpu_preempt_enable(void)
     held[test_cpu()]--;
     calls[test_cpu()]++;
 }
+#endif
 
 unsigned hook_calls(void)
 {

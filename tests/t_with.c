@@ -185,7 +185,7 @@ TEST(peer_nested_with_current)
     with_areas(nested);
 }
 
-#ifdef PERCPU_PREEMPT
+#ifdef TEST_HOOKS
 static PERCPU_DEFINE(word, counted);
 static PERCPU_DEFINE(word[9], large);
 
@@ -204,6 +204,7 @@ static void hooks(size_t bound)
     check_eq(hook_calls(), calls);
     percpu_write(counted, percpu_read(counted));
     check_eq(hook_calls(), calls + (one ? 0 : 4));
+    check_eq(guards_held(), 0);
     calls = hook_calls();
     percpu_with_current(counted, p)
         *p = 3;
@@ -279,6 +280,11 @@ static void irq_body(size_t cpu, void *unused)
     (void)cpu;
     (void)unused;
     for (int on = 0; on <= 1; on++) {
+#ifdef PERCPU_PREEMPT_IRQ
+        const int in_block = 0; /* the mask is the guard */
+#else
+        const int in_block = on;
+#endif
         set_irq(on);
         check_eq(irq_is_on(), on);
         percpu_inc(irq_wide);
@@ -309,12 +315,12 @@ static void irq_body(size_t cpu, void *unused)
         check_eq(irq_is_on(), on);
 
         percpu_with_current(irq_pair, p) {
-            check_eq(irq_is_on(), on);
+            check_eq(irq_is_on(), in_block);
             percpu_with_current_irq(irq_pair, q) {
                 check(p == q);
                 check(!irq_is_on());
             }
-            check_eq(irq_is_on(), on);
+            check_eq(irq_is_on(), in_block);
         }
 
         check_eq(irq_return(false), 1);
@@ -346,6 +352,57 @@ static void irq_body(size_t cpu, void *unused)
     }
     set_irq(!HARNESS_BARE);
 }
+
+#ifdef PERCPU_PREEMPT_IRQ
+static int masked_return(void)
+{
+    percpu_with_current(irq_pair, p) {
+        check(!irq_is_on());
+        percpu_with_current(irq_pair.b, q) {
+            check(!irq_is_on());
+            return (int)(*q + p->a);
+        }
+    }
+    return -1;
+}
+
+/* Each way out of a block brings back what was, on or off, and so does what a guard surrounds. */
+static void masked_body(size_t cpu, void *unused)
+{
+    (void)cpu;
+    (void)unused;
+    for (int on = 0; on <= 1; on++) {
+        set_irq(on);
+        percpu_with_current(irq_pair, p) {
+            check(!irq_is_on());
+            percpu_with_current(irq_pair, q)
+                check(p == q && !irq_is_on());
+            check(!irq_is_on());
+            (void)percpu_read(irq_pair.a);
+            check(!irq_is_on());
+        }
+        check_eq(irq_is_on(), on);
+        check_eq(masked_return(), 3);
+        check_eq(irq_is_on(), on);
+        percpu_write(irq_pair.b, percpu_read(irq_pair.b));
+        check_eq(irq_is_on(), on);
+        percpu_reset_to_init(irq_pair);
+        check_eq(irq_is_on(), on);
+    }
+    set_irq(!HARNESS_BARE);
+}
+
+static void masked(size_t bound)
+{
+    (void)bound;
+    on_bound(masked_body, NULL);
+}
+
+TEST(blocks_mask_interrupts)
+{
+    with_areas(masked);
+}
+#endif
 
 static void irq(size_t bound)
 {

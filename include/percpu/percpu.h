@@ -21,6 +21,8 @@
  *   PERCPU_PLATFORM_THREAD   a thread plays a CPU (default on other hosted systems)
  *   PERCPU_PLATFORM_SINGLE   one CPU: plain globals, no register
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
+ *   PERCPU_PREEMPT_STATE     bare: the same with hooks that return what was, and need not count
+ *   PERCPU_PREEMPT_IRQ       bare: mask interrupts there; the kernel provides no hooks
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
  *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
  *   PERCPU_RSEQ_FIBERS       rseq, of users only: functions may go on in another thread (fibers)
@@ -189,6 +191,26 @@ PERCPU__HIDDEN int percpu_init_cpu(size_t cpu, void *base);
 PERCPU__HIDDEN int percpu_init_reg(size_t cpu);
 
 /*
+ * CPUs that are up: those that have called percpu_up() and not percpu_down() since. A CPU may come
+ * back. percpu_init_reg() calls percpu_up() where the architecture can tell that caches are on: a
+ * CPU that came with caches off (aarch64, arm), or that set its register itself, calls it
+ * afterwards. percpu_down() is for a CPU that is about to stop, before its caches are off.
+ *
+ * percpu_up() returns 0; -PERCPU_ENOTINIT; or -PERCPU_ERANGE when the register holds no area's
+ * delta, as it does on a CPU that has not called percpu_init_reg(). The mark is in the CPU's own
+ * area. It is written with release order and read with acquire order: who sees that a CPU is up
+ * sees what that CPU wrote before it came up, and who sees that it is down, all that it did before.
+ * Any context, with caches on; percpu_up() and percpu_down() with preemption off.
+ *
+ * thread: up while a thread plays the CPU and has not called percpu_down(). rseq: each CPU that has
+ * an area, since threads may run on it at any time; percpu_up() and percpu_down() change nothing.
+ * single: CPU 0.
+ */
+PERCPU__HIDDEN int percpu_up(void);
+PERCPU__HIDDEN void percpu_down(void);
+PERCPU__HIDDEN bool percpu_is_up(size_t cpu);
+
+/*
  * The register, as an area's base address. Reading and writing back changes nothing. On thread,
  * 0 stands for "no CPU": percpu_write_reg(0) releases the CPU that percpu_init_reg() claimed.
  * percpu_write_reg() checks nothing. May be called before initialisation and, where an
@@ -233,10 +255,23 @@ static inline size_t percpu_cpu_id(void);
  */
 PERCPU__HIDDEN void percpu_panic(const char *message);
 
-/* The kernel's, with PERCPU_PREEMPT: calls nest. */
-#ifdef PERCPU_PREEMPT
+/*
+ * The kernel's: between the two the calling thread stays on its CPU. The library calls them in
+ * pairs, from every context that its own callers have, interrupt handlers included. Pairs nest:
+ * the inner ones end first. They may not use operations that call them.
+ *
+ * PERCPU_PREEMPT: the hooks count. PERCPU_PREEMPT_STATE: percpu_preempt_disable() answers what was
+ * before, any number, and percpu_preempt_enable() gets the answer of its own pair and brings that
+ * back: a kernel without a counter returns whether preemption was on, or an interrupt mask.
+ * PERCPU_PREEMPT_IRQ: there are no hooks; the library masks interrupts itself, as
+ * percpu_with_current_irq() does.
+ */
+#if defined(PERCPU_PREEMPT)
 void percpu_preempt_disable(void);
 void percpu_preempt_enable(void);
+#elif defined(PERCPU_PREEMPT_STATE)
+uintptr_t percpu_preempt_disable(void);
+void percpu_preempt_enable(uintptr_t state);
 #endif
 
 /*
@@ -267,6 +302,16 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_read_raw(var) PERCPU__ON(__PERCPU_##var, PERCPU__READ, percpu__read_raw)
 #define percpu_write_raw(var, value)                                                               \
     PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write_raw, value)
+
+/*
+ * A read of a value that does not change for the calling thread, on whatever CPU it runs: `current`,
+ * which the kernel writes for the thread that it switches to. Not volatile: the compiler may use one
+ * read for several, may move it, and drops one whose result is not used; a write or an update of
+ * the variable, and a call of a function that it cannot see into, come between two reads. Not for
+ * the CPU's number, nor for anything else that differs between CPUs, nor in the function that
+ * switches threads, nor in a loop that waits. docs/semantics.md says where the reads are merged.
+ */
+#define percpu_read_stable(var) PERCPU__ON(__PERCPU_##var, PERCPU__READ, percpu__read_stable)
 
 /*
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
@@ -342,6 +387,10 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_for_each(cpu)                                                                       \
     for (size_t cpu = percpu__next_cpu(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_cpu(cpu + 1))
 
+/* The same for each CPU that is up: percpu_is_up(). Others may come and go meanwhile. */
+#define percpu_for_each_up(cpu)                                                                    \
+    for (size_t cpu = percpu__next_up(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_up(cpu + 1))
+
 /* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
 #define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)
 
@@ -357,6 +406,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
 #define percpu_read_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read)
+#define percpu_read_stable_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_stable)
 #define percpu_write_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write, value)
 #define percpu_read_raw_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_raw)
 #define percpu_write_raw_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write_raw, value)

@@ -156,8 +156,10 @@ static bool take_claim(size_t cpu)
 
 static void release_claim(struct thread *thread)
 {
-    if (thread->cpu)
+    if (thread->cpu) {
+        percpu__left(thread->cpu - 1);
         __atomic_store_n(&percpu__state->claims[thread->cpu - 1], 0, __ATOMIC_RELEASE);
+    }
     thread->cpu = 0;
 }
 

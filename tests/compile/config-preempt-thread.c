@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// error: PERCPU_PREEMPT is for PERCPU_PLATFORM_BARE
+// error: _PREEMPT_IRQ are for PERCPU_PLATFORM_BARE
 // flags: -DPERCPU_PLATFORM_THREAD
 // bad: -DPERCPU_PREEMPT
 // good: -DPERCPU_DEBUG

@@ -6,7 +6,8 @@
  * instruction per translation block (tools/qemu-run --singlestep), as race.c.
  *
  * Built with PERCPU_PREEMPT, with PERCPU_RESTART as well, or with neither where an update is one
- * instruction. The last tests take the protection away and must lose something, or the others prove
+ * instruction; with PERCPU_PREEMPT_STATE, where a task has a flag and no counter; and with
+ * PERCPU_PREEMPT_IRQ. The last tests take the protection away and must lose something, or the others prove
  * nothing.
  */
 #include "harness.h"
@@ -15,6 +16,13 @@
 #include <stdatomic.h>
 
 #include <percpu/list.h>
+
+#if defined(PERCPU_PREEMPT) || defined(PERCPU_PREEMPT_STATE)
+#define HOOKS 1
+#endif
+#if defined(HOOKS) || defined(PERCPU_PREEMPT_IRQ)
+#define GUARD 1 /* a block keeps other tasks away */
+#endif
 
 #ifndef SWITCHES
 #define SWITCHES 250 /* of tasks, on all CPUs together, in one test, and half as many migrations */
@@ -74,7 +82,7 @@ static void (*volatile step)(struct side *side);
 
 static volatile bool taking_away; /* does the kernel, with each switch, what the task added? */
 
-#ifdef PERCPU_PREEMPT
+#ifdef HOOKS
 static volatile bool counting = true; /* does the kernel keep a task whose preemption is off? */
 #endif
 #ifdef PERCPU_RESTART
@@ -98,8 +106,8 @@ static size_t task_cpu(void)
     return self()->cpu;
 }
 
-#ifdef PERCPU_PREEMPT
-/* Handlers leave the count as they find it. */
+/* Handlers leave the count, or the flag, as they find it. */
+#if defined(PERCPU_PREEMPT)
 void percpu_preempt_disable(void)
 {
     struct task *task = self();
@@ -114,6 +122,26 @@ void percpu_preempt_enable(void)
 
     if (task != NULL)
         ((volatile struct task *)task)->holds--;
+}
+#elif defined(PERCPU_PREEMPT_STATE)
+uintptr_t percpu_preempt_disable(void)
+{
+    struct task *task = self();
+    uintptr_t was = 0;
+
+    if (task != NULL) {
+        was = ((volatile struct task *)task)->holds;
+        ((volatile struct task *)task)->holds = 1;
+    }
+    return was;
+}
+
+void percpu_preempt_enable(uintptr_t state)
+{
+    struct task *task = self();
+
+    if (task != NULL)
+        ((volatile struct task *)task)->holds = (unsigned)state;
 }
 #endif
 
@@ -151,7 +179,7 @@ static uintptr_t switch_task(uintptr_t frame)
         return frame;
     if (task != NULL && task->stack_end != STACK_END)
         bare_panic("task %u's stack is too small", task->number);
-#ifdef PERCPU_PREEMPT
+#ifdef HOOKS
     if (task != NULL && task->holds > 0) {
         task->held_ticks++;
         if (counting)
@@ -350,7 +378,7 @@ static void take_away(struct task *task)
     FOUR(TAKE)
 }
 
-#ifdef PERCPU_PREEMPT
+#ifdef GUARD
 /* The guard of a block keeps other tasks away, not handlers. */
 static void block(struct side *side)
 {
@@ -362,6 +390,8 @@ static void block(struct side *side)
         volatile struct sizes *mine = p;
         struct sizes old = {mine->size1, mine->size2, mine->size4, mine->size8};
 
+        percpu_with_current(v, inner) /* its end gives back what the outer block holds */
+            (void)inner;
         mine->size1 = (uint8_t)(old.size1 + 1);
         mine->size2 = (uint16_t)(old.size2 + 1);
         mine->size4 = old.size4 + 1;
@@ -383,7 +413,9 @@ static PERCPU_DEFINE(struct sizes, owner);
     macro(owner.size1, number) macro(owner.size2, number) macro(owner.size4, number)               \
         macro(owner.size8, number)
 #define WRITE_OWNER(var, number) percpu_write(var, (TYPE(var))(number));
-#define WRONG_OWNER(var, number) wrong += percpu_read(var) != (number);
+#define WRONG_OWNER(var, number)                                                                   \
+    wrong += percpu_read(var) != (number);                                                         \
+    wrong += percpu_read_stable(var) != (number);
 
 static void set_owner(unsigned number)
 {
@@ -655,8 +687,10 @@ SUM(cmpxchg, check_restarts())
 SUM(try_cmpxchg, check_restarts())
 SUM(and_or, check_restarts())
 SUM(with_irq, )
-#ifdef PERCPU_PREEMPT
+#ifdef HOOKS
 SUM(block, check(total.held_ticks > 0))
+#elif defined(GUARD)
+SUM(block, )
 #endif
 
 TEST(bits_are_the_parity_of_xor)
@@ -828,7 +862,7 @@ TEST(a_pop_by_cmpxchg_loses_some)
 }
 #endif
 
-#ifdef PERCPU_PREEMPT
+#ifdef HOOKS
 TEST(blocks_lose_some_when_nobody_counts)
 {
     counting = false;
@@ -837,7 +871,7 @@ TEST(blocks_lose_some_when_nobody_counts)
 }
 #endif
 
-#if defined(PERCPU_PREEMPT) && !defined(PERCPU_RESTART)
+#if defined(HOOKS) && !defined(PERCPU_RESTART)
 TEST(reads_and_writes_go_astray_when_nobody_counts)
 {
     counting = false;

@@ -6,6 +6,7 @@ struct percpu__head {
     uintptr_t delta; /* of this area */
     size_t cpu;      /* PERCPU__NO_CPU in the template */
     uintptr_t magic; /* PERCPU__MAGIC: tells a template that was loaded from a NOLOAD one */
+    uint32_t up;     /* 1 from percpu_up() to percpu_down(); only this CPU writes it */
 };
 #define PERCPU__NO_CPU SIZE_MAX
 #define PERCPU__MAGIC ((uintptr_t)0x43726550)
@@ -22,6 +23,8 @@ PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
 PERCPU__HIDDEN void percpu__moved(void);
 /* The first CPU from `cpu` on that has an area, or PERCPU__NO_CPU. */
 PERCPU__HIDDEN size_t percpu__next_cpu(size_t cpu);
+/* The same of CPUs that are up. */
+PERCPU__HIDDEN size_t percpu__next_up(size_t cpu);
 PERCPU__HIDDEN uintptr_t percpu__offset(uintptr_t vma);
 PERCPU__HIDDEN uint64_t percpu__sum(const volatile void *p, size_t size);
 PERCPU__HIDDEN void percpu__reset_from(uintptr_t from, void *p, size_t size);

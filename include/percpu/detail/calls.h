@@ -40,6 +40,7 @@ PERCPU__HIDDEN uintptr_t percpu__call_current_ptr(const volatile void *p);
                    : function##_64)
 
 #define percpu__read(p, size, where) PERCPU__CALL(size, percpu__call_read)(p)
+#define percpu__read_stable(p, size, where) PERCPU__CALL(size, percpu__call_read)(p)
 #define percpu__read_raw(p, size, where) PERCPU__CALL(size, percpu__call_read_raw)(p)
 #define percpu__write(p, value, size, where) PERCPU__CALL(size, percpu__call_write)(p, value)
 #define percpu__write_raw(p, value, size, where)                                                   \

@@ -262,12 +262,25 @@
 #define PERCPU__BY_VMA(zero, natural) natural
 #endif
 
-#ifdef PERCPU_PREEMPT
+/* The three ways to keep a caller on its CPU. */
+#if defined(PERCPU_PREEMPT) || defined(PERCPU_PREEMPT_STATE) || defined(PERCPU_PREEMPT_IRQ)
 #if !defined(PERCPU_PLATFORM_BARE)
-#error "percpu: PERCPU_PREEMPT is for PERCPU_PLATFORM_BARE: only a kernel can turn preemption off"
+#error                                                                                             \
+    "percpu: PERCPU_PREEMPT, _PREEMPT_STATE and _PREEMPT_IRQ are for PERCPU_PLATFORM_BARE: only a kernel can turn preemption off"
 #include <percpu/detail/refused.h>
 #endif
+#if defined(PERCPU_PREEMPT) + defined(PERCPU_PREEMPT_STATE) + defined(PERCPU_PREEMPT_IRQ) != 1
+#error                                                                                             \
+    "percpu: define one of PERCPU_PREEMPT, PERCPU_PREEMPT_STATE and PERCPU_PREEMPT_IRQ, not several"
+#include <percpu/detail/refused.h>
+#endif
+#endif
+#if defined(PERCPU_PREEMPT)
 #define PERCPU__CFG_PREEMPT "__preempt"
+#elif defined(PERCPU_PREEMPT_STATE)
+#define PERCPU__CFG_PREEMPT "__preempt_state"
+#elif defined(PERCPU_PREEMPT_IRQ)
+#define PERCPU__CFG_PREEMPT "__preempt_irq"
 #else
 #define PERCPU__CFG_PREEMPT ""
 #endif

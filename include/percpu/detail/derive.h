@@ -216,6 +216,20 @@ PERCPU__UNMARKED_READ(32)
 #undef PERCPU__UNMARKED_READ
 #endif
 
+/* Not volatile: as percpu_read_stable() wants it, as far as percpu__current() lets it. */
+#ifndef percpu__stable_8
+#define PERCPU__DERIVE_STABLE(bits)                                                                \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        return *(const percpu__u##bits *)percpu__current(p, where);                                \
+    }
+PERCPU__DERIVE_STABLE(8)
+PERCPU__DERIVE_STABLE(16)
+PERCPU__DERIVE_STABLE(32)
+#undef PERCPU__DERIVE_STABLE
+#endif
+
 #ifndef percpu__write_8
 #define PERCPU__UNMARKED_WRITE(bits)                                                               \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
@@ -255,6 +269,17 @@ PERCPU__UNMARKED uint64_t percpu__read_64(const volatile void *p, enum percpu__w
     uint64_t value = percpu__load_64(percpu__current(p, where));
     percpu__halves_end(state);
     return value;
+}
+#endif
+
+#ifndef percpu__stable_64
+PERCPU__INLINE uint64_t percpu__stable_64(const volatile void *p, enum percpu__where where)
+{
+#if UINTPTR_MAX > 0xffffffff
+    return *(const percpu__u64 *)percpu__current(p, where);
+#else
+    return percpu__read_64(p, where); /* which does not tear */
+#endif
 }
 #endif
 

@@ -4,31 +4,53 @@
  * for a block. Part of bare, thread and single, where a block works on the current CPU's copy.
  */
 
-PERCPU__INLINE void percpu__preempt_off(void)
+/* Does percpu__preempt_off() do anything? */
+#if defined(PERCPU_PREEMPT) || defined(PERCPU_PREEMPT_STATE) || defined(PERCPU_PREEMPT_IRQ)
+#define PERCPU__GUARDS true
+#else
+#define PERCPU__GUARDS false
+#endif
+
+/*
+ * Preemption off, by the kernel's hooks or by the interrupt mask. The result is what
+ * percpu__preempt_on() needs to bring back what was before; 0 where hooks count by themselves.
+ */
+PERCPU__INLINE uintptr_t percpu__preempt_off(void)
 {
-#ifdef PERCPU_PREEMPT
+#if defined(PERCPU_PREEMPT)
     percpu_preempt_disable();
+    return 0;
+#elif defined(PERCPU_PREEMPT_STATE)
+    return percpu_preempt_disable();
+#elif defined(PERCPU_PREEMPT_IRQ)
+    return percpu__irq_save();
+#else
+    return 0;
 #endif
 }
 
-PERCPU__INLINE void percpu__preempt_on(void)
+PERCPU__INLINE void percpu__preempt_on(uintptr_t state)
 {
-#ifdef PERCPU_PREEMPT
+    (void)state;
+#if defined(PERCPU_PREEMPT)
     percpu_preempt_enable();
+#elif defined(PERCPU_PREEMPT_STATE)
+    percpu_preempt_enable(state);
+#elif defined(PERCPU_PREEMPT_IRQ)
+    percpu__irq_restore(state);
 #endif
 }
 
 /* What a block holds: preemption off, or interrupts off. */
 struct percpu__guard {
     bool irq;
-    uintptr_t irq_state;
+    uintptr_t state; /* what the end of the block brings back */
     size_t cpu; /* PERCPU_DEBUG: where it was taken */
 };
 
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
-    struct percpu__guard guard = {false, 0, 0};
-    percpu__preempt_off();
+    struct percpu__guard guard = {false, percpu__preempt_off(), 0};
 #ifdef PERCPU_DEBUG
     guard.cpu = percpu_cpu_id();
 #endif
@@ -54,12 +76,11 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 #endif
 #ifdef percpu__irq_save
     if (guard->irq) {
-        percpu__irq_restore(guard->irq_state);
+        percpu__irq_restore(guard->state);
         return;
     }
 #endif
-    (void)guard;
-    percpu__preempt_on();
+    percpu__preempt_on(guard->state);
 }
 
 /* The address that a block works on. */

@@ -49,6 +49,17 @@ PERCPU__INLINE uintptr_t percpu__anywhere(void)
 }
 
 /*
+ * The same for operands of statements that compilers may merge: it is the same place each time, so
+ * that an access that may change it comes between two reads.
+ */
+PERCPU__INLINE uintptr_t percpu__one_place(void)
+{
+    uintptr_t address;
+    __asm__("" : "=r"(address));
+    return address;
+}
+
+/*
  * The template address as a number of which the compiler knows nothing, so that it does not
  * derive from the variable's bounds where a copy can be.
  */

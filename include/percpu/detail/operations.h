@@ -79,23 +79,40 @@ PERCPU__INLINE void percpu__write_raw(volatile void *p, uint64_t value, size_t s
 PERCPU__INLINE uint64_t percpu__read(const volatile void *p, size_t size, enum percpu__where where)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(size, where);
-    if (!one)
-        percpu__preempt_off();
+    const uintptr_t state = one ? 0 : percpu__preempt_off();
     uint64_t value = percpu__read_raw(p, size, where);
     if (!one)
-        percpu__preempt_on();
+        percpu__preempt_on(state);
     return value;
+}
+
+/*
+ * A value that is the same on each CPU that the calling thread comes to. The compiler may take one
+ * read for two, but not where a guard has to be called: the thread may move between the read of the
+ * register and the access, and then the copy belongs to another thread.
+ */
+PERCPU__INLINE uint64_t percpu__read_stable(const volatile void *p, size_t size,
+                                            enum percpu__where where)
+{
+    if (PERCPU__GUARDS && !PERCPU__ONE_INSTRUCTION(size, where))
+        return percpu__read(p, size, where);
+    percpu__debug_current();
+    switch (size) {
+    case 1: return percpu__stable_8(p, where);
+    case 2: return percpu__stable_16(p, where);
+    case 4: return percpu__stable_32(p, where);
+    default: return percpu__stable_64(p, where);
+    }
 }
 
 PERCPU__INLINE void percpu__write(volatile void *p, uint64_t value, size_t size,
                                   enum percpu__where where)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(size, where);
-    if (!one)
-        percpu__preempt_off();
+    const uintptr_t state = one ? 0 : percpu__preempt_off();
     percpu__write_raw(p, value, size, where);
     if (!one)
-        percpu__preempt_on();
+        percpu__preempt_on(state);
 }
 
 /* -- Updates ----------------------------------------------------------------------------------- */

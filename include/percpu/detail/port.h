@@ -74,12 +74,17 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
  * PERCPU__ONE_INSTRUCTION(size, where) is true where nothing can come between finding the copy and
  * the access; elsewhere the guard is held.
  *
+ * percpu__stable_8 and percpu__stable_64 mark the same for percpu_read_stable(): one output, and no
+ * volatile statement or operand, so that the compiler may merge two of them.
+ *
  * For each size named in PERCPU__UPDATES, e.g. (32 | 64): updates that lose none that an interrupt
  * handler on this CPU makes meanwhile, and that neither preemption nor migration can split.
  */
 #define PERCPU__PROTOTYPES(bits)                                                                   \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
                                                       enum percpu__where where);                   \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where);                 \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
                                              enum percpu__where where);                            \
     PERCPU__INLINE void percpu__add_##bits(volatile void *p, uint##bits##_t value,                 \

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* rseq: what a block holds is an area of its own, and not the current CPU's if it migrates. */
 
+#define PERCPU__GUARDS false
+
 /* An access is a sequence, or one load: it needs no guard. */
-PERCPU__INLINE void percpu__preempt_off(void)
+PERCPU__INLINE uintptr_t percpu__preempt_off(void)
 {
+    return 0;
 }
-PERCPU__INLINE void percpu__preempt_on(void)
+PERCPU__INLINE void percpu__preempt_on(uintptr_t state)
 {
+    (void)state;
 }
 
 struct percpu__guard {

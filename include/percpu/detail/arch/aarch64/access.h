@@ -47,11 +47,25 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
         uintptr_t t, a = percpu__a64_address(p, where);                                            \
         uint64_t value;                                                                            \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__ volatile(PERCPU__A64_ONCE(load ", [%0, #:lo12:%c2]") : "=&r"(t), "=r"(value)   \
+            __asm__ volatile(PERCPU__A64_ONCE(load "1, [%0, #:lo12:%c2]") : "=&r"(t), "=r"(value)   \
                              : "Si"(p), "m"(*(const volatile percpu__u##bits *)a));                \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_ONCE(load ", [%0, %2]") : "=&r"(t), "=r"(value)           \
+            __asm__ volatile(PERCPU__A64_ONCE(load "1, [%0, %2]") : "=&r"(t), "=r"(value)           \
                              : "r"(a), "m"(*(const volatile percpu__u##bits *)a));                 \
+        return (uint##bits##_t)value;                                                              \
+    }                                                                                              \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        uintptr_t a = PERCPU__IS(where, PERCPU__NEAR_SYMBOL) ? percpu__one_place()                 \
+                                                             : percpu__a64_address(p, where);      \
+        uint64_t value;                                                                            \
+        if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
+            __asm__(PERCPU__A64_ONCE(load "0, [%0, #:lo12:%c1]")                                   \
+                    : "=&r"(value) : "Si"(p), "m"(*(const percpu__u##bits *)a));                   \
+        else                                                                                       \
+            __asm__(PERCPU__A64_ONCE(load "0, [%0, %1]")                                           \
+                    : "=&r"(value) : "r"(a), "m"(*(const percpu__u##bits *)a));                    \
         return (uint##bits##_t)value;                                                              \
     }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
@@ -67,13 +81,15 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
                              : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
                              : "rZ"(value), "r"(a));                                               \
     }
-PERCPU__A64_ACCESS(8, "ldrb %w1", "strb %w2")
-PERCPU__A64_ACCESS(16, "ldrh %w1", "strh %w2")
-PERCPU__A64_ACCESS(32, "ldr %w1", "str %w2")
-PERCPU__A64_ACCESS(64, "ldr %1", "str %x2")
+PERCPU__A64_ACCESS(8, "ldrb %w", "strb %w2")
+PERCPU__A64_ACCESS(16, "ldrh %w", "strh %w2")
+PERCPU__A64_ACCESS(32, "ldr %w", "str %w2")
+PERCPU__A64_ACCESS(64, "ldr %x", "str %x2")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
+#define percpu__stable_8 percpu__stable_8
 #define percpu__read_64 percpu__read_64
+#define percpu__stable_64 percpu__stable_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
 #define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */

@@ -61,7 +61,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
     return copy;
 }
 #define percpu__current percpu__current
-#define PERCPU__ARM_BEGIN PERCPU__RESTART_BEGIN "1:\t" PERCPU__ARM_MRC "\n\t" /* into [copy] */
+#define PERCPU__ARM_BEGIN PERCPU__RESTART_BEGIN "1:\t" PERCPU__ARM_MRC "\n\t" /* into the first output */
 /* clang-format off */
 /* Memory operand a stands for the object, its base register %m[a] holds the template address. */
 #define PERCPU__ARM_ACCESS(bits, load, store, again, ...)                                          \
@@ -86,6 +86,15 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
                            __VA_ARGS__ : [value] "r"(value) : "cc");                               \
     }
 #define PERCPU__ARM_WORD(bits, suffix)                                                             \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        uintptr_t address = percpu__arm_address(p, where);                                         \
+        uint##bits##_t value;                                                                      \
+        __asm__(PERCPU__ARM_BEGIN "ldr" suffix " %[value], [%m[a], %[value]]" PERCPU__RESTART_END  \
+                : [value] "=&r"(value) : [a] "Q"(*(const percpu__u##bits *)address));              \
+        return value;                                                                              \
+    }                                                                                              \
     PERCPU__ARM_ACCESS(bits, "ldr" suffix " %[value], [%m[a], %[copy]]",                           \
                        "str" suffix " %[value], [%m[a], %[copy]]", "", )
 PERCPU__ARM_WORD(8, "b")
@@ -96,6 +105,7 @@ PERCPU__ARM_ACCESS(64, "add %[copy], %m[a], %[copy]\n\tldrexd %Q[value], %R[valu
                    PERCPU__ARM_AGAIN, , [scratch] "=&r"(scratch))
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
+#define percpu__stable_8 percpu__stable_8
 #define percpu__read_64 percpu__read_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64

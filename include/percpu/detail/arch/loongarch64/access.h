@@ -66,6 +66,19 @@ PERCPU__INLINE uintptr_t percpu__address(const volatile void *p, enum percpu__wh
                              : [a] "r"(a), "m"(*(const volatile percpu__u##bits *)a));             \
         return (uint##bits##_t)v;                                                                  \
     }                                                                                              \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        uintptr_t v, a = PERCPU__LOONG_IS_NEAR(where) ? percpu__one_place()                        \
+                                                      : percpu__loong_address(p, where);           \
+        if (PERCPU__LOONG_IS_NEAR(where))                                                          \
+            __asm__(PERCPU__LOONG_NEAR("ld", load, "%[v]")                                         \
+                    : [v] "=r"(v) : [p] "i"(p), "m"(*(const percpu__u##bits *)a));                 \
+        else                                                                                       \
+            __asm__(PERCPU__LOONG_FAR("ld", load, "%[v]")                                          \
+                    : [v] "=r"(v) : [a] "r"(a), "m"(*(const percpu__u##bits *)a));                 \
+        return (uint##bits##_t)v;                                                                  \
+    }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t v,                   \
                                              enum percpu__where where)                             \
     {                                                                                              \
@@ -83,7 +96,9 @@ PERCPU__LOONG_ACCESS(32, "w", "w")
 PERCPU__LOONG_ACCESS(64, "d", "d")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
+#define percpu__stable_8 percpu__stable_8
 #define percpu__read_64 percpu__read_64
+#define percpu__stable_64 percpu__stable_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
 #define PERCPU__ONE_INSTRUCTION(size, where) true

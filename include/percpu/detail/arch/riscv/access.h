@@ -20,18 +20,18 @@
 #define PERCPU__RISCV_ONE(text) text
 #define PERCPU__RISCV_RESTARTED(text) PERCPU__RESTART_BEGIN text PERCPU__RESTART_END
 #define PERCPU__RISCV_LIST(...) __VA_ARGS__
-#define PERCPU__RISCV_DO(outputs, inputs, NEAR, FAR, TEXT, ...)                                    \
+#define PERCPU__RISCV_DO(ASM, outputs, inputs, NEAR, FAR, TEXT, ...)                               \
     if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                    \
-        __asm__ volatile(PERCPU__RISCV_NORELAX(                                                    \
+        ASM(PERCPU__RISCV_NORELAX(                                                                 \
                              NEAR(TEXT("%%lo(%[p])", PERCPU__RISCV_BASE, __VA_ARGS__)))            \
                          : PERCPU__RISCV_LIST outputs : PERCPU__RISCV_LIST inputs, [p] "i"(p));    \
     else if (PERCPU__IS(where, PERCPU__SYMBOL))                                                    \
-        __asm__ volatile(PERCPU__RISCV_NORELAX(FAR(                                                \
+        ASM(PERCPU__RISCV_NORELAX(FAR(                                                             \
                              PERCPU__RISCV_HIGH PERCPU__RISCV_ADD("%[t]")                          \
                              TEXT(PERCPU__RISCV_LOW, "%[t]", __VA_ARGS__)))                        \
                          : PERCPU__RISCV_LIST outputs : PERCPU__RISCV_LIST inputs, [p] "i"(p));    \
     else                                                                                           \
-        __asm__ volatile(FAR(PERCPU__RISCV_ADD("%[p]") TEXT("0", "%[t]", __VA_ARGS__))             \
+        ASM(FAR(PERCPU__RISCV_ADD("%[p]") TEXT("0", "%[t]", __VA_ARGS__))                          \
                          : PERCPU__RISCV_LIST outputs : PERCPU__RISCV_LIST inputs, [p] "r"(a))
 
 #define PERCPU__RISCV_LOAD(low, base, insn) insn " %[t], " low "(" base ")"
@@ -47,8 +47,19 @@
         uintptr_t a = PERCPU__RISCV_OBJECT(p);                                                     \
         (void)where;                                                                               \
         uint##bits##_t value;                                                                      \
-        PERCPU__RISCV_DO(([t] PERCPU__RESTART_OUT(value)),                                         \
+        PERCPU__RISCV_DO(__asm__ volatile, ([t] PERCPU__RESTART_OUT(value)),                       \
                          ("m"(*(const volatile percpu__u##bits *)a)),                              \
+                         PERCPU__RISCV_ONE, PERCPU__RISCV_RESTARTED, PERCPU__RISCV_LOAD, load);    \
+        return value;                                                                              \
+    }                                                                                              \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        uintptr_t a = PERCPU__IS(where, PERCPU__POINTER) ? percpu__hide(p) : percpu__one_place();  \
+        (void)where;                                                                               \
+        uint##bits##_t value;                                                                      \
+        PERCPU__RISCV_DO(__asm__, ([t] PERCPU__RESTART_OUT(value)),                                \
+                         ("m"(*(const percpu__u##bits *)a)),                                       \
                          PERCPU__RISCV_ONE, PERCPU__RISCV_RESTARTED, PERCPU__RISCV_LOAD, load);    \
         return value;                                                                              \
     }                                                                                              \
@@ -57,7 +68,8 @@
     {                                                                                              \
         uintptr_t t, a = PERCPU__RISCV_OBJECT(p);                                                  \
         (void)where;                                                                               \
-        PERCPU__RISCV_DO(([t] "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)), ([v] "rJ"(value)),  \
+        PERCPU__RISCV_DO(__asm__ volatile, ([t] "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)),   \
+                         ([v] "rJ"(value)),                                                        \
                          PERCPU__RISCV_ONE, PERCPU__RISCV_RESTARTED, PERCPU__RISCV_STORE, store);  \
     }
 PERCPU__RISCV_ACCESS(8, "lbu", "sb")
@@ -67,11 +79,13 @@ PERCPU__RISCV_ACCESS(32, "lw", "sw")
 #define PERCPU__RISCV_LOAD_WORD "ld"
 PERCPU__RISCV_ACCESS(64, "ld", "sd")
 #define percpu__read_64 percpu__read_64
+#define percpu__stable_64 percpu__stable_64
 #define percpu__write_64 percpu__write_64
 #else
 #define PERCPU__RISCV_LOAD_WORD "lw"
 #endif
 #define percpu__read_8 percpu__read_8
+#define percpu__stable_8 percpu__stable_8
 #define percpu__write_8 percpu__write_8
 #define PERCPU__ONE_INSTRUCTION(size, where)                                                       \
     ((size) <= sizeof(uintptr_t) && (PERCPU__RESTARTS || PERCPU__IS(where, PERCPU__NEAR_SYMBOL)))

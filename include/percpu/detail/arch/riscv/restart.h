@@ -11,7 +11,7 @@
         uintptr_t t, o, n, a = PERCPU__RISCV_OBJECT(p);                                            \
         intptr_t v = PERCPU__RISCV_VALUE(bits, loaded);                                            \
         uintptr_t e = (uintptr_t)(loaded)expected;                                                 \
-        PERCPU__RISCV_DO(([t] "=&r"(t), [o] "=&r"(o), [n] "=&r"(n),                                \
+        PERCPU__RISCV_DO(__asm__ volatile, ([t] "=&r"(t), [o] "=&r"(o), [n] "=&r"(n),              \
                           "+m"(*(volatile percpu__u##bits *)a)),                                   \
                          ([v] value_in(v), [e] "rJ"(e)),                                           \
                          PERCPU__RISCV_RESTARTED, PERCPU__RISCV_RESTARTED,                         \

@@ -44,6 +44,15 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
                          : "=" in(value) : "m"(*(const volatile percpu__u##bits *)p));             \
         return value;                                                                              \
     }                                                                                              \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        uint##bits##_t value;                                                                      \
+        (void)where;                                                                               \
+        __asm__("mov" suffix " " PERCPU__X86_GS "%1, %0"                                           \
+                : "=" in(value) : "m"(*(const percpu__u##bits *)(uintptr_t)p));                    \
+        return value;                                                                              \
+    }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
                                              enum percpu__where where)                             \
     {                                                                                              \
@@ -93,7 +102,9 @@ PERCPU__X86_ACCESSES(32, "l", "r", "i")
 PERCPU__X86_ACCESSES(64, "q", "r", "e")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
+#define percpu__stable_8 percpu__stable_8
 #define percpu__read_64 percpu__read_64
+#define percpu__stable_64 percpu__stable_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
 #define PERCPU__ONE_INSTRUCTION(size, where) true

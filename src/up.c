@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUs that are up: percpu_up() to percpu_down(). The mark lies in the head of the CPU's own area,
+ * in a cache line that no other CPU writes to; thread: in that of the owner's.
+ */
+#include "areas.h"
+
+#if defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_THREAD)
+
+/* Null for a CPU without an area. */
+static uint32_t *mark_of(size_t cpu)
+{
+    if (!percpu__has_area(cpu))
+        return NULL;
+#ifdef PERCPU_PLATFORM_THREAD
+    return &((struct percpu__head *)(percpu__areas->owner.head + PERCPU__DELTAS[cpu]))->up;
+#else
+    return percpu_remote_ptr(percpu__head.up, cpu);
+#endif
+}
+
+int percpu_up(void)
+{
+    if (__atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) == 0)
+        return -PERCPU_ENOTINIT;
+    if (!percpu__reg_valid())
+        return -PERCPU_ERANGE;
+    __atomic_store_n(mark_of(percpu_cpu_id()), 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void percpu_down(void)
+{
+    if (__atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) != 0 && percpu__reg_valid())
+        percpu__left(percpu_cpu_id());
+}
+
+bool percpu_is_up(size_t cpu)
+{
+    const uint32_t *up = mark_of(cpu);
+    return up && __atomic_load_n(up, __ATOMIC_ACQUIRE) != 0;
+}
+
+void percpu__left(size_t cpu)
+{
+    uint32_t *up = mark_of(cpu);
+    if (up)
+        __atomic_store_n(up, 0, __ATOMIC_RELEASE);
+}
+
+#else
+
+/* rseq: whatever CPU the system lets threads run on. single: the only one. */
+int percpu_up(void)
+{
+    return 0;
+}
+
+void percpu_down(void)
+{
+}
+
+bool percpu_is_up(size_t cpu)
+{
+    return cpu < percpu__limit;
+}
+
+#endif
+
+size_t percpu__next_up(size_t cpu)
+{
+    for (cpu = percpu__next_cpu(cpu); cpu != PERCPU__NO_CPU; cpu = percpu__next_cpu(cpu + 1))
+        if (percpu_is_up(cpu))
+            return cpu;
+    return PERCPU__NO_CPU;
+}
