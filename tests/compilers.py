@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Options of compilers that change what the headers' code means or calls. TAP.
+
+usage: compilers.py [NAME...]        the tests with these names; default: all
+"""
+import re
+import sys
+
+from tools import A64, FREESTANDING, ROOT, Failure, Tap, absent, run, said, workspace
+
+HERE = ROOT / 'tests'
+INCLUDE = f'-I{ROOT}/include'
+GNU17 = ['-std=gnu17', INCLUDE]
+BARE = [*FREESTANDING.split(), '-DPERCPU_PLATFORM_BARE']
+HOSTS = {'gcc': 'gcc', 'clang': 'clang', 'clang-14': 'clang-14'}
+PLATFORMS = {
+    'bare': BARE,
+    'bare, kernel': [*BARE, '-mcmodel=kernel', '-mno-red-zone', '-mgeneral-regs-only', '-DPERCPU_DEBUG'],
+    'thread': ['-D_GNU_SOURCE', '-DPERCPU_PLATFORM_THREAD'],
+    'rseq': ['-D_GNU_SOURCE', '-fPIE'],
+    'rseq, mm_cid': ['-D_GNU_SOURCE', '-fno-pie', '-DPERCPU_RSEQ_MM_CID'],
+    'single': ['-DPERCPU_PLATFORM_SINGLE'],
+    'single, kernel': [*FREESTANDING.split(), '-DPERCPU_PLATFORM_SINGLE'],
+}
+
+
+# -- -masm=intel -------------------------------------------------------------------------------------
+
+# Instructions that are the same in both dialects.
+SAME = {'cli', 'sti', 'pause', 'rdmsr', 'wrmsr'}
+
+
+def without_error(assembly):
+    """-> GCC's asm statements whose instructions -masm=intel would take for others; how many refuse."""
+    wrong, refusals = [], 0
+    for text in re.findall(r'^# \d+ "[^"\n]+" 1\n(.*?)^# 0 "" 2$', assembly, re.S | re.M):
+        lines = [line.strip() for line in text.splitlines()]
+        code = [line for line in lines if line and line[0] not in '.#' and line not in SAME and
+                not line.endswith(':')]
+        refuses = lines[0].startswith('.error "percpu: not with -masm=intel')
+        refusals += refuses
+        if code and not refuses:
+            wrong.append(' / '.join(lines))
+    return wrong, refusals
+
+
+def check_intel(folder, platform, language):
+    """Every statement with operands refuses the dialect, and the assembler says so."""
+    compiler, std = ('gcc', 'gnu17') if language == 'c' else ('g++', 'gnu++17')
+    flags = ['-O2', *PLATFORMS[platform], INCLUDE, '-masm=intel']
+    sources = [HERE / 'compile/everything.inc'] + (sorted((ROOT / 'src').glob('**/*.c')) if language == 'c' else [])
+    count = 0
+    for source in sources:
+        run([compiler, f'-std={std}', *flags, '-x', language, '-S', source, '-o', folder / 's'])
+        wrong, refusals = without_error((folder / 's').read_text(encoding='utf-8'))
+        count += refusals
+        if wrong:
+            raise Failure(f'{source}:\n    ' + '\n    '.join(wrong))
+    if platform != 'single' and count < 20:
+        raise Failure(f'{count} statements only')
+    text, status = said([compiler, f'-std={std}', *flags, '-x', language, '-c', sources[0], '-o', folder / 'o'])
+    if status == 0 or 'percpu: not with -masm=intel' not in text:
+        raise Failure(f'status {status}\n{text}')
+    return f'{count} statements'
+
+
+# -- The red zone ------------------------------------------------------------------------------------
+
+def check_red_zone(folder, compiler, level):
+    """Interrupts are masked without a write to the caller's variables."""
+    flags = [*GNU17, level, *BARE, '-mgeneral-regs-only', '-fcf-protection=none', '-mred-zone']
+    if compiler != 'gcc':
+        flags.append('-fno-addrsig')  # GNU's assembler does not know that
+    run([compiler, *flags, '-S', HERE / 'compilers/redzone.c', '-o', folder / 's'])
+    text = (folder / 's').read_text(encoding='utf-8')
+    masked = re.sub(r'^\s*(cli|sti)\s*$', '\tnop', text, flags=re.M)
+    if masked == text:
+        raise Failure('interrupts are not masked')
+    (folder / 's.s').write_text(masked, encoding='utf-8')
+    # The library is not linked, to whose symbols the header refers.
+    symbols = set(re.findall(r'percpu_built_\w+', masked))
+    run(['gcc', '-no-pie', '-fno-pie', *(f'-Wl,--defsym={s}=0' for s in symbols), '-o', folder / 'program',
+         HERE / 'compilers/host.c', folder / 's.s'])
+    return f'sum {run([folder / "program"]).strip()}'
+
+
+def tests(folder):
+    """-> name, the compilers, function and arguments"""
+    for platform in PLATFORMS:
+        for language, compiler in {'c': 'gcc', 'c++': 'g++'}.items():
+            yield f'-masm=intel is refused: {language}, {platform}', compiler, check_intel, folder, platform, language
+    for name, compiler in HOSTS.items():
+        for level in ('-O1', '-O2'):
+            yield f'the red zone is left alone: {name} {level}', compiler, check_red_zone, folder, compiler, level
+
+
+def main():
+    tap = Tap(sys.argv[1:])
+    with workspace() as folder:
+        for name, compiler, function, *arguments in tests(folder):
+            if not tap.wanted(name):
+                continue
+            missing = absent(compiler)
+            if missing:
+                tap.result(name, missing=missing)
+            else:
+                tap.check(name, function, *arguments)
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
