@@ -85,6 +85,45 @@ def check_red_zone(folder, compiler, level):
     return f'sum {run([folder / "program"]).strip()}'
 
 
+# -- Guards ------------------------------------------------------------------------------------------
+
+RV64 = ['-march=rv64imac_zicsr_zifencei', '-mabi=lp64', '-mcmodel=medany']
+# Of a function: the instructions that write the hooks' counter, and those that write or read a variable.
+KERNELS = {
+    'x86_64': (['gcc', 'clang', 'clang-14'], ['-mno-red-zone', '-mgeneral-regs-only'], 'block',
+               r'\t(?:add|sub|inc|dec|mov)l\t.*\bdepth\(%rip\)$', r'\t(?:add|mov|inc)q\t\S+, \S*\(%r..\)$'),
+    'aarch64': (['aarch64-linux-gnu-gcc', 'clang --target=aarch64-none-elf'], A64.split(), 'read', r'\sstr\s+w',
+                r'\sldr\s+x'),
+    'riscv64': (['riscv64-linux-gnu-gcc', 'clang --target=riscv64-none-elf'], RV64, 'read', r'\ssw\s', r'\sld\s'),
+}
+
+
+def function(assembly, name):
+    return re.search(rf'^{name}:(.*?)^\s*\.size\s+{name},', assembly, re.S | re.M)[1]
+
+
+def check_hooks(folder, compiler, flags, name, counter, access):
+    """The hooks' stores stay, and stay around what they guard."""
+    run([*compiler.split(), *GNU17, '-O2', '-g0', *flags, *BARE, '-DPERCPU_PREEMPT', '-S', HERE / 'compilers/guards.c',
+         '-o', folder / 's'])
+    assembly = (folder / 's').read_text(encoding='utf-8')
+    code = function(assembly, name)
+    order = ''.join('c' if re.search(counter, line) else 'v' for line in code.splitlines()
+                    if re.search(counter, line) or re.search(access, line))
+    if not re.fullmatch(r'cv+c', order):
+        raise Failure(f'{name}: {order}\n{code}')
+
+
+def check_barriers(folder, compiler, platform):
+    """What is written before, in and behind a block is written there."""
+    flags = [flag for flag in PLATFORMS[platform] if flag != '-DPERCPU_DEBUG']
+    run([compiler, *GNU17, '-O2', '-g0', *flags, '-S', HERE / 'compilers/guards.c', '-o', folder / 's'])
+    code = function((folder / 's').read_text(encoding='utf-8'), 'block')
+    stores = re.findall(r'movl\s+\$([1-4]), .*outside', code)
+    if stores not in (['1', '3', '4'], ['1', '2', '3', '4']):
+        raise Failure(f'stores {stores}\n{code}')
+
+
 def tests(folder):
     """-> name, the compilers, function and arguments"""
     for platform in PLATFORMS:
@@ -93,6 +132,12 @@ def tests(folder):
     for name, compiler in HOSTS.items():
         for level in ('-O1', '-O2'):
             yield f'the red zone is left alone: {name} {level}', compiler, check_red_zone, folder, compiler, level
+    for target, (compilers, *how) in KERNELS.items():
+        for compiler in compilers:
+            yield f'hooks that are seen: {target} {compiler.split()[0]}', compiler, check_hooks, folder, compiler, *how
+    for platform in PLATFORMS:
+        for compiler in ('gcc', 'clang'):
+            yield f'a block is a barrier: {compiler}, {platform}', compiler, check_barriers, folder, compiler, platform
 
 
 def main():
