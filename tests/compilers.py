@@ -124,6 +124,34 @@ def check_barriers(folder, compiler, platform):
         raise Failure(f'stores {stores}\n{code}')
 
 
+# -- Hooks and linkage -------------------------------------------------------------------------------
+
+HOOKS = {'-finstrument-functions': '__cyg_profile', '-pg': r'mcount|__fentry__'}
+
+
+def check_hook(folder, compiler, option, level):
+    """The operations' own functions call no hook: it may count with them."""
+    flags = [*GNU17, level, '-g0', *BARE, '-DPERCPU_DEBUG', option]
+    if option == '-pg' and compiler == 'gcc':
+        flags.append('-mfentry')
+    calls = 0
+    for source in (HERE / 'codegen.c', ROOT / 'src/calls.c'):
+        run([compiler, *flags, '-S', source, '-o', folder / 's'])
+        text = (folder / 's').read_text(encoding='utf-8')
+        for name, code in re.findall(r'^(\w+):[^\n]*\n(.*?)^\s*\.size\s+\1,', text, re.S | re.M):
+            count = len(re.findall(rf'call\w*\s+\*?\S*(?:{HOOKS[option]})', code))
+            calls += count
+            if count > (2 if name.startswith('f_') else 0):  # its entry, and its return
+                raise Failure(f'{name} calls a hook {count} times\n{code}')
+    if not calls:
+        raise Failure('there are no calls of hooks')
+
+
+def check_linkage(folder, compiler, platform):
+    run([*compiler.split(), '-std=gnu++17', '-O2', *PLATFORMS[platform], INCLUDE, '-c',
+         HERE / 'compilers/extern_c.cpp', '-o', folder / 'o'])
+
+
 def tests(folder):
     """-> name, the compilers, function and arguments"""
     for platform in PLATFORMS:
@@ -138,6 +166,14 @@ def tests(folder):
     for platform in PLATFORMS:
         for compiler in ('gcc', 'clang'):
             yield f'a block is a barrier: {compiler}, {platform}', compiler, check_barriers, folder, compiler, platform
+    for compiler in ('gcc', 'clang'):
+        for option in HOOKS:
+            for level in ('-O0', '-O2'):
+                yield f'no hooks: {compiler} {option} {level}', compiler, check_hook, folder, compiler, option, level
+    for compiler in ('g++', 'clang++'):
+        for platform in ('bare', 'rseq'):
+            yield (f'inside of extern "C": {compiler}, {platform}', compiler, check_linkage, folder, compiler,
+                   platform)
 
 
 def main():

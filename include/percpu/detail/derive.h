@@ -266,7 +266,7 @@ PERCPU__INLINE void percpu__write_64(volatile void *p, uint64_t value, enum perc
 #endif
 
 #ifndef percpu_cpu_id
-static inline size_t percpu_cpu_id(void)
+PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void)
 {
     percpu__debug_current();
     const volatile size_t *cpu = (const volatile size_t *)PERCPU__REACHED(

@@ -222,9 +222,9 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
 
 /* Code that is not optimised calls these functions of the library: calls.h. */
 #if !defined(__OPTIMIZE__) || defined(PERCPU__DEFINE_CALLS)
-PERCPU__HIDDEN void percpu__call_list_push(volatile void *p, struct percpu_list_node *node);
-PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_pop(volatile void *p);
-PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_take_all(volatile void *p);
+PERCPU__CALLED void percpu__call_list_push(volatile void *p, struct percpu_list_node *node);
+PERCPU__CALLED struct percpu_list_node *percpu__call_list_pop(volatile void *p);
+PERCPU__CALLED struct percpu_list_node *percpu__call_list_take_all(volatile void *p);
 #ifndef PERCPU__DEFINE_CALLS
 #define percpu__list_push(p, node, where) percpu__call_list_push(p, node)
 #define percpu__list_pop(p, where) percpu__call_list_pop(p)
