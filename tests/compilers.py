@@ -152,6 +152,20 @@ def check_linkage(folder, compiler, platform):
          HERE / 'compilers/extern_c.cpp', '-o', folder / 'o'])
 
 
+# -- ThreadSanitizer ---------------------------------------------------------------------------------
+
+def check_races(folder, compiler):
+    """It reports no race of the library's untorn accesses, and that of a plain one."""
+    sources = sorted((ROOT / 'src').glob('**/*.c'))
+    for race in (False, True):
+        run([compiler, *GNU17, '-O1', '-g', '-fsanitize=thread', '-D_GNU_SOURCE', '-pthread',
+             *(['-DRACE'] if race else []), HERE / 'compilers/race.c', *sources, '-o', folder / 'program'])
+        # GCC 12's does not know the addresses of 32 random bits.
+        text = said(['setarch', '-R', folder / 'program'])[0]
+        if not text.endswith(('1\n', 'warnings\n')) or ('data race' in text) != race:
+            raise Failure(f'race: {race}\n{text}')
+
+
 def tests(folder):
     """-> name, the compilers, function and arguments"""
     for platform in PLATFORMS:
@@ -174,6 +188,8 @@ def tests(folder):
         for platform in ('bare', 'rseq'):
             yield (f'inside of extern "C": {compiler}, {platform}', compiler, check_linkage, folder, compiler,
                    platform)
+    for compiler in ('gcc', 'clang'):
+        yield f'ThreadSanitizer: {compiler}', compiler, check_races, folder, compiler
 
 
 def main():

@@ -45,12 +45,7 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_oper
     __attribute__((cold));
 
 /* ThreadSanitizer does not see that who takes a node off comes after who put it on. */
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define PERCPU__TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(PERCPU__TSAN)
+#ifdef PERCPU__TSAN
 void __tsan_acquire(void *);
 void __tsan_release(void *);
 #define PERCPU__LIST_RELEASE(p) __tsan_release((void *)(uintptr_t)(p))
