@@ -244,7 +244,7 @@ PERCPU__HIDDEN size_t percpu_area_size(void);
 PERCPU__HIDDEN uintptr_t percpu_area_base(size_t cpu);
 
 /* The number of the calling CPU, from its area: one load. Needs the register. */
-static inline size_t percpu_cpu_id(void);
+PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 
 /*
  * What PERCPU_DEBUG builds call with a sentence that says what is wrong; every build does where

@@ -17,17 +17,17 @@ extern PERCPU__HIDDEN PERCPU__MODEL struct percpu__head __PERCPU_percpu__head;
 extern PERCPU__HIDDEN uintptr_t percpu__delta[PERCPU_MAX_CPUS];
 extern PERCPU__HIDDEN size_t percpu__limit;
 
-/* Functions of the library. */
-PERCPU__HIDDEN void percpu__check_current(void);
+/* Functions of the library, which operations call. */
+PERCPU__CALLED void percpu__check_current(void);
 PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
-PERCPU__HIDDEN void percpu__moved(void);
+PERCPU__CALLED void percpu__moved(void);
 /* The first CPU from `cpu` on that has an area, or PERCPU__NO_CPU. */
-PERCPU__HIDDEN size_t percpu__next_cpu(size_t cpu);
+PERCPU__CALLED size_t percpu__next_cpu(size_t cpu);
 /* The same of CPUs that are up. */
-PERCPU__HIDDEN size_t percpu__next_up(size_t cpu);
-PERCPU__HIDDEN uintptr_t percpu__offset(uintptr_t vma);
-PERCPU__HIDDEN uint64_t percpu__sum(const volatile void *p, size_t size);
-PERCPU__HIDDEN void percpu__reset_from(uintptr_t from, void *p, size_t size);
+PERCPU__CALLED size_t percpu__next_up(size_t cpu);
+PERCPU__CALLED uintptr_t percpu__offset(uintptr_t vma);
+PERCPU__CALLED uint64_t percpu__sum(const volatile void *p, size_t size);
+PERCPU__CALLED void percpu__reset_from(uintptr_t from, void *p, size_t size);
 
 PERCPU__INLINE void percpu__debug_current(void)
 {

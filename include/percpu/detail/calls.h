@@ -7,29 +7,29 @@
  */
 
 #define PERCPU__CALLS(bits)                                                                        \
-    PERCPU__HIDDEN uint64_t percpu__call_read_##bits(const volatile void *p);                      \
-    PERCPU__HIDDEN uint64_t percpu__call_read_raw_##bits(const volatile void *p);                  \
-    PERCPU__HIDDEN void percpu__call_write_##bits(volatile void *p, uint64_t value);               \
-    PERCPU__HIDDEN void percpu__call_write_raw_##bits(volatile void *p, uint64_t value);           \
-    PERCPU__HIDDEN void percpu__call_add_##bits(volatile void *p, uint64_t value);                 \
-    PERCPU__HIDDEN void percpu__call_sub_##bits(volatile void *p, uint64_t value);                 \
-    PERCPU__HIDDEN void percpu__call_bit_and_##bits(volatile void *p, uint64_t value);             \
-    PERCPU__HIDDEN void percpu__call_bit_or_##bits(volatile void *p, uint64_t value);              \
-    PERCPU__HIDDEN void percpu__call_bit_xor_##bits(volatile void *p, uint64_t value);             \
-    PERCPU__HIDDEN uint64_t percpu__call_add_return_##bits(volatile void *p, uint64_t value);      \
-    PERCPU__HIDDEN uint64_t percpu__call_sub_return_##bits(volatile void *p, uint64_t value);      \
-    PERCPU__HIDDEN uint64_t percpu__call_fetch_add_##bits(volatile void *p, uint64_t value);       \
-    PERCPU__HIDDEN uint64_t percpu__call_xchg_##bits(volatile void *p, uint64_t value);            \
-    PERCPU__HIDDEN uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected,       \
+    PERCPU__CALLED uint64_t percpu__call_read_##bits(const volatile void *p);                      \
+    PERCPU__CALLED uint64_t percpu__call_read_raw_##bits(const volatile void *p);                  \
+    PERCPU__CALLED void percpu__call_write_##bits(volatile void *p, uint64_t value);               \
+    PERCPU__CALLED void percpu__call_write_raw_##bits(volatile void *p, uint64_t value);           \
+    PERCPU__CALLED void percpu__call_add_##bits(volatile void *p, uint64_t value);                 \
+    PERCPU__CALLED void percpu__call_sub_##bits(volatile void *p, uint64_t value);                 \
+    PERCPU__CALLED void percpu__call_bit_and_##bits(volatile void *p, uint64_t value);             \
+    PERCPU__CALLED void percpu__call_bit_or_##bits(volatile void *p, uint64_t value);              \
+    PERCPU__CALLED void percpu__call_bit_xor_##bits(volatile void *p, uint64_t value);             \
+    PERCPU__CALLED uint64_t percpu__call_add_return_##bits(volatile void *p, uint64_t value);      \
+    PERCPU__CALLED uint64_t percpu__call_sub_return_##bits(volatile void *p, uint64_t value);      \
+    PERCPU__CALLED uint64_t percpu__call_fetch_add_##bits(volatile void *p, uint64_t value);       \
+    PERCPU__CALLED uint64_t percpu__call_xchg_##bits(volatile void *p, uint64_t value);            \
+    PERCPU__CALLED uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected,       \
                                                         uint64_t value);                           \
-    PERCPU__HIDDEN bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected,          \
+    PERCPU__CALLED bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected,          \
                                                         uint64_t value);
 PERCPU__CALLS(8)
 PERCPU__CALLS(16)
 PERCPU__CALLS(32)
 PERCPU__CALLS(64)
 #undef PERCPU__CALLS
-PERCPU__HIDDEN uintptr_t percpu__call_current_ptr(const volatile void *p);
+PERCPU__CALLED uintptr_t percpu__call_current_ptr(const volatile void *p);
 
 #ifndef PERCPU__DEFINE_CALLS
 /* Compilers decide this without optimisation, too. */

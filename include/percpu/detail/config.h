@@ -55,6 +55,12 @@
 #define PERCPU__ARCH_RSEQ "percpu/detail/arch/x86_64/rseq.h"
 #define PERCPU__ARCH_LIST "percpu/detail/arch/x86_64/list.h"
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
+/*
+ * Begins each asm statement with operands. With -masm=intel, which no macro tells of, the text
+ * after the stroke is assembled: the operands would be the other way round. It takes no line of its
+ * own, since compilers count lines to decide what to inline.
+ */
+#define PERCPU__X86_ATT "{|.error \"percpu: not with -masm=intel: build with -masm=att\" #}"
 #ifndef __SSE__
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
 #endif
@@ -229,14 +235,15 @@
 #endif
 
 /*
- * In the kernel code model GCC and clang read the stack protector's guard from %gs:40, which is
- * whatever lies 40 bytes past the delta here. PERCPU_STACK_GUARD says that it comes from elsewhere.
+ * GCC and clang may read the stack protector's guard from %gs:40, which is whatever lies 40 bytes
+ * past the delta here: in the kernel code model, and with -mstack-protector-guard-reg=gs, which no
+ * macro tells of. PERCPU_STACK_GUARD says that it comes from elsewhere.
  */
-#if defined(PERCPU_PLATFORM_BARE) && defined(__code_model_kernel__) &&                             \
+#if defined(__x86_64__) && defined(PERCPU_PLATFORM_BARE) &&                                        \
     (defined(__SSP__) || defined(__SSP_STRONG__) || defined(__SSP_ALL__)) &&                       \
     !defined(PERCPU_STACK_GUARD)
 #error                                                                                             \
-    "percpu: with -mcmodel=kernel the stack protector reads %gs:40, which belongs to no variable here; build with -fno-stack-protector, or with -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=__PERCPU_stack_guard -DPERCPU_STACK_GUARD and PERCPU_DEFINE(uintptr_t, stack_guard)"
+    "percpu: with -mcmodel=kernel or -mstack-protector-guard-reg=gs the stack protector reads %gs:40, which belongs to no variable here; build with -fno-stack-protector, or with -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=__PERCPU_stack_guard -DPERCPU_STACK_GUARD and PERCPU_DEFINE(uintptr_t, stack_guard). Where it reads %fs:40 or __stack_chk_guard: build with -DPERCPU_STACK_GUARD"
 #include <percpu/detail/refused.h>
 #endif
 

@@ -146,12 +146,12 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 #if UINTPTR_MAX > 0xffffffff || defined(PERCPU_PLATFORM_BARE)
 PERCPU__UNMARKED uint64_t percpu__load_64(uintptr_t address)
 {
-    return *(const volatile percpu__u64 *)address;
+    return PERCPU__LOAD(percpu__u64, address);
 }
 
 PERCPU__UNMARKED void percpu__store_64(uintptr_t address, uint64_t value)
 {
-    *(volatile percpu__u64 *)address = value;
+    PERCPU__STORE(percpu__u64, address, value);
 }
 #elif __STDC_HOSTED__
 PERCPU__UNMARKED uint64_t percpu__load_64(uintptr_t address)
@@ -184,9 +184,9 @@ PERCPU__UNMARKED void percpu__store_64(uintptr_t address, uint64_t value)
 PERCPU__INLINE uint64_t percpu__load_from(uintptr_t address, size_t size)
 {
     switch (size) {
-    case 1: return *(const volatile percpu__u8 *)address;
-    case 2: return *(const volatile percpu__u16 *)address;
-    case 4: return *(const volatile percpu__u32 *)address;
+    case 1: return PERCPU__LOAD(percpu__u8, address);
+    case 2: return PERCPU__LOAD(percpu__u16, address);
+    case 4: return PERCPU__LOAD(percpu__u32, address);
     default: return percpu__load_64(address);
     }
 }
@@ -194,9 +194,9 @@ PERCPU__INLINE uint64_t percpu__load_from(uintptr_t address, size_t size)
 PERCPU__INLINE void percpu__store_to(uintptr_t address, uint64_t bits, size_t size)
 {
     switch (size) {
-    case 1: *(volatile percpu__u8 *)address = (uint8_t)bits; break;
-    case 2: *(volatile percpu__u16 *)address = (uint16_t)bits; break;
-    case 4: *(volatile percpu__u32 *)address = (uint32_t)bits; break;
+    case 1: PERCPU__STORE(percpu__u8, address, (uint8_t)bits); break;
+    case 2: PERCPU__STORE(percpu__u16, address, (uint16_t)bits); break;
+    case 4: PERCPU__STORE(percpu__u32, address, (uint32_t)bits); break;
     default: percpu__store_64(address, bits); break;
     }
 }
@@ -208,7 +208,7 @@ PERCPU__INLINE void percpu__store_to(uintptr_t address, uint64_t bits, size_t si
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
                                                       enum percpu__where where)                    \
     {                                                                                              \
-        return *(const volatile percpu__u##bits *)percpu__current(p, where);                       \
+        return PERCPU__LOAD(percpu__u##bits, percpu__current(p, where));                           \
     }
 PERCPU__UNMARKED_READ(8)
 PERCPU__UNMARKED_READ(16)
@@ -235,7 +235,7 @@ PERCPU__DERIVE_STABLE(32)
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
                                              enum percpu__where where)                             \
     {                                                                                              \
-        *(volatile percpu__u##bits *)percpu__current(p, where) = value;                            \
+        PERCPU__STORE(percpu__u##bits, percpu__current(p, where), value);                          \
     }
 PERCPU__UNMARKED_WRITE(8)
 PERCPU__UNMARKED_WRITE(16)
@@ -297,7 +297,7 @@ PERCPU__UNMARKED void percpu__write_64(volatile void *p, uint64_t value, enum pe
 #endif
 
 #ifndef percpu_cpu_id
-static inline size_t percpu_cpu_id(void)
+PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void)
 {
     percpu__debug_current();
     const volatile size_t *cpu = (const volatile size_t *)PERCPU__REACHED(

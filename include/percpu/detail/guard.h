@@ -2,6 +2,9 @@
 /*
  * The guards that keep a caller on its CPU: around an access that takes several instructions, and
  * for a block. Part of bare, thread and single, where a block works on the current CPU's copy.
+ *
+ * A guard is a compiler barrier by itself: the kernel's hooks may be functions that the compiler
+ * sees, of the same file, inline or by link-time optimisation, and no barriers.
  */
 
 /* Does percpu__preempt_off() do anything? */
@@ -19,9 +22,12 @@ PERCPU__INLINE uintptr_t percpu__preempt_off(void)
 {
 #if defined(PERCPU_PREEMPT)
     percpu_preempt_disable();
+    percpu__barrier();
     return 0;
 #elif defined(PERCPU_PREEMPT_STATE)
-    return percpu_preempt_disable();
+    uintptr_t state = percpu_preempt_disable();
+    percpu__barrier();
+    return state;
 #elif defined(PERCPU_PREEMPT_IRQ)
     return percpu__irq_save();
 #else
@@ -33,8 +39,10 @@ PERCPU__INLINE void percpu__preempt_on(uintptr_t state)
 {
     (void)state;
 #if defined(PERCPU_PREEMPT)
+    percpu__barrier();
     percpu_preempt_enable();
 #elif defined(PERCPU_PREEMPT_STATE)
+    percpu__barrier();
     percpu_preempt_enable(state);
 #elif defined(PERCPU_PREEMPT_IRQ)
     percpu__irq_restore(state);
@@ -51,6 +59,7 @@ struct percpu__guard {
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
     struct percpu__guard guard = {false, percpu__preempt_off(), 0};
+    percpu__barrier();
 #ifdef PERCPU_DEBUG
     guard.cpu = percpu_cpu_id();
 #endif
@@ -70,6 +79,7 @@ PERCPU__INLINE struct percpu__guard percpu__guard_irq(void)
 
 PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 {
+    percpu__barrier();
 #ifdef PERCPU_DEBUG
     if (guard->cpu != percpu_cpu_id())
         percpu__moved();

@@ -45,12 +45,7 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_oper
     __attribute__((cold));
 
 /* ThreadSanitizer does not see that who takes a node off comes after who put it on. */
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define PERCPU__TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(PERCPU__TSAN)
+#ifdef PERCPU__TSAN
 void __tsan_acquire(void *);
 void __tsan_release(void *);
 #define PERCPU__LIST_RELEASE(p) __tsan_release((void *)(uintptr_t)(p))
@@ -222,9 +217,9 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
 
 /* Code that is not optimised calls these functions of the library: calls.h. */
 #if !defined(__OPTIMIZE__) || defined(PERCPU__DEFINE_CALLS)
-PERCPU__HIDDEN void percpu__call_list_push(volatile void *p, struct percpu_list_node *node);
-PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_pop(volatile void *p);
-PERCPU__HIDDEN struct percpu_list_node *percpu__call_list_take_all(volatile void *p);
+PERCPU__CALLED void percpu__call_list_push(volatile void *p, struct percpu_list_node *node);
+PERCPU__CALLED struct percpu_list_node *percpu__call_list_pop(volatile void *p);
+PERCPU__CALLED struct percpu_list_node *percpu__call_list_take_all(volatile void *p);
 #ifndef PERCPU__DEFINE_CALLS
 #define percpu__list_push(p, node, where) percpu__call_list_push(p, node)
 #define percpu__list_pop(p, where) percpu__call_list_pop(p)

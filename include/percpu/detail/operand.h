@@ -81,3 +81,9 @@ PERCPU__INLINE size_t percpu__masked(size_t cpu, size_t limit)
     index &= ~(size_t)((intptr_t)(index | (limit - 1 - index)) >> (sizeof(index) * 8 - 1));
     return index;
 }
+
+/* The compiler moves no access to memory across it, and keeps no value in a register. */
+PERCPU__INLINE void percpu__barrier(void)
+{
+    __asm__ volatile("" : : : "memory");
+}

@@ -15,6 +15,28 @@ typedef uint32_t __attribute__((may_alias)) percpu__u32;
 typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 
 /*
+ * One untorn access by address, in a program. ThreadSanitizer takes a volatile access for an
+ * ordinary one, and reports a race between percpu_read() and percpu_remote_write(); an atomic access
+ * it knows. (Elsewhere compilers make better code of a volatile one.)
+ */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define PERCPU__TSAN 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define PERCPU__TSAN 1
+#endif
+#ifdef PERCPU__TSAN
+#define PERCPU__LOAD(T, address) __atomic_load_n((const volatile T *)(address), __ATOMIC_RELAXED)
+#define PERCPU__STORE(T, address, value)                                                           \
+    __atomic_store_n((volatile T *)(address), value, __ATOMIC_RELAXED)
+#else
+#define PERCPU__LOAD(T, address) (*(const volatile T *)(address))
+#define PERCPU__STORE(T, address, value) ((void)(*(volatile T *)(address) = (value)))
+#endif
+
+/*
  * What the operand `p` of an operation is. The public macro knows it, and it is a constant in every
  * function that it is passed to: an architecture's `switch` on it leaves no code.
  */

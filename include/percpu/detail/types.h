@@ -12,12 +12,19 @@
 
 #define PERCPU_CACHE_LINE 64
 
+/*
+ * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, since it
+ * counts in a per-CPU variable: calls of the hook in them would never end.
+ */
+#define PERCPU__UNCOUNTED __attribute__((no_instrument_function, no_profile_instrument_function))
 #if defined(PERCPU__DEFINE_CALLS) && !defined(__OPTIMIZE__)
-#define PERCPU__INLINE static inline /* src/calls.c: frames that live after each other */
+/* src/calls.c: frames that live after each other */
+#define PERCPU__INLINE PERCPU__UNCOUNTED static inline
 #else
-#define PERCPU__INLINE static inline __attribute__((always_inline))
+#define PERCPU__INLINE PERCPU__UNCOUNTED static inline __attribute__((always_inline))
 #endif
 #define PERCPU__HIDDEN __attribute__((visibility("hidden")))
+#define PERCPU__CALLED PERCPU__UNCOUNTED PERCPU__HIDDEN /* by operations */
 #ifdef __cplusplus
 #define PERCPU__ASSERT(condition, message) static_assert(condition, message)
 #else

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* C++: what types.h asks of a type. Part of types.h; templates have C++ linkage. */
+/*
+ * C++: what types.h asks of a type. Part of types.h. Templates have C++ linkage, also where a user
+ * includes the header inside of extern "C".
+ */
 
 #ifdef __clang__
 #define PERCPU__TRIVIAL_DESTRUCTOR(T) __is_trivially_destructible(T)
@@ -9,11 +12,12 @@
 
 /* Without optimisation a call takes less of the caller's stack than inlined code does. */
 #ifdef __OPTIMIZE__
-#define PERCPU__TEMPLATE inline __attribute__((always_inline))
+#define PERCPU__TEMPLATE PERCPU__UNCOUNTED inline __attribute__((always_inline))
 #else
-#define PERCPU__TEMPLATE inline
+#define PERCPU__TEMPLATE PERCPU__UNCOUNTED inline
 #endif
 
+extern "C++" {
 namespace percpu__types
 {
 template <class T> struct plain {
@@ -83,6 +87,7 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
     return value;
 }
 } // namespace percpu__types
+}
 
 /* An initialiser that is no constant expression would run in the template only. */
 #if defined(__clang__)

@@ -200,7 +200,7 @@ PERCPU__WRITE_FROM_SEQUENCE(64)
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
 
-static inline size_t percpu_cpu_id(void)
+PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void)
 {
     return percpu__slot() >> PERCPU__SLOT_SHIFT;
 }

@@ -24,6 +24,7 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
     struct percpu__guard guard;
     guard.cpu = percpu__take_area();
+    percpu__barrier(); /* the compiler may see the library's functions: link-time optimisation */
 #ifdef PERCPU__WATCHED
     guard.watch.first = guard.watch.size = 0; /* none yet */
 #endif
@@ -33,6 +34,7 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
 {
     (void)guard;
+    percpu__barrier();
 #ifdef PERCPU__WATCHED
     percpu__watch_end(&guard->watch, guard->cpu);
 #endif

@@ -15,7 +15,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 {
     uintptr_t address = (uintptr_t)p;
     (void)where;
-    __asm__ volatile("addq %%gs:%1, %0"
+    __asm__ volatile(PERCPU__X86_ATT "addq %%gs:%1, %0"
                      : "+r"(address)
                      : "m"(*PERCPU__VAR(__PERCPU_percpu__head.delta))
                      : "cc");
@@ -30,7 +30,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
                                                 enum percpu__where where)                          \
     {                                                                                              \
         (void)where;                                                                               \
-        __asm__ volatile(insn suffix " %1, " PERCPU__X86_GS "%0"                                   \
+        __asm__ volatile(PERCPU__X86_ATT insn suffix " %1, " PERCPU__X86_GS "%0"                   \
                          : "+m"(*(volatile percpu__u##bits *)p) : in immediate(value) : "cc");     \
     }
 
@@ -40,7 +40,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
     {                                                                                              \
         uint##bits##_t value;                                                                      \
         (void)where;                                                                               \
-        __asm__ volatile("mov" suffix " " PERCPU__X86_GS "%1, %0"                                  \
+        __asm__ volatile(PERCPU__X86_ATT "mov" suffix " " PERCPU__X86_GS "%1, %0"                  \
                          : "=" in(value) : "m"(*(const volatile percpu__u##bits *)p));             \
         return value;                                                                              \
     }                                                                                              \
@@ -57,7 +57,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
                                              enum percpu__where where)                             \
     {                                                                                              \
         (void)where;                                                                               \
-        __asm__ volatile("mov" suffix " %1, " PERCPU__X86_GS "%0"                                  \
+        __asm__ volatile(PERCPU__X86_ATT "mov" suffix " %1, " PERCPU__X86_GS "%0"                  \
                          : "=m"(*(volatile percpu__u##bits *)p) : in immediate(value));            \
     }                                                                                              \
     PERCPU__X86_UPDATE(add, "add", bits, suffix, in, immediate)                                    \
@@ -68,7 +68,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
                                                            enum percpu__where where)               \
     {                                                                                              \
         (void)where;                                                                               \
-        __asm__ volatile("xadd" suffix " %0, " PERCPU__X86_GS "%1"                                 \
+        __asm__ volatile(PERCPU__X86_ATT "xadd" suffix " %0, " PERCPU__X86_GS "%1"                 \
                          : "+" in(value), "+m"(*(volatile percpu__u##bits *)p) : : "cc");          \
         return value;                                                                              \
     }                                                                                              \
@@ -82,7 +82,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
         volatile void *p, uint##bits##_t old, uint##bits##_t value, enum percpu__where where)      \
     {                                                                                              \
         (void)where;                                                                               \
-        __asm__ volatile("cmpxchg" suffix " %2, " PERCPU__X86_GS "%1"                              \
+        __asm__ volatile(PERCPU__X86_ATT "cmpxchg" suffix " %2, " PERCPU__X86_GS "%1"              \
                          : "+a"(old), "+m"(*(volatile percpu__u##bits *)p) : in(value) : "cc");    \
         return old;                                                                                \
     }                                                                                              \
@@ -91,7 +91,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
     {                                                                                              \
         uint##bits##_t old;                                                                        \
         (void)where;                                                                               \
-        __asm__ volatile("mov" suffix " " PERCPU__X86_GS "%1, %0\n"                                \
+        __asm__ volatile(PERCPU__X86_ATT "mov" suffix " " PERCPU__X86_GS "%1, %0\n"                \
                          "1:\tcmpxchg" suffix " %2, " PERCPU__X86_GS "%1\n\tjnz 1b"                \
                          : "=&a"(old), "+m"(*(volatile percpu__u##bits *)p) : in(value) : "cc");   \
         return old;                                                                                \

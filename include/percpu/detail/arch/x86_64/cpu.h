@@ -16,19 +16,19 @@ PERCPU__INLINE void percpu__relax(void)
 PERCPU__INLINE uintptr_t percpu__x86_rdgsbase(void)
 {
     uintptr_t base;
-    __asm__ volatile("rdgsbase %0" : "=r"(base));
+    __asm__ volatile(PERCPU__X86_ATT "rdgsbase %0" : "=r"(base));
     return base;
 }
 
 PERCPU__INLINE void percpu__x86_wrgsbase(uintptr_t base)
 {
-    __asm__ volatile("wrgsbase %0" : : "r"(base) : "memory");
+    __asm__ volatile(PERCPU__X86_ATT "wrgsbase %0" : : "r"(base) : "memory");
 }
 
 PERCPU__INLINE bool percpu__x86_cr4(int bit)
 {
     uintptr_t cr4;
-    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    __asm__ volatile(PERCPU__X86_ATT "mov %%cr4, %0" : "=r"(cr4));
     return cr4 >> bit & 1;
 }
 

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * x86_64: interrupts, RFLAGS.IF (Intel SDM vol. 3A, 7.8.1 "Masking Maskable Hardware Interrupts").
+ *
+ * RFLAGS are read by PUSHFQ, which writes below the stack pointer: into the red zone, where without
+ * -mno-red-zone a function that calls none has its variables (System V x86-64 ABI, 3.2.2). Of an
+ * asm statement compilers do not know that it does. Of their builtin function they do: they give the
+ * function that it is inlined into no red zone.
  */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
-    uintptr_t flags;
-    __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
+    uintptr_t flags = __builtin_ia32_readeflags_u64();
+    __asm__ volatile("cli" : : : "memory");
     return flags;
 }
 #define percpu__irq_save percpu__irq_save

@@ -15,7 +15,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     /* clang 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew. */
 #if defined(__clang__) || defined(PERCPU_RSEQ_FIBERS)
     uintptr_t pointer;
-    PERCPU__THREAD_ASM("movq %%fs:0, %0" : "=r"(pointer));
+    PERCPU__THREAD_ASM(PERCPU__X86_ATT "movq %%fs:0, %0" : "=r"(pointer));
     return pointer;
 #else
     return (uintptr_t)__builtin_thread_pointer();
@@ -47,6 +47,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
  */
 /* clang-format off */
 #define PERCPU__X86_RSEQ(body)                                                                     \
+    PERCPU__X86_ATT                                                                                \
     ".pushsection .text.unlikely.percpu,\"ax?\",@progbits\n\t"                                     \
     ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"                                                 \
     ".Lpercpu_abort%=:\n\t"                                                                        \
