@@ -48,6 +48,8 @@ USERS = (
     (CLANG['x86_64'], f'{BARE} -mno-sse', '__bare__cpus_64', REGS),
     (A64, BARE, '__bare__cpus_64'),
     (A64, f'{BARE} -DPERCPU_ARM_EL2', '__bare__cpus_64__el2'),
+    (A64, f'{BARE} -DPERCPU_ARM_EL3', '__bare__cpus_64__el3'),
+    (A64, f'{BARE} -DPERCPU_ARM_X18 -ffixed-x18', '__bare__cpus_64__x18'),
     (A64, f'{BARE} -mgeneral-regs-only -mstrict-align', '__bare__cpus_64', REGS), # GCC does not tell
     (A64, f'{BARE} -mbranch-protection=bti', '__bare__cpus_64', TARGETS),
     (CLANG['aarch64'], f'{BARE} -mstrict-align', '__bare__cpus_64', STRICT),
