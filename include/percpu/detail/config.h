@@ -169,9 +169,15 @@
 #define PERCPU__RISCV_IE 2 /* SIE */
 #define PERCPU__CFG_ARCH "__" PERCPU__RISCV_BASE
 #endif
-#elif defined(PERCPU_PLATFORM_BARE)
-#error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
+#elif defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU_OWN_REGISTER)
+#error                                                                                             \
+    "percpu: no port to this architecture: define PERCPU_OWN_REGISTER (detail/own/config.h), or write one: docs/porting-to.md"
 #include <percpu/detail/refused.h>
+#endif
+
+/* The kernel's own register and mask, in place of the port's; the compiler makes the addresses. */
+#ifdef PERCPU_OWN_REGISTER
+#include <percpu/detail/own/config.h>
 #endif
 
 /* The headers without which a configuration has no way to do its work. */
