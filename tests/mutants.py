@@ -64,6 +64,8 @@ BARE = {
             'arm', '0x40200000'),
     'riscv64': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -march=rv64ima_zicsr_zifencei -mabi=lp64',
                 'riscv', '0x80200000'),
+    'riscv64-own': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -march=rv64ima_zicsr_zifencei -mabi=lp64 '
+                    f'-DPERCPU_OWN_REGISTER -I{ROOT}/tests/bare/own', 'riscv', '0x80200000'),
     'riscv32': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -mno-relax -march=rv32ima_zicsr_zifencei '
                 '-mabi=ilp32 -DPERCPU_RISCV_M_MODE', 'riscv', '0x80000000'),
     'loongarch64': ('clang --target=loongarch64-linux-gnusf -fuse-ld=lld', '-msoft-float '

@@ -62,4 +62,25 @@ m_tick_entry:
     cpsie i
     bx lr
 
+/* What compilers call; also of memory that is aligned. */
+    .macro calls to, names:vararg
+    .irp name, \names
+    .globl \name
+    .type \name, %function
+    .thumb_func
+\name:
+    .endr
+    \to
+    .endm
+
+    calls "b memcpy", __aeabi_memcpy, __aeabi_memcpy4, __aeabi_memcpy8
+    calls "b memmove", __aeabi_memmove, __aeabi_memmove4, __aeabi_memmove8
+    calls "mov r3, r1", __aeabi_memset, __aeabi_memset4, __aeabi_memset8 /* to, size, byte */
+    mov r1, r2
+    mov r2, r3
+    b memset
+    calls "mov r2, r1", __aeabi_memclr, __aeabi_memclr4, __aeabi_memclr8
+    movs r1, #0
+    b memset
+
     .section .note.GNU-stack, "", %progbits
