@@ -23,7 +23,8 @@ static const char *const text[] = {
                         "was it loaded, and kept as the linker makes it?",
     [PERCPU_EOVERLAP] = "the memory overlaps the template or another CPU's area",
     [PERCPU_EEL] = "this CPU runs at another exception level than the code was compiled for: "
-                   "PERCPU_ARM_EL2 is for EL2, VHE included, and only for it",
+                   "PERCPU_ARM_EL2 is for EL2, VHE included, PERCPU_ARM_EL3 for EL3, "
+                   "neither for EL1",
     [PERCPU_EGP] =
         "gp holds the per-CPU delta, but the linker script defines __global_pointer$: take "
         "it out, or compile with PERCPU_RISCV_TP",
@@ -31,6 +32,7 @@ static const char *const text[] = {
                         "percpu_init_cpu_with()",
     [PERCPU_EMODULE] = "shared libraries have per-CPU variables, for which the caller's memory has "
                        "no room: use percpu_init_in_place()",
+    [PERCPU_EOWN] = "percpu_own_cpu() says that this is another CPU",
 };
 
 const char *percpu_strerror(int error)

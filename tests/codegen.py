@@ -199,6 +199,20 @@ TARGETS['aarch64-el2'] = {
     'must': r'tpidr_el2',
     'variants': variants('aarch64', '-DPERCPU_ARM_EL2'),
 }
+TARGETS['aarch64-el3'] = {
+    **TARGETS['aarch64'],
+    'must': r'tpidr_el3',
+    'variants': variants('aarch64', '-DPERCPU_ARM_EL3'),
+}
+# One less each: no instruction copies the register.
+TARGETS['aarch64-x18'] = {
+    **TARGETS['aarch64'],
+    'must': r'\bx18\b',
+    'variants': {name: (flags, at, {function: limit - 1 for function, limit in (lower or [{}])[0].items()})
+                 for name, (flags, at, *lower) in variants('aarch64', '-ffixed-x18 -DPERCPU_ARM_X18').items()},
+    'limits': {name: limit - (name != 'remote_ptr_raw')
+               for name, limit in TARGETS['aarch64']['limits'].items()},
+}
 # Only GNU ld reaches VMA 0 from here with addresses that the compiler makes.
 TARGETS['riscv64-m'] = {
     **TARGETS['riscv64'],

@@ -30,7 +30,11 @@ configurations='
 -DPERCPU_ZERO_VMA -DPERCPU_PREEMPT_STATE -DPERCPU_DEBUG
 -DPERCPU_ZERO_VMA -DPERCPU_PREEMPT_IRQ -DPERCPU_RESTART'
 while IFS= read -r register; do
+    zero=-DPERCPU_ZERO_VMA
+    case $register in *OWN_REGISTER*) zero= ;; esac
     while IFS= read -r configuration; do
+        # The kernel's own register has neither of these.
+        [ -n "$zero" ] || configuration=$(echo "$configuration" | sed 's/-DPERCPU_\(ZERO_VMA\|RESTART\)//g')
         flags="-O1${register:+ $register}${configuration:+ $configuration}"
         compile everything.inc "$flags" "$@"
         compile operations.inc "$flags" "$@"
@@ -38,7 +42,7 @@ while IFS= read -r register; do
 $configurations
 EOF
     for source in everything nested; do
-        compile $source.inc "-O0${register:+ $register} -DPERCPU_ZERO_VMA" "$@"
+        compile $source.inc "-O0${register:+ $register} $zero" "$@"
     done
 done <<EOF
 ${registers%

@@ -16,6 +16,8 @@ BARE = '-ffreestanding -fno-pic -fno-pie -fno-stack-protector -DPERCPU_PLATFORM_
 SINGLE = BARE.replace('BARE', 'SINGLE')
 X86, A64 = 'gcc', 'aarch64-linux-gnu-gcc'
 ARM = 'arm-none-eabi-gcc -march=armv7-a'
+ARM_M = 'arm-none-eabi-gcc -march=armv7-m -mthumb'
+OWN = '-DPERCPU_OWN_REGISTER -Itests/bare/own'
 RV64 = 'riscv64-linux-gnu-gcc -mabi=lp64 -mcmodel=medany'
 RV32 = 'riscv64-linux-gnu-gcc -mabi=ilp32 -mcmodel=medany'
 CLANG = {name: f'clang --target={name}-none-elf' for name in ('x86_64', 'aarch64', 'armv7a', 'riscv64')}
@@ -50,6 +52,8 @@ USERS = (
     (CLANG['x86_64'], f'{BARE} -mno-sse', '__bare__cpus_64', REGS),
     (A64, BARE, '__bare__cpus_64'),
     (A64, f'{BARE} -DPERCPU_ARM_EL2', '__bare__cpus_64__el2'),
+    (A64, f'{BARE} -DPERCPU_ARM_EL3', '__bare__cpus_64__el3'),
+    (A64, f'{BARE} -DPERCPU_ARM_X18 -ffixed-x18', '__bare__cpus_64__x18'),
     (A64, f'{BARE} -mgeneral-regs-only -mstrict-align', '__bare__cpus_64', REGS), # GCC does not tell
     (A64, f'{BARE} -mbranch-protection=bti', '__bare__cpus_64', TARGETS),
     (CLANG['aarch64'], f'{BARE} -mstrict-align', '__bare__cpus_64', STRICT),
@@ -57,6 +61,8 @@ USERS = (
     (ARM, f'{BARE} -mfloat-abi=soft', '__bare__cpus_64', REGS),
     (ARM, f'{BARE} -mfloat-abi=soft -DPERCPU_ARM_TPIDRPRW', '__bare__cpus_64__tpidrprw', REGS),
     (ARM, f'{BARE} -mfloat-abi=softfp -mfpu=neon -mno-unaligned-access', '__bare__cpus_64', STRICT),
+    (ARM_M, f'{BARE} {OWN}', '__bare__cpus_64__own'),
+    (ARM_M, f'{BARE} {OWN} -DOWN_CPU', '__bare__cpus_64__own_cpu'),
     (CLANG['armv7a'], f'{BARE} -mfloat-abi=soft -mno-unaligned-access', '__bare__cpus_64', REGS, STRICT),
     (RV64, f'{BARE} {SOFT}', '__bare__cpus_64__gp', REGS),
     (RV64, f'{BARE} {SOFT} -DPERCPU_RISCV_TP', '__bare__cpus_64__tp', REGS),
@@ -90,7 +96,7 @@ def objects(work, command):
     found, source = [], work / 'x.c'
     source.write_text('#include <percpu/percpu.h>\n')
     for define in ([], ['-DPERCPU__DEFINE_CONFIG']):
-        output, status = said([*command.split(), *define, '-std=gnu17', '-O1', f'-I{ROOT}/include', '-c', '-o',
+        output, status = said([*command.replace('-Itests', f'-I{ROOT}/tests').split(), *define, '-std=gnu17', '-O1', f'-I{ROOT}/include', '-c', '-o',
                             work / f'x{len(define)}.o', source])
         if status:
             return output

@@ -26,6 +26,10 @@ library el1
 library el1-0 $zero
 library el2 -DPERCPU_ARM_EL2
 library el2-0 -DPERCPU_ARM_EL2 $zero
+library el3 -DPERCPU_ARM_EL3
+x18="-ffixed-x18 -DPERCPU_ARM_X18"
+library x18 $x18
+machine machine-x18 aarch64 $x18
 echo "$memcpy_c" >"$work/memcpy.c"
 for library in el1 el1-0 early; do
     mkdir -p "$work/$library"
@@ -49,8 +53,8 @@ for source in "$root"/src/*.c "$root"/src/platform/*.c "$work/memcpy.c"; do
     must compile "$source" "$work/el1-0-O0/$(basename "$source").o" -O0 $zero
 done
 
-el1_and_el2() { # linker
-    compile "$reach" "$work/el2.o" -O2 -DPERCPU_ARM_EL2 && link "$1" low "$work/el2.o" "$work"/el1/*.o
+el1_and() { # linker, flags
+    compile "$reach" "$work/other.o" -O2 "${@:2}" && link "$1" low "$work/other.o" "$work"/el1/*.o
 }
 for ld in bfd lld; do
     must link $ld low "$work"/machine/*.o "$work"/el1/*.c.o \
@@ -83,7 +87,12 @@ for ld in bfd lld; do
     check "$ld: VMA 0, program at 0xffffffff80200000, compiler-made addresses: links" \
         link $ld top0 "$work/index.o" "$work"/el1-0/*.o
     check_refused "$ld: library for EL1, program for EL2: refused" 'percpu_built_as__bare__cpus_64__el2' \
-        el1_and_el2 $ld
+        el1_and $ld -DPERCPU_ARM_EL2
+    check_refused "$ld: library for EL1, program for EL3: refused" 'percpu_built_as__bare__cpus_64__el3' \
+        el1_and $ld -DPERCPU_ARM_EL3
+    # shellcheck disable=SC2086
+    check_refused "$ld: library for EL1, program for x18: refused" 'percpu_built_as__bare__cpus_64__x18' \
+        el1_and $ld $x18
 done
 
 # -- Exception levels ------------------------------------------------------------------------------
@@ -94,7 +103,7 @@ level() {
     shift 4
     # shellcheck disable=SC2086
     must compile "$here/bare/aarch64/level.c" "$work/level.o" -O2 $cflags
-    must link bfd low "$work"/machine/*.o "$work/$library"/*.c.o \
+    must link bfd low "$work/${machines:-machine}"/*.o "$work/$library"/*.c.o \
         "$work/level.o"
     check "$name" boots "$machine" "$@"
 }
@@ -105,6 +114,17 @@ level 'for EL1, at EL2: refused' aarch64-el2 el1 -DRIGHT=0
 level 'for EL2, at EL1: refused' aarch64 el2 "-DRIGHT=0 $el2"
 level 'for EL1, at EL2 with VHE: refused' aarch64-el2 el1 '-DRIGHT=0 -DVHE' --qemu='-cpu max'
 level 'for EL2, at EL2 with VHE: taken' aarch64-el2 el2 "-DRIGHT=1 -DVHE $el2" --qemu='-cpu max'
+
+el3=-DPERCPU_ARM_EL3
+level 'for EL3, at EL3: taken' aarch64-el3 el3 "-DRIGHT=1 $el3"
+level 'for EL1, at EL3: refused' aarch64-el3 el1 -DRIGHT=0
+level 'for EL2, at EL3: refused' aarch64-el3 el2 "-DRIGHT=0 $el2"
+level 'for EL3, at EL1: refused' aarch64 el3 "-DRIGHT=0 $el3"
+level 'for EL3, at EL2: refused' aarch64-el2 el3 "-DRIGHT=0 $el3"
+machines=machine-x18
+for machine in aarch64 aarch64-el2 aarch64-el3; do
+    level "x18, $machine: taken" $machine x18 "-DRIGHT=1 $x18"
+done
 
 # -- Before MMU and caches are on: no exclusive, no atomic instruction -----------------------------
 

@@ -56,10 +56,16 @@ BARE = {
                 'aarch64', '0x40200000'),
     'aarch64-el2': ('aarch64-linux-gnu-gcc', '-mgeneral-regs-only -mstrict-align '
                     '-mno-outline-atomics -DPERCPU_ARM_EL2', 'aarch64', '0x40200000'),
+    'aarch64-el3': ('aarch64-linux-gnu-gcc', '-mgeneral-regs-only -mstrict-align '
+                    '-mno-outline-atomics -DPERCPU_ARM_EL3', 'aarch64', '0x40200000'),
+    'aarch64-x18': ('aarch64-linux-gnu-gcc', '-mgeneral-regs-only -mstrict-align '
+                    '-mno-outline-atomics -ffixed-x18 -DPERCPU_ARM_X18', 'aarch64', '0x40200000'),
     'arm': ('arm-none-eabi-gcc', '-march=armv7-a -mfloat-abi=soft -mno-unaligned-access -marm',
             'arm', '0x40200000'),
     'riscv64': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -march=rv64ima_zicsr_zifencei -mabi=lp64',
                 'riscv', '0x80200000'),
+    'riscv64-own': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -march=rv64ima_zicsr_zifencei -mabi=lp64 '
+                    f'-DPERCPU_OWN_REGISTER -I{ROOT}/tests/bare/own', 'riscv', '0x80200000'),
     'riscv32': ('riscv64-linux-gnu-gcc', '-mcmodel=medany -mno-relax -march=rv32ima_zicsr_zifencei '
                 '-mabi=ilp32 -DPERCPU_RISCV_M_MODE', 'riscv', '0x80000000'),
     'loongarch64': ('clang --target=loongarch64-linux-gnusf -fuse-ld=lld', '-msoft-float '

@@ -22,7 +22,11 @@ TEST(on_cpus_runs_once_on_each)
 {
     static atomic_uint runs[MAX_CPUS];
 
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' /* one CPU */
+    check_eq(test_cpus(), 1);
+#else
     check(test_cpus() > 1 && test_cpus() <= MAX_CPUS);
+#endif
     for (unsigned round = 1; round <= 3; round++) {
         on_cpus(count_me, runs);
         for (size_t cpu = 0; cpu < MAX_CPUS; cpu++)

@@ -28,10 +28,14 @@
  *   PERCPU_RSEQ_FIBERS       rseq, of users only: functions may go on in another thread (fibers)
  *   PERCPU_ZERO_VMA          bare: the template is linked at address 0
  *   PERCPU_ARM_EL2           bare, aarch64: the register is TPIDR_EL2: hypervisors, VHE kernels
+ *   PERCPU_ARM_EL3           bare, aarch64: the register is TPIDR_EL3: firmware
+ *   PERCPU_ARM_X18           bare, aarch64, any level: the register is x18; build with -ffixed-x18
  *   PERCPU_ARM_TPIDRPRW      bare, arm: the register is TPIDRPRW: for kernels with user mode, which
  *                            can read the default, TPIDRURO
  *   PERCPU_RISCV_TP          bare, riscv: the register is tp, not gp
  *   PERCPU_RISCV_M_MODE      freestanding riscv: M mode, where mstatus masks interrupts
+ *   PERCPU_OWN_REGISTER      freestanding, any little-endian architecture: the kernel's header
+ *                            percpu_own.h reads the register and masks interrupts: docs/porting-to.md
  *   PERCPU_STACK_GUARD       bare, x86_64: the stack protector's guard is a variable: docs/entry.md
  *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)
  *   PERCPU_DEBUG             check bounds, initialisation and guards; failures call percpu_panic()
@@ -119,11 +123,12 @@ enum percpu_error {
     PERCPU_ENOTINIT,    /* percpu_init() or percpu_init_in_place() has not succeeded yet */
     PERCPU_ESYS,        /* the system refused a call that must not fail */
     PERCPU_EOVERLAP,    /* the memory overlaps the template or another area */
-    PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: see PERCPU_ARM_EL2 */
+    PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: PERCPU_ARM_EL2, _EL3 */
     PERCPU_ERESTART,    /* PERCPU_RESTART: no table of sequences, or some overlap */
     PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
     PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
     PERCPU_EMODULE,  /* thread: shared libraries' variables have no room in the caller's memory */
+    PERCPU_EOWN,     /* PERCPU_OWN_REGISTER: percpu_own_cpu() is the number of another CPU */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */
@@ -185,7 +190,7 @@ PERCPU__HIDDEN int percpu_init_cpu(size_t cpu, void *base);
 /*
  * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
  * CPU's area. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ERANGE, -PERCPU_EBUSY (thread: another
- * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_ESYS. Call it once on each CPU, with
+ * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_EOWN, -PERCPU_ESYS. Call it once on each CPU, with
  * interrupts off. It may run before caches and MMU are on, and contains no atomic instruction.
  */
 PERCPU__HIDDEN int percpu_init_reg(size_t cpu);

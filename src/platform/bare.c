@@ -149,6 +149,10 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
 {
     int error = percpu__reg_check();
     (void)cpu;
+#ifdef PERCPU_OWN_CPU
+    if (percpu_own_cpu() != cpu)
+        return -PERCPU_EOWN;
+#endif
     if (!error)
         percpu__reg_write(delta);
     return error;
@@ -183,6 +187,10 @@ uintptr_t percpu_read_reg(void)
 
 void percpu_write_reg(uintptr_t area_base)
 {
+#ifdef PERCPU_OWN_CPU
+    if (percpu__reg_read() != area_base - load_start)
+        percpu_panic("percpu: percpu_write_reg(): PERCPU_OWN_CPU: the kernel says which CPU this is");
+#endif
     percpu__reg_write(area_base - load_start);
 }
 

@@ -17,6 +17,7 @@ ENTRY(bare_entry)
 
 SECTIONS
 {
+    .vectors 0 : { KEEP(*(.vectors)) } /* where a machine reads them at reset */
     . = BARE_LOAD;
     .boot : { KEEP(*(.boot .boot.*)) }
     .note.Xen : { KEEP(*(.note.Xen)) }

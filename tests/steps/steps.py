@@ -57,6 +57,8 @@ ABI = {
                'pc': 'rip', 'base': 'gs_base', 'flags': 'eflags'},
     'aarch64': A64,
     'aarch64-el2': A64,
+    'aarch64-el3': A64,
+    'aarch64-x18': {**A64, 'base': 'x18'},
     'arm': ARM,
     'riscv64': RISCV,
     'riscv64-m': {**RISCV, 'base': 'tp'},

@@ -123,9 +123,19 @@
 #ifdef __ARM_FEATURE_BTI_DEFAULT
 #define PERCPU__BUILT_BRANCH_TARGETS 1 /* -mbranch-protection=bti */
 #endif
-#ifdef PERCPU_ARM_EL2
+#if defined(PERCPU_ARM_EL2) + defined(PERCPU_ARM_EL3) + defined(PERCPU_ARM_X18) > 1
+#error                                                                                             \
+    "percpu: PERCPU_ARM_EL2, PERCPU_ARM_EL3 and PERCPU_ARM_X18 each name the register: define one (x18 serves at any exception level)"
+#include <percpu/detail/refused.h>
+#endif
+#if defined(PERCPU_ARM_EL2)
 #define PERCPU__A64_EL 2
 #define PERCPU__CFG_ARCH "__el2"
+#elif defined(PERCPU_ARM_EL3)
+#define PERCPU__A64_EL 3
+#define PERCPU__CFG_ARCH "__el3"
+#elif defined(PERCPU_ARM_X18)
+#define PERCPU__CFG_ARCH "__x18"
 #else
 #define PERCPU__A64_EL 1
 #endif
@@ -165,9 +175,15 @@
 #define PERCPU__RISCV_IE 2 /* SIE */
 #define PERCPU__CFG_ARCH "__" PERCPU__RISCV_BASE
 #endif
-#elif defined(PERCPU_PLATFORM_BARE)
-#error "percpu: no port to this architecture; docs/porting-to.md says how to write one"
+#elif defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU_OWN_REGISTER)
+#error                                                                                             \
+    "percpu: no port to this architecture: define PERCPU_OWN_REGISTER (detail/own/config.h), or write one: docs/porting-to.md"
 #include <percpu/detail/refused.h>
+#endif
+
+/* The kernel's own register and mask, in place of the port's; the compiler makes the addresses. */
+#ifdef PERCPU_OWN_REGISTER
+#include <percpu/detail/own/config.h>
 #endif
 
 /* The headers without which a configuration has no way to do its work. */
@@ -209,6 +225,20 @@
 #if defined(PERCPU_ARM_EL2) && !(defined(__aarch64__) && defined(PERCPU_PLATFORM_BARE))
 #error "percpu: PERCPU_ARM_EL2 is for PERCPU_PLATFORM_BARE on aarch64: only there is a TPIDR_EL2"
 #include <percpu/detail/refused.h>
+#endif
+#if defined(PERCPU_ARM_EL3) && !(defined(__aarch64__) && defined(PERCPU_PLATFORM_BARE))
+#error "percpu: PERCPU_ARM_EL3 is for PERCPU_PLATFORM_BARE on aarch64: only there is a TPIDR_EL3"
+#include <percpu/detail/refused.h>
+#endif
+#if defined(PERCPU_ARM_X18) && !(defined(__aarch64__) && defined(PERCPU_PLATFORM_BARE))
+#error "percpu: PERCPU_ARM_X18 is for PERCPU_PLATFORM_BARE on aarch64"
+#include <percpu/detail/refused.h>
+#endif
+#if defined(PERCPU_ARM_X18) && defined(__clang__)
+#if __has_feature(shadow_call_stack)
+#error "percpu: the shadow call stack is in x18: build without PERCPU_ARM_X18"
+#include <percpu/detail/refused.h>
+#endif
 #endif
 #if defined(PERCPU_ARM_TPIDRPRW) && !(defined(__arm__) && defined(PERCPU_PLATFORM_BARE))
 #error                                                                                             \

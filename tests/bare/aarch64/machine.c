@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: QEMU's virt machine, at EL1 or, with virtualization=on, at EL2. Its addresses: QEMU,
- * hw/arm/virt.c. The same physical addresses serve with the MMU on.
+ * aarch64: QEMU's virt machine, at EL1, with virtualization=on at EL2, with secure=on at EL3. Its
+ * addresses: QEMU, hw/arm/virt.c. The same physical addresses serve with the MMU on.
  *
  * Arm ARM: DDI 0487. GICv2: IHI 0048. GICv3: IHI 0069. PSCI: DEN 0022.
  */
@@ -40,7 +40,7 @@
 #define SGI1R_OTHERS 0x10000000000
 
 #define INT_WAKE 0    /* a software-generated interrupt */
-#define INT_TIMER 27  /* the virtual timer's, at both levels */
+#define INT_TIMER 27  /* the virtual timer's, at all levels */
 #define INT_NONE 1020 /* and above: none */
 #define PRIORITIES_ALL 0xff
 
@@ -55,8 +55,10 @@
 #define DAIF_I 0x80
 #define PSTATE_EL1H 0x5 /* with this level's stack pointer, nothing masked */
 #define PSTATE_EL2H 0x9
+#define PSTATE_EL3H 0xd
 #define PSTATE_EL 0xc
 #define PSTATE_EL0 0
+#define SCR_EL3_TO_EL3 0x43e /* RW; EA, FIQ, IRQ: interrupts come to EL3; RES1. Secure */
 #define HCR_EL2_TGE 0x8000000 /* exceptions of EL0 come to EL2, too */
 
 struct a64_frame {
@@ -66,6 +68,7 @@ _Static_assert(offsetof(struct a64_frame, pc) == 248 && sizeof(struct a64_frame)
 
 /* boot.S, and for boot.S */
 extern const unsigned char a64_secondary[];
+extern volatile uint64_t a64_released; /* at EL3: CPUs go on from the beginning */
 uintptr_t a64_irq(struct a64_frame *frame);
 _Noreturn void a64_fault(uintptr_t vector, uintptr_t pc, uintptr_t esr, uintptr_t far);
 _Noreturn void a64_cpu_start(size_t cpu);
@@ -91,9 +94,9 @@ static void write32(uintptr_t address, uint32_t v)
     *(volatile uint32_t *)address = v;
 }
 
-static bool at_el2(void)
+static unsigned level(void)
 {
-    return READ_SYS("currentel") >> 2 == 2;
+    return (unsigned)READ_SYS("currentel") >> 2;
 }
 
 /* ID_AA64PFR0_EL1.GIC: does the CPU have version 3's registers? Without them it is version 2. */
@@ -195,7 +198,9 @@ void machine_timer_stop(void)
 /* SCTLR_ELx: M and C. */
 bool machine_atomics_work(void)
 {
-    uint64_t sctlr = at_el2() ? READ_SYS("sctlr_el2") : READ_SYS("sctlr_el1");
+    uint64_t sctlr = level() == 3   ? READ_SYS("sctlr_el3")
+                     : level() == 2 ? READ_SYS("sctlr_el2")
+                                    : READ_SYS("sctlr_el1");
 
     return (sctlr & 5) == 5;
 }
@@ -250,7 +255,7 @@ uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
     *frame = (struct a64_frame){
         .x[0] = (uintptr_t)arg,
         .pc = (uintptr_t)entry,
-        .pstate = at_el2() ? PSTATE_EL2H : PSTATE_EL1H,
+        .pstate = level() == 3 ? PSTATE_EL3H : level() == 2 ? PSTATE_EL2H : PSTATE_EL1H,
     };
     return (uintptr_t)frame;
 }
@@ -259,7 +264,7 @@ uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
 {
     struct a64_frame *frame = (struct a64_frame *)machine_frame(top, entry, arg);
 
-    if (at_el2())
+    if (level() == 2)
         WRITE_SYS("hcr_el2", (uint64_t)(HCR_EL2_TO_EL2 | HCR_EL2_TGE));
     frame->pstate = PSTATE_EL0;
     return (uintptr_t)frame;
@@ -267,8 +272,8 @@ uintptr_t machine_user_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
 
 void a64_fault(uintptr_t vector, uintptr_t pc, uintptr_t esr, uintptr_t far)
 {
-    bare_panic("exception at EL%d, vector %zu, ESR 0x%lx, pc 0x%lx, address 0x%lx",
-               at_el2() ? 2 : 1, vector, esr, pc, far);
+    bare_panic("exception at EL%u, vector %zu, ESR 0x%lx, pc 0x%lx, address 0x%lx", level(), vector,
+               esr, pc, far);
 }
 
 static void gic_v2_cpu_init(void)
@@ -289,7 +294,7 @@ static void gic_v3_cpu_init(size_t cpu)
         ;
     write32(own + GICR_IGROUPR, 0xffffffff); /* group 1: IRQ, not FIQ */
     write32(own + GICR_ISENABLER, 1u << INT_TIMER | 1u << INT_WAKE);
-    if (at_el2())
+    if (level() == 2)
         WRITE_SYS("icc_sre_el2", READ_SYS("icc_sre_el2") | 1);
     else
         WRITE_SYS("icc_sre_el1", READ_SYS("icc_sre_el1") | 1);
@@ -300,7 +305,9 @@ static void gic_v3_cpu_init(size_t cpu)
 /* Of every CPU. */
 static void cpu_init(size_t cpu)
 {
-    if (at_el2())
+    if (level() == 3)
+        WRITE_SYS("scr_el3", (uint64_t)SCR_EL3_TO_EL3);
+    else if (level() == 2)
         WRITE_SYS("hcr_el2", (uint64_t)HCR_EL2_TO_EL2);
     machine_timer_stop();
     if (gic_is_v3())
@@ -327,7 +334,7 @@ static uint64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     register uint64_t x2 __asm__("x2") = b;
     register uint64_t x3 __asm__("x3") = c;
 
-    if (at_el2())
+    if (level() == 2)
         __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
     else
         __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
@@ -340,6 +347,11 @@ void machine_start_cpus(void)
     static const volatile uintptr_t entry = (uintptr_t)a64_secondary; /* far from a high program */
     unsigned bits = gic_is_v3() ? 4 : 3;
 
+    if (level() == 3) {
+        a64_released = 1;
+        __asm__ volatile("dsb sy\n\tsev" : : : "memory");
+        return;
+    }
     for (size_t cpu = 1; cpu < cpu_count; cpu++) {
         uint64_t affinity = (cpu >> bits) << 8 | (cpu & ((1u << bits) - 1));
         int64_t error = (int64_t)psci(PSCI_CPU_ON, affinity, entry, cpu);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: accesses to the current CPU's copy, base and access in one statement. Each statement
- * begins with the read of the register and is a restartable sequence where there are any.
+ * aarch64: accesses to the current CPU's copy, base and access in one statement. Where instructions
+ * cannot add the register, each statement begins with the read of it and is a restartable sequence
+ * where there are any.
  */
 
 /*
@@ -29,6 +30,7 @@
 PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu__where where)
 {
     uintptr_t address;
+    PERCPU__A64_RESERVED();
     (void)where;
     if (PERCPU__IS(where, PERCPU__POINTER))
         return percpu__hide(p);
@@ -38,53 +40,67 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
     return address;
 }
 
-#define PERCPU__A64_ONCE(access) PERCPU__RESTART_BEGIN PERCPU__A64_MRS access PERCPU__RESTART_END
+#ifdef PERCPU_ARM_X18
+#define PERCPU__A64_ONCE(access) access
+#define PERCPU__ONE_INSTRUCTION(size, where) true
+#else
+#define PERCPU__A64_ONCE(access)                                                                   \
+    PERCPU__RESTART_BEGIN PERCPU__A64_BASE_READ access PERCPU__RESTART_END
+#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */
+#endif
+#define PERCPU__A64_NEAR(insn) insn ", [" PERCPU__A64_BASE ", #:lo12:%c[p]]"
+#define PERCPU__A64_FAR(insn) insn ", [" PERCPU__A64_BASE ", %[a]]"
 /* clang-format off */
 #define PERCPU__A64_ACCESS(bits, load, store)                                                      \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
                                                       enum percpu__where where)                    \
     {                                                                                              \
-        uintptr_t t, a = percpu__a64_address(p, where);                                            \
+        uintptr_t t __attribute__((unused)), a = percpu__a64_address(p, where);                    \
         uint64_t value;                                                                            \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__ volatile(PERCPU__A64_ONCE(load "1, [%0, #:lo12:%c2]") : "=&r"(t), "=r"(value)   \
-                             : "Si"(p), "m"(*(const volatile percpu__u##bits *)a));                \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_NEAR(load))                              \
+                             : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                              \
+                             : [p] "Si"(p), "m"(*(const volatile percpu__u##bits *)a));            \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_ONCE(load "1, [%0, %2]") : "=&r"(t), "=r"(value)           \
-                             : "r"(a), "m"(*(const volatile percpu__u##bits *)a));                 \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_FAR(load))                               \
+                             : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                              \
+                             : [a] "r"(a), "m"(*(const volatile percpu__u##bits *)a));             \
         return (uint##bits##_t)value;                                                              \
     }                                                                                              \
     PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
                                                         enum percpu__where where)                  \
     {                                                                                              \
+        uintptr_t t __attribute__((unused));                                                       \
         uintptr_t a = PERCPU__IS(where, PERCPU__NEAR_SYMBOL) ? percpu__one_place()                 \
                                                              : percpu__a64_address(p, where);      \
         uint64_t value;                                                                            \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__(PERCPU__A64_ONCE(load "0, [%0, #:lo12:%c1]")                                   \
-                    : "=&r"(value) : "Si"(p), "m"(*(const percpu__u##bits *)a));                   \
+            __asm__(PERCPU__A64_ONCE(PERCPU__A64_NEAR(load))                                       \
+                    : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                                       \
+                    : [p] "Si"(p), "m"(*(const percpu__u##bits *)a));                              \
         else                                                                                       \
-            __asm__(PERCPU__A64_ONCE(load "0, [%0, %1]")                                           \
-                    : "=&r"(value) : "r"(a), "m"(*(const percpu__u##bits *)a));                    \
+            __asm__(PERCPU__A64_ONCE(PERCPU__A64_FAR(load))                                        \
+                    : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                                       \
+                    : [a] "r"(a), "m"(*(const percpu__u##bits *)a));                               \
         return (uint##bits##_t)value;                                                              \
     }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
                                              enum percpu__where where)                             \
     {                                                                                              \
-        uintptr_t t, a = percpu__a64_address(p, where);                                            \
+        uintptr_t t __attribute__((unused)), a = percpu__a64_address(p, where);                    \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__ volatile(PERCPU__A64_ONCE(store ", [%0, #:lo12:%c3]")                          \
-                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
-                             : "rZ"(value), "Si"(p));                                              \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_NEAR(store))                             \
+                             : PERCPU__A64_SCRATCH(t) "=m"(*(volatile percpu__u##bits *)a)         \
+                             : [v] "rZ"(value), [p] "Si"(p));                                      \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_ONCE(store ", [%0, %3]")                                  \
-                             : "=&r"(t), "=m"(*(volatile percpu__u##bits *)a)                      \
-                             : "rZ"(value), "r"(a));                                               \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_FAR(store))                              \
+                             : PERCPU__A64_SCRATCH(t) "=m"(*(volatile percpu__u##bits *)a)         \
+                             : [v] "rZ"(value), [a] "r"(a));                                       \
     }
-PERCPU__A64_ACCESS(8, "ldrb %w", "strb %w2")
-PERCPU__A64_ACCESS(16, "ldrh %w", "strh %w2")
-PERCPU__A64_ACCESS(32, "ldr %w", "str %w2")
-PERCPU__A64_ACCESS(64, "ldr %x", "str %x2")
+PERCPU__A64_ACCESS(8, "ldrb %w[v]", "strb %w[v]")
+PERCPU__A64_ACCESS(16, "ldrh %w[v]", "strh %w[v]")
+PERCPU__A64_ACCESS(32, "ldr %w[v]", "str %w[v]")
+PERCPU__A64_ACCESS(64, "ldr %[v]", "str %x[v]")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__stable_8 percpu__stable_8
@@ -92,15 +108,18 @@ PERCPU__A64_ACCESS(64, "ldr %x", "str %x2")
 #define percpu__stable_64 percpu__stable_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
-#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {
     uintptr_t copy, a = percpu__a64_address(p, where);
     if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))
-        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, #:lo12:%c1" : "=r"(copy) : "Si"(p));
+        __asm__ volatile(PERCPU__A64_BASE_READ "add %[t], " PERCPU__A64_BASE ", #:lo12:%c[p]"
+                         : [t] "=r"(copy)
+                         : [p] "Si"(p));
     else
-        __asm__ volatile(PERCPU__A64_MRS "add %0, %0, %1" : "=&r"(copy) : "r"(a));
+        __asm__ volatile(PERCPU__A64_BASE_READ "add %[t], " PERCPU__A64_BASE ", %[a]"
+                         : [t] "=&r"(copy)
+                         : [a] "r"(a));
     return copy;
 }
 #define percpu__current percpu__current

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: the per-CPU register is TPIDR_EL1, or with PERCPU_ARM_EL2 TPIDR_EL2.
+ * aarch64: the per-CPU register is TPIDR_EL1, with PERCPU_ARM_EL2 TPIDR_EL2, with PERCPU_ARM_EL3
+ * TPIDR_EL3, with PERCPU_ARM_X18 x18.
  * Arm ARM: Arm Architecture Reference Manual for A-profile, DDI 0487. It describes registers in
  * "AArch64 System Register Descriptions", by name.
  */
@@ -11,21 +12,35 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
-/* -- The register. A CPU's own accesses to it need no barrier between them (TPIDR_EL1, EL2) ---- */
+/* -- The register ------------------------------------------------------------------------------ */
+
+#ifdef PERCPU_ARM_X18
+#include <percpu/detail/arch/aarch64/x18.h>
+#else
+/* A CPU's own accesses to it need no barrier between them (Arm ARM, TPIDR_EL1 and the like). */
 #define PERCPU__A64_TPIDR "tpidr_el" PERCPU__STR(PERCPU__A64_EL)
-#define PERCPU__A64_MRS "mrs %0, " PERCPU__A64_TPIDR "\n\t"
+#define PERCPU__A64_READ(to) "mrs " to ", " PERCPU__A64_TPIDR
+#define PERCPU__A64_WRITE(from) "msr " PERCPU__A64_TPIDR ", " from
+/* An access copies the register to one that instructions can add: its scratch operand, [t]. */
+#define PERCPU__A64_BASE "%[t]"
+#define PERCPU__A64_BASE_READ PERCPU__A64_READ("%[t]") "\n\t"
+#define PERCPU__A64_SCRATCH(t) [t] "=&r"(t),
+#define PERCPU__A64_RESERVED() ((void)0)
+#endif
 
 PERCPU__INLINE uintptr_t percpu__reg_read(void)
 {
     uintptr_t delta;
-    __asm__ volatile(PERCPU__A64_MRS : "=r"(delta));
+    PERCPU__A64_RESERVED();
+    __asm__ volatile(PERCPU__A64_READ("%0") : "=r"(delta));
     return delta;
 }
 #define percpu__reg_read percpu__reg_read
 
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 {
-    __asm__ volatile("msr " PERCPU__A64_TPIDR ", %0" : : "r"(delta) : "memory");
+    PERCPU__A64_RESERVED();
+    __asm__ volatile(PERCPU__A64_WRITE("%0") : : "r"(delta) : "memory");
 }
 #define percpu__reg_write percpu__reg_write
 
@@ -37,11 +52,13 @@ PERCPU__INLINE unsigned percpu__a64_el(void)
     return (unsigned)el >> 2 & 3;
 }
 
+#ifdef PERCPU__A64_EL
 PERCPU__INLINE int percpu__reg_check(void)
 {
     return percpu__a64_el() == PERCPU__A64_EL ? 0 : -PERCPU_EEL;
 }
 #define percpu__reg_check percpu__reg_check
+#endif
 
 /*
  * Exclusives and atomics need cacheable memory (Arm ARM, "Load-Exclusive and Store-Exclusive
@@ -51,10 +68,11 @@ PERCPU__INLINE int percpu__reg_check(void)
 PERCPU__INLINE bool percpu__atomics_work(void)
 {
     uintptr_t sctlr;
-    if (percpu__a64_el() == 2)
-        __asm__ volatile("mrs %0, sctlr_el2" : "=r"(sctlr));
-    else
-        __asm__ volatile("mrs %0, sctlr_el1" : "=r"(sctlr));
+    switch (percpu__a64_el()) {
+    case 3: __asm__ volatile("mrs %0, sctlr_el3" : "=r"(sctlr)); break;
+    case 2: __asm__ volatile("mrs %0, sctlr_el2" : "=r"(sctlr)); break;
+    default: __asm__ volatile("mrs %0, sctlr_el1" : "=r"(sctlr)); break;
+    }
     return (sctlr & 5) == 5;
 }
 #define percpu__atomics_work percpu__atomics_work

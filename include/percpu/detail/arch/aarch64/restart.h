@@ -2,25 +2,25 @@
 /* aarch64: a kernel's restartable sequences. Part of access.h. */
 
 #define PERCPU__A64_TEXT(w, suffix, op, result, place)                                             \
-    PERCPU__RESTART_BEGIN PERCPU__A64_MRS "ldr" suffix " %" w "[o], [%0, " place "]\n\t" op        \
-                                          "str" suffix " %" w result ", [%0, " place               \
-                                          "]" PERCPU__RESTART_END
+    PERCPU__RESTART_BEGIN PERCPU__A64_BASE_READ                                                    \
+        "ldr" suffix " %" w "[o], [" PERCPU__A64_BASE ", " place "]\n\t" op                        \
+        "str" suffix " %" w result ", [" PERCPU__A64_BASE ", " place "]" PERCPU__RESTART_END
 
 /* clang-format off */
 #define PERCPU__A64_SEQUENCE(...) PERCPU__A64_SEQUENCE_(__VA_ARGS__)
 #define PERCPU__A64_SEQUENCE_(name, bits, word, same, w, suffix, op, result, value_in, ...)        \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
-        uintptr_t t, a = percpu__a64_address(p, where);                                            \
+        uintptr_t t __attribute__((unused)), a = percpu__a64_address(p, where);                    \
         word o, n, v = PERCPU__A64_VALUE(word, same);                                              \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
             __asm__ volatile(PERCPU__A64_TEXT(w, suffix, op, result, "#:lo12:%c[p]")               \
-                             : "=&r"(t), [o] "=&r"(o), [n] "=&r"(n),                               \
+                             : PERCPU__A64_SCRATCH(t) [o] "=&r"(o), [n] "=&r"(n),                  \
                                "+m"(*(volatile percpu__u##bits *)a)                                \
                              : [p] "Si"(p), [v] value_in(v), [e] "rI"((word)expected) : "cc");     \
         else                                                                                       \
             __asm__ volatile(PERCPU__A64_TEXT(w, suffix, op, result, "%[a]")                       \
-                             : "=&r"(t), [o] "=&r"(o), [n] "=&r"(n),                               \
+                             : PERCPU__A64_SCRATCH(t) [o] "=&r"(o), [n] "=&r"(n),                  \
                                "+m"(*(volatile percpu__u##bits *)a)                                \
                              : [a] "r"(a), [v] value_in(v), [e] "rI"((word)expected) : "cc");      \
         *old = (uint##bits##_t)o, *now = (uint##bits##_t)n;                                        \

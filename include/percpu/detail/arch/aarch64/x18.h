@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aarch64: x18 as the per-CPU register. Part of cpu.h. Instructions add it: no access copies it, and
+ * reads and writes are one instruction behind the template's address.
+ *
+ * Every file of the kernel is compiled with -ffixed-x18 (AAPCS64, IHI 0055, "General-purpose
+ * Registers": x18 is the platform register, or a temporary one where the platform has no use for it).
+ * Of files that include this header compilers say whether they were: clang by the error that a
+ * function requires the target feature reserve-x18; GCC by a warning that names the variable below,
+ * which keeps it from using x18 in this file.
+ */
+
+#ifdef __clang__
+__attribute__((always_inline, target("reserve-x18"))) static inline void
+percpu__build_with_ffixed_x18(void)
+{
+}
+#define PERCPU__A64_RESERVED() percpu__build_with_ffixed_x18()
+#ifndef __OPTIMIZE__ /* accesses are calls of the library's functions */
+__attribute__((used)) static void percpu__is_built_with_ffixed_x18(void)
+{
+    percpu__build_with_ffixed_x18();
+}
+#endif
+#else
+__extension__ register uintptr_t percpu__build_with_ffixed_x18 __asm__("x18");
+#define PERCPU__A64_RESERVED() ((void)0)
+#endif
+
+#define PERCPU__A64_READ(to) "mov " to ", x18"
+#define PERCPU__A64_WRITE(from) "mov x18, " from
+#define PERCPU__A64_BASE "x18"
+#define PERCPU__A64_BASE_READ ""
+#define PERCPU__A64_SCRATCH(t)
