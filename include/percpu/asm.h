@@ -54,7 +54,7 @@
  */
 #ifdef __ASSEMBLER__
 #if defined(__x86_64__)
-#define PERCPU_READ_DELTA(reg) movq %gs:PERCPU_HEAD + PERCPU_HEAD_DELTA(%rip), reg
+#define PERCPU_READ_DELTA(reg) movq % gs : PERCPU_HEAD + PERCPU_HEAD_DELTA(% rip), reg
 #elif defined(__aarch64__) && defined(PERCPU_ARM_X18)
 #define PERCPU_READ_DELTA(reg) mov reg, x18
 #elif defined(__aarch64__) && defined(PERCPU_ARM_EL3)

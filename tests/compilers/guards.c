@@ -42,8 +42,7 @@ void block(uint64_t n);
 void block(uint64_t n)
 {
     outside = 1;
-    percpu_with_current(pair, p)
-    {
+    percpu_with_current(pair, p) {
         outside = 2;
         p->a += n;
         p->b += n;

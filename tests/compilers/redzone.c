@@ -20,8 +20,7 @@ unsigned long sum(const unsigned long *from)
 
     for (int i = 0; i < 8; i++)
         copy[i] = from[i];
-    percpu_with_current_irq(pair, p)
-    {
+    percpu_with_current_irq(pair, p) {
         p->a += 1;
     }
     percpu_xchg(words[0], percpu_add_return(words[1], 2));

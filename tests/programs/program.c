@@ -85,7 +85,8 @@ static void open_library(const char *path)
 #ifdef PERCPU_PLATFORM_THREAD
     library_late *last = NULL;
     *(void **)&last = dlsym(library, "late");
-    check_eq((unsigned long)last(), (unsigned long)-(PERCPU_MAX_CPUS > 63 ? PERCPU_ENULL : PERCPU_ERANGE),
+    check_eq((unsigned long)last(),
+             (unsigned long)-(PERCPU_MAX_CPUS > 63 ? PERCPU_ENULL : PERCPU_ERANGE),
              "CPU 63 in the library");
 #endif
 #endif

@@ -903,11 +903,12 @@ static bool run_block(enum mode mode, uintptr_t at, bool *is_hit)
 /* At each instruction that enters or leaves a block; waiting for another thread is not reached. */
 static void test_blocks(const char *program)
 {
-    static const char *const functions[] = {"percpu__take_area", "percpu__give_back_area", "try_take",
-                                            "give_back", "find_own"};
+    static const char *const functions[] = {"percpu__take_area", "percpu__give_back_area",
+                                            "try_take", "give_back", "find_own"};
     const size_t first = instruction_count;
     size_t hits = 0;
-    bool is_right = disassemble(program, "--disassemble=percpu__take_area", (uintptr_t)percpu__take_area);
+    bool is_right =
+        disassemble(program, "--disassemble=percpu__take_area", (uintptr_t)percpu__take_area);
 
     for (size_t i = 1; i < sizeof functions / sizeof *functions; i++) {
         char option[64];

@@ -53,7 +53,7 @@ PERCPU__INLINE void percpu__preempt_on(uintptr_t state)
 struct percpu__guard {
     bool irq;
     uintptr_t state; /* what the end of the block brings back */
-    size_t cpu; /* PERCPU_DEBUG: where it was taken */
+    size_t cpu;      /* PERCPU_DEBUG: where it was taken */
 };
 
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)

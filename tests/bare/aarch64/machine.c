@@ -58,7 +58,7 @@
 #define PSTATE_EL3H 0xd
 #define PSTATE_EL 0xc
 #define PSTATE_EL0 0
-#define SCR_EL3_TO_EL3 0x43e /* RW; EA, FIQ, IRQ: interrupts come to EL3; RES1. Secure */
+#define SCR_EL3_TO_EL3 0x43e  /* RW; EA, FIQ, IRQ: interrupts come to EL3; RES1. Secure */
 #define HCR_EL2_TGE 0x8000000 /* exceptions of EL0 come to EL2, too */
 
 struct a64_frame {
@@ -255,7 +255,9 @@ uintptr_t machine_frame(uintptr_t top, void (*entry)(void *arg), void *arg)
     *frame = (struct a64_frame){
         .x[0] = (uintptr_t)arg,
         .pc = (uintptr_t)entry,
-        .pstate = level() == 3 ? PSTATE_EL3H : level() == 2 ? PSTATE_EL2H : PSTATE_EL1H,
+        .pstate = level() == 3   ? PSTATE_EL3H
+                  : level() == 2 ? PSTATE_EL2H
+                                 : PSTATE_EL1H,
     };
     return (uintptr_t)frame;
 }

@@ -40,7 +40,8 @@
 #include <percpu/detail/refused.h>
 #endif
 #ifdef PERCPU_RESTART
-#error "percpu: PERCPU_RESTART needs a port's register: PERCPU_OWN_REGISTER masks interrupts instead"
+#error                                                                                             \
+    "percpu: PERCPU_RESTART needs a port's register: PERCPU_OWN_REGISTER masks interrupts instead"
 #include <percpu/detail/refused.h>
 #endif
 #ifdef PERCPU_ZERO_VMA

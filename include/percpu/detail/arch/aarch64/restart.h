@@ -3,8 +3,8 @@
 
 #define PERCPU__A64_TEXT(w, suffix, op, result, place)                                             \
     PERCPU__RESTART_BEGIN PERCPU__A64_BASE_READ                                                    \
-        "ldr" suffix " %" w "[o], [" PERCPU__A64_BASE ", " place "]\n\t" op                        \
-        "str" suffix " %" w result ", [" PERCPU__A64_BASE ", " place "]" PERCPU__RESTART_END
+        "ldr" suffix " %" w "[o], [" PERCPU__A64_BASE ", " place "]\n\t" op "str" suffix           \
+        " %" w result ", [" PERCPU__A64_BASE ", " place "]" PERCPU__RESTART_END
 
 /* clang-format off */
 #define PERCPU__A64_SEQUENCE(...) PERCPU__A64_SEQUENCE_(__VA_ARGS__)

@@ -61,7 +61,8 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
     return copy;
 }
 #define percpu__current percpu__current
-#define PERCPU__ARM_BEGIN PERCPU__RESTART_BEGIN "1:\t" PERCPU__ARM_MRC "\n\t" /* into the first output */
+#define PERCPU__ARM_BEGIN                                                                          \
+    PERCPU__RESTART_BEGIN "1:\t" PERCPU__ARM_MRC "\n\t" /* into the first output */
 /* clang-format off */
 /* Memory operand a stands for the object, its base register %m[a] holds the template address. */
 #define PERCPU__ARM_ACCESS(bits, load, store, again, ...)                                          \
