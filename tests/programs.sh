@@ -92,20 +92,6 @@ ways() { # platform, linker
         link "$work" "$1" "$1-$2" program.c -ldl && runs "$file" "$file.so"
 }
 
-# Without FSGSBASE GS base takes no negative distance, and `thread` finds no areas above code that lies
-# where libraries do: static PIEs, libraries of programs without it.
-has_fsgsbase() { # Linux, Documentation/arch/x86/x86_64/fsgs.rst
-    [ $(($(LD_SHOW_AUXV=1 /bin/true | sed -n 's/^AT_HWCAP2: *//p') & 2)) != 0 ]
-}
-
-below() { # platform, or those of a program and a library; title, command...
-    case $1 in
-    thread | single:thread) has_fsgsbase || { skip "$2" 'not available here: FSGSBASE' && return; } ;;
-    esac
-    shift
-    check "$@"
-}
-
 linkers=${LINKERS:-bfd gold lld mold}
 if [[ $parts = *links* ]]; then
     for platform in rseq thread single; do
@@ -183,7 +169,7 @@ elif [[ $parts = *tools* ]]; then
         check "$platform, edited: static programs" edit_static $platform '-static -no-pie' "${binutils[@]}"
         check "$platform, edited: static programs, linked by LLD" \
             edit_static $platform '-static -no-pie -fuse-ld=lld' "${llvm[@]}" "${binutils[@]}" "$no_sections"
-        below $platform "$platform, edited: static programs, position-independent" \
+        high $platform "$platform, edited: static programs, position-independent" \
             edit_static $platform -static-pie "${llvm[@]}" "${binutils[@]}" "$no_sections"
         check "$platform, edited: a shared library" edit_library $platform
     done
@@ -426,7 +412,7 @@ both_linked() { # platform, another
 refused='two versions or configurations of the library in one process'
 if [[ $parts = *mixtures* ]]; then
     while read -r program library result; do
-        below $program:$library "a program on $program, a library on $library: $result" mixed $program $library "${result/refused/$refused}"
+        high $program:$library "a program on $program, a library on $library: $result" mixed $program $library "${result/refused/$refused}"
     done <<END
 rseq single right
 single rseq right

@@ -93,6 +93,21 @@ with() {
     if [ -z "$lacking" ]; then "$@"; else skip "$2" "missing:$lacking"; fi
 }
 
+# Without FSGSBASE GS base takes no negative distance, and `thread` finds no areas above code that lies where
+# libraries do: static PIEs, libraries of programs without it. Linux, Documentation/arch/x86/x86_64/fsgs.rst.
+has_fsgsbase() {
+    [ $(($(LD_SHOW_AUXV=1 /bin/true | sed -n 's/^AT_HWCAP2: *//p') & 2)) != 0 ]
+}
+
+# high PLATFORM TITLE COMMAND...: check, of a program or a library there. PLATFORM: a program's:a library's, too.
+high() {
+    case $1 in
+    thread | single:thread) has_fsgsbase || { skip "$2" 'not available here: FSGSBASE' && return; } ;;
+    esac
+    shift
+    check "$@"
+}
+
 # skip TITLE REASON
 skip() {
     n=$((n + 1))
