@@ -177,9 +177,9 @@ static inline void percpu__note_owner(void)
 }
 
 /* The limit, or NULL, is the kernel's timespec, which is two longs: not always libc's. */
-static inline long percpu__futex(uint32_t *word, int operation, uint32_t value, const long *limit)
+static inline long percpu__futex(uint32_t *futex, int operation, uint32_t value, const long *limit)
 {
-    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, limit, NULL, 0);
+    return syscall(SYS_futex, futex, operation | FUTEX_PRIVATE_FLAG, value, limit, NULL, 0);
 }
 
 static inline uint32_t percpu__area_owner(size_t cpu)
