@@ -121,7 +121,8 @@ rseq='src/platform/process.h src/platform/rseq*.c' # the files of that platform
 mutant() {
     mkdir -p "$work/$1"
     cp -r "$root/include" "$root/src" "$root/tests" "$work/$1"
-    (cd "$work/$1" && sed -i -E "$3" $2) && ! (cd "$root" && cat $2) | cmp -s - <(cd "$work/$1" && cat $2)
+    (cd "$root" && cat $2) >"$work/before"
+    (cd "$work/$1" && sed -i -E "$3" $2 && cat $2) >"$work/after" && ! cmp -s "$work/before" "$work/after"
 }
 
 # Programs with sanitizers of GCC 12 begin so: those know addresses of 28 random bits only.

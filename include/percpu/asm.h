@@ -48,13 +48,14 @@
 
 /*
  * PERCPU_READ_DELTA(reg): one instruction that puts this CPU's delta, what the register holds, into
- * the general register `reg`, of a pointer's size: PERCPU_READ_DELTA(%rax), (x0), (r1), (a0), ($a0).
+ * a general register, `reg`, of a pointer's size: PERCPU_READ_DELTA(%rax), (x0), (r1), (a0), ($a0).
  * On bare. x86_64 reads it from the area's head, so that it needs neither rdmsr nor CR4.FSGSBASE;
  * GS_BASE has to be the kernel's.
  */
+/* clang-format off */
 #ifdef __ASSEMBLER__
 #if defined(__x86_64__)
-#define PERCPU_READ_DELTA(reg) movq % gs : PERCPU_HEAD + PERCPU_HEAD_DELTA(% rip), reg
+#define PERCPU_READ_DELTA(reg) movq %gs:PERCPU_HEAD + PERCPU_HEAD_DELTA(%rip), reg
 #elif defined(__aarch64__) && defined(PERCPU_ARM_X18)
 #define PERCPU_READ_DELTA(reg) mov reg, x18
 #elif defined(__aarch64__) && defined(PERCPU_ARM_EL3)
@@ -75,6 +76,7 @@
 #define PERCPU_READ_DELTA(reg) move reg, $r21
 #endif
 #endif
+/* clang-format on */
 
 /*
  * PERCPU_RESTART: the instructions from `begin` up to, not including, `end`, both labels of this

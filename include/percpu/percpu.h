@@ -34,8 +34,8 @@
  *                            can read the default, TPIDRURO
  *   PERCPU_RISCV_TP          bare, riscv: the register is tp, not gp
  *   PERCPU_RISCV_M_MODE      freestanding riscv: M mode, where mstatus masks interrupts
- *   PERCPU_OWN_REGISTER      freestanding, any little-endian architecture: the kernel's header
- *                            percpu_own.h reads the register and masks interrupts: docs/porting-to.md
+ *   PERCPU_OWN_REGISTER      freestanding, little-endian, port or not: the kernel's percpu_own.h
+ *                            reads the register and masks interrupts: docs/porting-to.md
  *   PERCPU_STACK_GUARD       bare, x86_64: the stack protector's guard is a variable: docs/entry.md
  *   PERCPU_MAX_CPUS          a number: the size of the delta table (default 64 on bare)
  *   PERCPU_DEBUG             check bounds, initialisation and guards; failures call percpu_panic()
@@ -190,16 +190,16 @@ PERCPU__HIDDEN int percpu_init_cpu(size_t cpu, void *base);
 /*
  * The calling CPU (thread: the calling thread) becomes CPU `cpu`: its register is set to the
  * CPU's area. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ERANGE, -PERCPU_EBUSY (thread: another
- * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_EOWN, -PERCPU_ESYS. Call it once on each CPU, with
- * interrupts off. It may run before caches and MMU are on, and contains no atomic instruction.
+ * thread plays that CPU), -PERCPU_EEL, -PERCPU_EGP, -PERCPU_EOWN, -PERCPU_ESYS. Call it once on
+ * each CPU, interrupts off. It may run before caches and MMU are on, and has no atomic instruction.
  */
 PERCPU__HIDDEN int percpu_init_reg(size_t cpu);
 
 /*
- * CPUs that are up: those that have called percpu_up() and not percpu_down() since. A CPU may come
- * back. percpu_init_reg() calls percpu_up() where the architecture can tell that caches are on: a
- * CPU that came with caches off (aarch64, arm), or that set its register itself, calls it
- * afterwards. percpu_down() is for a CPU that is about to stop, before its caches are off.
+ * CPUs that are up: they have called percpu_up() and not percpu_down() since; a CPU may come back.
+ * percpu_init_reg() calls percpu_up() where the architecture can tell that caches are on. A CPU
+ * that came with caches off (aarch64, arm), or that set its register itself, calls it afterwards.
+ * percpu_down() is for a CPU that is about to stop, before its caches are off.
  *
  * percpu_up() returns 0; -PERCPU_ENOTINIT; or -PERCPU_ERANGE when the register holds no area's
  * delta, as it does on a CPU that has not called percpu_init_reg(). The mark is in the CPU's own
@@ -225,10 +225,9 @@ PERCPU__HIDDEN uintptr_t percpu_read_reg(void);
 PERCPU__HIDDEN void percpu_write_reg(uintptr_t area_base);
 
 /*
- * bare: the register itself, which holds the delta of the calling CPU's area, in bytes. The address
- * of `x` on this CPU is percpu_symbol_vma(x) plus this. For code that saves the register or loads
- * it without the library: entry code, suspend, a hypervisor's host state (docs/entry.md). Checks
- * nothing; the contexts of percpu_read_reg().
+ * bare: the register itself, the delta of the calling CPU's area in bytes: percpu_symbol_vma(x)
+ * plus it is the address of `x` there. For code that saves or loads the register by itself: entry
+ * code, suspend, a hypervisor's host state (docs/entry.md). Contexts: those of percpu_read_reg().
  */
 #ifdef PERCPU_PLATFORM_BARE
 static inline uintptr_t percpu_read_delta(void);
@@ -309,12 +308,11 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
     PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write_raw, value)
 
 /*
- * A read of a value that does not change for the calling thread, on whatever CPU it runs: `current`,
- * which the kernel writes for the thread that it switches to. Not volatile: the compiler may use one
- * read for several, may move it, and drops one whose result is not used; a write or an update of
- * the variable, and a call of a function that it cannot see into, come between two reads. Not for
- * the CPU's number, nor for anything else that differs between CPUs, nor in the function that
- * switches threads, nor in a loop that waits. docs/semantics.md says where the reads are merged.
+ * A read of what stays the same for the calling thread on whatever CPU it runs: `current`, which
+ * the kernel writes for the thread that it switches to. Not volatile: the compiler may use one read
+ * for several, move it, and drop it; a write or an update of the variable, and a call of a function
+ * that it cannot see into, come between two reads. Not for what differs between CPUs, as their
+ * numbers, nor in the function that switches threads, nor in a loop that waits: docs/semantics.md.
  */
 #define percpu_read_stable(var) PERCPU__ON(__PERCPU_##var, PERCPU__READ, percpu__read_stable)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * PERCPU_OWN_REGISTER: accesses to the current CPU's copy. The library cannot know how many
- * instructions the kernel's functions are, so interrupts are off from the read of the register to the
- * access: neither a handler nor a migration comes between.
+ * instructions the kernel's functions are, so interrupts are off from the read of the register to
+ * the access: neither a handler nor a migration comes between.
  */
 
 #define PERCPU__OWN_ACCESS(bits)                                                                   \

@@ -8,8 +8,8 @@
  *     uintptr_t percpu_own_irq_save(void);            interrupts off; what they were before
  *     void percpu_own_irq_restore(uintptr_t state);   back to that
  *
- *   Both are compiler barriers (a "memory" clobber). Between them this CPU runs no handler that uses
- *   per-CPU data, and the caller stays on it.
+ *   Both are compiler barriers (a "memory" clobber). Between them this CPU runs no handler that
+ *   uses per-CPU data, and the caller stays on it.
  *
  * On bare either a register that holds a delta, 0 until it is written:
  *

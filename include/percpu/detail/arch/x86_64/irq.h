@@ -2,9 +2,9 @@
 /*
  * x86_64: interrupts, RFLAGS.IF (Intel SDM vol. 3A, 7.8.1 "Masking Maskable Hardware Interrupts").
  *
- * RFLAGS are read by PUSHFQ, which writes below the stack pointer: into the red zone, where without
+ * PUSHFQ, which reads RFLAGS, writes below the stack pointer: into the red zone, where without
  * -mno-red-zone a function that calls none has its variables (System V x86-64 ABI, 3.2.2). Of an
- * asm statement compilers do not know that it does. Of their builtin function they do: they give the
+ * asm statement compilers do not know that it does; of their builtin function they do, and give the
  * function that it is inlined into no red zone.
  */
 
