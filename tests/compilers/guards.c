@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Guards whose functions the compiler sees, and which are no barriers themselves. compilers.py counts stores. */
+/*
+ * Guards whose functions the compiler sees, and which are no barriers themselves. compilers.py
+ * counts stores.
+ */
 #include <percpu/percpu.h>
 
 struct pair {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A kernel's function that calls none: without -mno-red-zone its variables lie below the stack
- * pointer, where the library must not write. compilers.py makes nops of cli and sti, and host.c calls
- * it in a program.
+ * pointer, where the library must not write. compilers.py makes nops of cli and sti, and host.c
+ * calls it in a program.
  */
 #include <percpu/percpu.h>
 

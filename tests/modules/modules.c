@@ -2,8 +2,8 @@
 /*
  * usage: modules LIBRARY-A LIBRARY-B ROUNDS
  * thread: modules with per-CPU variables in one process; with PROGRAM_TOO the program is one, with
- * EARLY library A, linked to it, initialises. Exit status 0 when all holds, 3 where the register does
- * not hold the distance from a library to the areas.
+ * EARLY library A, linked to it, initialises. Exit status 0 when all holds, 3 where the register
+ * does not hold the distance from a library to the areas.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -7,8 +7,8 @@
  *
  * Built with PERCPU_PREEMPT, with PERCPU_RESTART as well, or with neither where an update is one
  * instruction; with PERCPU_PREEMPT_STATE, where a task has a flag and no counter; and with
- * PERCPU_PREEMPT_IRQ. The last tests take the protection away and must lose something, or the others prove
- * nothing.
+ * PERCPU_PREEMPT_IRQ. The last tests take the protection away and must lose something, or the
+ * others prove nothing.
  */
 #include "harness.h"
 #include "machine.h"

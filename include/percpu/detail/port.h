@@ -16,7 +16,7 @@ typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 
 /*
  * One untorn access by address, in a program. ThreadSanitizer takes a volatile access for an
- * ordinary one, and reports a race between percpu_read() and percpu_remote_write(); an atomic access
+ * ordinary one, and reports a race between percpu_read() and percpu_remote_write(); an atomic one
  * it knows. (Elsewhere compilers make better code of a volatile one.)
  */
 #ifdef __has_feature

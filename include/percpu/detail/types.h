@@ -147,8 +147,8 @@
 #endif
 
 /*
- * Assertions as an expression of type void, which leaves no code and takes no stack. Without the cast
- * g++ 16 does not survive one in a template.
+ * Assertions as an expression of type void, which leaves no code and takes no stack. Without the
+ * cast g++ 16 does not survive one in a template.
  */
 #define PERCPU__CHECKS(...) (void)__extension__({ __VA_ARGS__; })
 

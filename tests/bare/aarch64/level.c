@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * At which exception level does percpu_init_reg() take the register? For tests/link-aarch64.sh, built
- * for EL1, EL2, EL3 or x18 and run at any. RIGHT says whether they agree.
+ * At which exception level does percpu_init_reg() take the register? For tests/link-aarch64.sh,
+ * built for EL1, EL2, EL3 or x18 and run at any. RIGHT says whether they agree.
  */
 #include "harness.h"
 #include "machine.h"

@@ -195,24 +195,29 @@ void machine_timer_stop(void)
     __asm__ volatile("dsb sy" : : : "memory");
 }
 
-/* SCTLR_ELx: M and C. */
+static uint64_t sctlr(void)
+{
+    return level() == 3   ? READ_SYS("sctlr_el3")
+           : level() == 2 ? READ_SYS("sctlr_el2")
+                          : READ_SYS("sctlr_el1");
+}
+
+/* M and C. */
 bool machine_atomics_work(void)
 {
-    uint64_t sctlr = level() == 3   ? READ_SYS("sctlr_el3")
-                     : level() == 2 ? READ_SYS("sctlr_el2")
-                                    : READ_SYS("sctlr_el1");
-
-    return (sctlr & 5) == 5;
+    return (sctlr() & 5) == 5;
 }
 
 bool machine_change_caches(void)
 {
-    uint64_t sctlr = at_el2() ? READ_SYS("sctlr_el2") : READ_SYS("sctlr_el1");
+    uint64_t changed = sctlr() ^ 4;
 
-    if (at_el2())
-        WRITE_SYS("sctlr_el2", sctlr ^ 4);
+    if (level() == 3)
+        WRITE_SYS("sctlr_el3", changed);
+    else if (level() == 2)
+        WRITE_SYS("sctlr_el2", changed);
     else
-        WRITE_SYS("sctlr_el1", sctlr ^ 4);
+        WRITE_SYS("sctlr_el1", changed);
     __asm__ volatile("isb" : : : "memory");
     return true;
 }

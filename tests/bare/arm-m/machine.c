@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cortex-M3, an architecture without a port: QEMU's mps2-an385 (hw/arm/mps2.c, Arm DAI 0385), one CPU.
- * ARMv7-M: Armv7-M Architecture Reference Manual, DDI 0403.
+ * Cortex-M3, an architecture without a port: QEMU's mps2-an385 (hw/arm/mps2.c, Arm DAI 0385), one
+ * CPU. ARMv7-M: Armv7-M Architecture Reference Manual, DDI 0403.
  */
 #include "machine.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests' kernels provide with PERCPU_OWN_REGISTER. riscv64, which has a port, keeps the delta
- * in sscratch, a register that no instruction adds. Cortex-M, which has none, has one CPU and a word
- * in memory. Elsewhere it only has to compile.
+ * What the tests' kernels provide with PERCPU_OWN_REGISTER. riscv64, which has a port, keeps the
+ * delta in sscratch, which no instruction adds. Cortex-M, which has none, has one CPU and a word in
+ * memory. Elsewhere it only has to compile.
  */
 #ifndef PERCPU_OWN_H
 #define PERCPU_OWN_H
