@@ -5,13 +5,14 @@
  * PUSHFQ, which reads RFLAGS, writes below the stack pointer: into the red zone, where without
  * -mno-red-zone a function that calls none has its variables (System V x86-64 ABI, 3.2.2). Of an
  * asm statement compilers do not know that it does; of their builtin function they do, and give the
- * function that it is inlined into no red zone.
+ * function that it is inlined into no red zone. "+r" keeps its POP from having a memory operand:
+ * one by way of RSP gave wrong values under QEMU's -singlestep.
  */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
     uintptr_t flags = __builtin_ia32_readeflags_u64();
-    __asm__ volatile("cli" : : : "memory");
+    __asm__ volatile("cli" : "+r"(flags) : : "memory");
     return flags;
 }
 #define percpu__irq_save percpu__irq_save
