@@ -130,13 +130,7 @@ static int check_deltas(uintptr_t base, size_t count, size_t each)
 static void make_area(size_t cpu, uintptr_t base, bool fresh)
 {
     uintptr_t delta = base - percpu__owner_start();
-#ifdef PERCPU_PLATFORM_THREAD
-    struct percpu__head *head = (struct percpu__head *)(percpu__areas->owner.head + delta);
-#else
-    /* A word reaches VMA 0 from a distant image, where an instruction's address may not. */
-    static const volatile uintptr_t head_vma = (uintptr_t)&__PERCPU_percpu__head;
-    struct percpu__head *head = (struct percpu__head *)(head_vma + delta);
-#endif
+    struct percpu__head *head = percpu__head_at(delta);
 
     if (percpu__areas->reserve != 0 && !fresh)
         percpu__zero(base + percpu__reserve_offset(), percpu__stride() - percpu__reserve_offset());

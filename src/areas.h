@@ -158,6 +158,18 @@ static inline uintptr_t percpu__area_of(size_t cpu)
     return percpu__owner_start() + PERCPU__DELTAS[cpu];
 }
 
+static inline struct percpu__head *percpu__head_at(uintptr_t delta)
+{
+#ifdef PERCPU_PLATFORM_THREAD
+    return (struct percpu__head *)(percpu__areas->owner.head + delta);
+#else
+    /* A word reaches VMA 0 from a distant image, where an instruction's address may not. */
+    static const volatile uintptr_t head_vma = (uintptr_t)&__PERCPU_percpu__head;
+
+    return (struct percpu__head *)(head_vma + delta);
+#endif
+}
+
 static inline bool percpu__has_area(size_t cpu)
 {
     return cpu < __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) &&

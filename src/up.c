@@ -10,13 +10,7 @@
 /* Null for a CPU without an area. */
 static uint32_t *mark_of(size_t cpu)
 {
-    if (!percpu__has_area(cpu))
-        return NULL;
-#ifdef PERCPU_PLATFORM_THREAD
-    return &((struct percpu__head *)(percpu__areas->owner.head + PERCPU__DELTAS[cpu]))->up;
-#else
-    return percpu_remote_ptr(percpu__head.up, cpu);
-#endif
+    return percpu__has_area(cpu) ? &percpu__head_at(PERCPU__DELTAS[cpu])->up : NULL;
 }
 
 int percpu_up(void)
