@@ -16,6 +16,11 @@
         percpu__irq_restore(state);                                                                \
         return value;                                                                              \
     }                                                                                              \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
+    {                                                                                              \
+        return percpu__read_##bits(p, where);                                                      \
+    }                                                                                              \
     PERCPU__INLINE void percpu__write_##bits(volatile void *p, uint##bits##_t value,               \
                                              enum percpu__where where)                             \
     {                                                                                              \
@@ -30,7 +35,9 @@ PERCPU__OWN_ACCESS(16)
 PERCPU__OWN_ACCESS(32)
 PERCPU__OWN_ACCESS(64)
 #define percpu__read_8 percpu__read_8
+#define percpu__stable_8 percpu__stable_8
 #define percpu__read_64 percpu__read_64
+#define percpu__stable_64 percpu__stable_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
 #define PERCPU__ONE_INSTRUCTION(size, where) true /* as good as one */
