@@ -42,11 +42,16 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
 
 #ifdef PERCPU_ARM_X18
 #define PERCPU__A64_ONCE(access) access
+#define PERCPU__A64_ONLY "[v]"
+#define PERCPU__A64_ONLY_OUTPUT(value) [v] "=r"(value)
 #define PERCPU__ONE_INSTRUCTION(size, where) true
 #else
 #define PERCPU__A64_ONCE(access)                                                                   \
     PERCPU__RESTART_BEGIN PERCPU__A64_BASE_READ access PERCPU__RESTART_END
 #define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */
+/* Compilers merge statements of one output only: first the base, then the value. */
+#define PERCPU__A64_ONLY "[t]"
+#define PERCPU__A64_ONLY_OUTPUT(value) [t] "=&r"(value)
 #endif
 #define PERCPU__A64_NEAR(insn) insn ", [" PERCPU__A64_BASE ", #:lo12:%c[p]]"
 #define PERCPU__A64_FAR(insn) insn ", [" PERCPU__A64_BASE ", %[a]]"
@@ -58,11 +63,11 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
         uintptr_t t __attribute__((unused)), a = percpu__a64_address(p, where);                    \
         uint64_t value;                                                                            \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_NEAR(load))                              \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_NEAR(load "[v]"))                        \
                              : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                              \
                              : [p] "Si"(p), "m"(*(const volatile percpu__u##bits *)a));            \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_FAR(load))                               \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_FAR(load "[v]"))                         \
                              : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                              \
                              : [a] "r"(a), "m"(*(const volatile percpu__u##bits *)a));             \
         return (uint##bits##_t)value;                                                              \
@@ -70,17 +75,16 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
     PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
                                                         enum percpu__where where)                  \
     {                                                                                              \
-        uintptr_t t __attribute__((unused));                                                       \
         uintptr_t a = PERCPU__IS(where, PERCPU__NEAR_SYMBOL) ? percpu__one_place()                 \
                                                              : percpu__a64_address(p, where);      \
         uint64_t value;                                                                            \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__(PERCPU__A64_ONCE(PERCPU__A64_NEAR(load))                                       \
-                    : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                                       \
+            __asm__(PERCPU__A64_ONCE(PERCPU__A64_NEAR(load PERCPU__A64_ONLY))                      \
+                    : PERCPU__A64_ONLY_OUTPUT(value)                                               \
                     : [p] "Si"(p), "m"(*(const percpu__u##bits *)a));                              \
         else                                                                                       \
-            __asm__(PERCPU__A64_ONCE(PERCPU__A64_FAR(load))                                        \
-                    : PERCPU__A64_SCRATCH(t) [v] "=r"(value)                                       \
+            __asm__(PERCPU__A64_ONCE(PERCPU__A64_FAR(load PERCPU__A64_ONLY))                       \
+                    : PERCPU__A64_ONLY_OUTPUT(value)                                               \
                     : [a] "r"(a), "m"(*(const percpu__u##bits *)a));                               \
         return (uint##bits##_t)value;                                                              \
     }                                                                                              \
@@ -89,18 +93,18 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
     {                                                                                              \
         uintptr_t t __attribute__((unused)), a = percpu__a64_address(p, where);                    \
         if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))                                                \
-            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_NEAR(store))                             \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_NEAR(store "[v]"))                       \
                              : PERCPU__A64_SCRATCH(t) "=m"(*(volatile percpu__u##bits *)a)         \
                              : [v] "rZ"(value), [p] "Si"(p));                                      \
         else                                                                                       \
-            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_FAR(store))                              \
+            __asm__ volatile(PERCPU__A64_ONCE(PERCPU__A64_FAR(store "[v]"))                        \
                              : PERCPU__A64_SCRATCH(t) "=m"(*(volatile percpu__u##bits *)a)         \
                              : [v] "rZ"(value), [a] "r"(a));                                       \
     }
-PERCPU__A64_ACCESS(8, "ldrb %w[v]", "strb %w[v]")
-PERCPU__A64_ACCESS(16, "ldrh %w[v]", "strh %w[v]")
-PERCPU__A64_ACCESS(32, "ldr %w[v]", "str %w[v]")
-PERCPU__A64_ACCESS(64, "ldr %[v]", "str %x[v]")
+PERCPU__A64_ACCESS(8, "ldrb %w", "strb %w")
+PERCPU__A64_ACCESS(16, "ldrh %w", "strh %w")
+PERCPU__A64_ACCESS(32, "ldr %w", "str %w")
+PERCPU__A64_ACCESS(64, "ldr %x", "str %x")
 /* clang-format on */
 #define percpu__read_8 percpu__read_8
 #define percpu__stable_8 percpu__stable_8
