@@ -22,7 +22,7 @@ NAME = 'linux'  # GNU C: #define linux 1; a freestanding compiler is told so bel
 HEADERS = ('IRQ', 'CPU')
 # Of a target: its macro, its folder of headers, what its headers need of the selector.
 PORTS = {
-    'x86_64': ('__x86_64__', 'x86_64', ''),
+    'x86_64': ('__x86_64__', 'x86_64', '#define PERCPU__X86_ATT ""\n'),
     'riscv32': ('__riscv', 'riscv', '#define PERCPU__RISCV_BASE "gp"\n'
                 '#define PERCPU__RISCV_STATUS "mstatus"\n#define PERCPU__RISCV_IE 8\n'),
 }

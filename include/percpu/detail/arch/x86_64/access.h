@@ -49,7 +49,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
     {                                                                                              \
         uint##bits##_t value;                                                                      \
         (void)where;                                                                               \
-        __asm__("mov" suffix " " PERCPU__X86_GS "%1, %0"                                           \
+        __asm__(PERCPU__X86_ATT "mov" suffix " " PERCPU__X86_GS "%1, %0"                           \
                 : "=" in(value) : "m"(*(const percpu__u##bits *)(uintptr_t)p));                    \
         return value;                                                                              \
     }                                                                                              \
