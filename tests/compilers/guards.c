@@ -32,11 +32,11 @@ void percpu_preempt_enable(void)
 }
 #endif
 #ifdef PERCPU_PLATFORM_RSEQ
-size_t percpu__own(void)
+size_t percpu__take_area(void)
 {
     return (size_t)depth;
 }
-void percpu__disown(void)
+void percpu__give_back_area(void)
 {
 }
 #endif
