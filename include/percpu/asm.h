@@ -49,34 +49,16 @@
 /*
  * PERCPU_READ_DELTA(reg): one instruction that puts this CPU's delta, what the register holds, into
  * a general register, `reg`, of a pointer's size: PERCPU_READ_DELTA(%rax), (x0), (r1), (a0), ($a0).
- * On bare. x86_64 reads it from the area's head, so that it needs neither rdmsr nor CR4.FSGSBASE;
- * GS_BASE has to be the kernel's.
+ * On bare, with a register of the library's. x86_64 reads it from the area's head, so that it needs
+ * neither rdmsr nor CR4.FSGSBASE; GS_BASE has to be the kernel's.
  */
-/* clang-format off */
-#ifdef __ASSEMBLER__
-#if defined(__x86_64__)
-#define PERCPU_READ_DELTA(reg) movq %gs:PERCPU_HEAD + PERCPU_HEAD_DELTA(%rip), reg
-#elif defined(__aarch64__) && defined(PERCPU_ARM_X18)
-#define PERCPU_READ_DELTA(reg) mov reg, x18
-#elif defined(__aarch64__) && defined(PERCPU_ARM_EL3)
-#define PERCPU_READ_DELTA(reg) mrs reg, tpidr_el3
-#elif defined(__aarch64__) && defined(PERCPU_ARM_EL2)
-#define PERCPU_READ_DELTA(reg) mrs reg, tpidr_el2
-#elif defined(__aarch64__)
-#define PERCPU_READ_DELTA(reg) mrs reg, tpidr_el1
-#elif defined(__arm__) && defined(PERCPU_ARM_TPIDRPRW)
-#define PERCPU_READ_DELTA(reg) mrc p15, 0, reg, c13, c0, 4
-#elif defined(__arm__)
-#define PERCPU_READ_DELTA(reg) mrc p15, 0, reg, c13, c0, 3
-#elif defined(__riscv) && defined(PERCPU_RISCV_TP)
-#define PERCPU_READ_DELTA(reg) mv reg, tp
-#elif defined(__riscv)
-#define PERCPU_READ_DELTA(reg) mv reg, gp
-#elif defined(__loongarch64)
-#define PERCPU_READ_DELTA(reg) move reg, $r21
+#if defined(__ASSEMBLER__) && !defined(PERCPU_OWN_REGISTER)
+#include <percpu/detail/arch/aarch64/asm.h>
+#include <percpu/detail/arch/arm/asm.h>
+#include <percpu/detail/arch/loongarch64/asm.h>
+#include <percpu/detail/arch/riscv/asm.h>
+#include <percpu/detail/arch/x86_64/asm.h>
 #endif
-#endif
-/* clang-format on */
 
 /*
  * PERCPU_RESTART: the instructions from `begin` up to, not including, `end`, both labels of this
