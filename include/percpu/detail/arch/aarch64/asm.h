@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* aarch64: the per-CPU register in assembly. Part of <percpu/asm.h>, which includes every port's. */
+/* aarch64: the per-CPU register in assembly. Part of <percpu/asm.h>, as every port's. */
 
 #ifdef __aarch64__
 /* clang-format off */

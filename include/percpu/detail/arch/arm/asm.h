@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* arm: the per-CPU register in assembly. Part of <percpu/asm.h>, which includes every port's. */
+/* arm: the per-CPU register in assembly. Part of <percpu/asm.h>, as every port's. */
 
 #ifdef __arm__
 /* clang-format off */

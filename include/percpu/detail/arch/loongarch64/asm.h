@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loongarch64: the per-CPU register in assembly. Part of <percpu/asm.h>, which includes every port's. */
+/* loongarch64: the per-CPU register in assembly. Part of <percpu/asm.h>, as every port's. */
 
 #ifdef __loongarch64
 /* clang-format off */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* riscv: the per-CPU register in assembly. Part of <percpu/asm.h>, which includes every port's. */
+/* riscv: the per-CPU register in assembly. Part of <percpu/asm.h>, as every port's. */
 
 #ifdef __riscv
 /* clang-format off */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* x86_64: the per-CPU register in assembly. Part of <percpu/asm.h>, which includes every port's. */
+/* x86_64: the per-CPU register in assembly. Part of <percpu/asm.h>, as every port's. */
 
 #ifdef __x86_64__
 /* clang-format off */
