@@ -55,10 +55,10 @@ void percpu__areas_after_fork(void)
 static bool take(int seen)
 {
     if (percpu__atomics_work())
-        return __atomic_compare_exchange_n(&percpu__areas->state, &seen, BUSY, false,
+        return __atomic_compare_exchange_n(&percpu__areas->state, &seen, STARTING, false,
                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
     /* The caller is alone: see percpu.h. */
-    __atomic_store_n(&percpu__areas->state, BUSY, __ATOMIC_RELAXED);
+    __atomic_store_n(&percpu__areas->state, STARTING, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -66,7 +66,7 @@ int percpu__areas_begin(void)
 {
     for (;;) {
         int seen = __atomic_load_n(&percpu__areas->state, __ATOMIC_RELAXED);
-        if (seen != BUSY && take(seen))
+        if (seen != STARTING && take(seen))
             return seen;
         percpu__wait();
     }

@@ -35,10 +35,10 @@ enum {
     GONE,
 };
 
-enum { IDLE, BUSY, READY };
+enum { IDLE, STARTING, READY };
 
 struct percpu__areas {
-    int state; /* of the initialisation; BUSY not on thread, which has a lock */
+    int state; /* of the initialisation; STARTING not on thread, which has a lock */
     size_t count;
     size_t reserve; /* bytes of each area for objects, beyond the template, which every area has */
     int reserve_is;

@@ -16,12 +16,10 @@ compile() {
 
 # library NAME FLAG...: $work/NAME/*.o
 library() {
-    local name=$1 source
+    local name=$1
     shift
     mkdir -p "$work/$name"
-    for source in "$root"/src/*.c "$root"/src/platform/*.c; do
-        must compile "$source" "$work/$name/percpu-$(basename "$source").o" -O2 -ffunction-sections "$@"
-    done
+    must compile "$here/library.c" "$work/$name/percpu.c.o" -O2 -ffunction-sections "$@"
 }
 
 # machine NAME FOLDER FLAG...: what boots and prints, $work/NAME/*.o

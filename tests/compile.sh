@@ -108,7 +108,11 @@ compilers() { # language, list
                 [[ $std == gnu* && $p != "${platforms[0]}" ]] && continue
                 for source in alone everything nested; do
                     for opt in -O0 -O2; do
-                        [[ $opt == -O0 && $source != everything ]] && continue
+                        # The older clang says the same of the rest as the newer one.
+                        case $cc/$source$opt in
+                        */everything-O2) ;;
+                        *-14/* | */alone-O0 | */nested-O0) continue ;;
+                        esac
                         check "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
                             -std="$std" $opt $warnings $more -I"$root/include" ${p#*|} \
                             -c -o "$work/o" "$here/compile/$source.inc"
@@ -128,6 +132,7 @@ compilers() { # language, list
                     ${platforms[0]#*|} -c -o "$work/o" "$here/compile/$source.inc"
             done
         done
+        [[ $cc != *-14 ]] || continue
         for file in "$here"/compile/*."$ext"; do
             grep -q '^// with:' "$file" || bad_case "$cc" "$file"
         done

@@ -59,12 +59,10 @@ common="-std=gnu17 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector
 
 # library NAME FLAG...: $work/NAME/*.o
 library() {
-    local name=$1 source
+    local name=$1
     shift
     mkdir -p "$work/$name"
-    for source in "$root"/src/*.c "$root"/src/platform/*.c; do
-        must $CC $common "$@" -c -o "$work/$name/$(basename "$source").o" "$source"
-    done
+    must $CC $common "$@" -c -o "$work/$name/percpu.o" "$here/library.c"
 }
 # kernel NAME LIBRARY LINK AREAS RESERVE FLAG...: $work/NAME.d/*.o
 kernel() {

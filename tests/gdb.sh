@@ -10,8 +10,7 @@ flags="-std=gnu17 -g -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -pthread ${CFLAGS:-}"
 needs gdb
 
 build() { # name, flags
-    $CC $flags $2 -I"$root/include" -o "$work/$1" "$here/rseq/stepped.c" "$root"/src/*.c \
-        "$root"/src/platform/*.c
+    $CC $flags $2 -I"$root/include" -o "$work/$1" "$here/rseq/stepped.c" "$here/library.c"
 }
 
 # debug PROGRAM COMMAND...: gdb stops in count() first.

@@ -178,9 +178,8 @@ def compare(who, objects, patterns, optional=()):
 
 
 def check_needs():
-    variants = [f'{o} {BARE}' for o in ('-O0', '-O1', '-O2', '-O3', '-Os', '-Oz')]
-    variants += [f'-O2 {ALL}', f'-Oz {ALL}', f'-O0 {SINGLE}', f'-Os {SINGLE}']
-    variants += [f'{o} -fno-builtin -ffunction-sections -fdata-sections {BARE}' for o in ('-O2', '-Oz')]
+    variants = [f'{o} {BARE}' for o in ('-O0', '-O2', '-Oz')]
+    variants += [f'-O2 {ALL}', f'-O0 {SINGLE}', f'-Os {SINGLE}', f'-O2 -fno-builtin -ffunction-sections -fdata-sections {BARE}']
     variants += [f'-O2 -fstack-protector-all {BARE}'] if target != 'x86_64' else []
     variants += {'aarch64': [f'-O2 -moutline-atomics {BARE}'], 'arm': [f'-Oz -mthumb {BARE}'],
                  'riscv64': [f'-Os -msave-restore {BARE}', f'-O2 {SOFT64.replace("imac", "ia")} {BARE}'],
@@ -190,7 +189,7 @@ def check_needs():
     for i, flags in enumerate(variants):
         name = f'needs{i}'
         flags = f'{restricted} {flags} -Wno-unused-command-line-argument'
-        archive, objects = library(name, flags, SOURCES if i == 0 else KERNELS)
+        archive, objects = library(name, flags, SOURCES if i == 0 else [HERE / 'library.c'])
         users = compile_all(name, flags, [HERE / 'compile/everything.inc', HERE / 'compile/operations.inc'])
         optional = ['memset', '__aeabi_memclr*', '__aeabi_memset*'] if 'auto-var' in flags else []
         of_library, seen = compare('the library', objects, needs_of(flags, False), optional)
@@ -238,21 +237,24 @@ def check_parts():
     rows = {name: row[1] for row in section('Which files a kernel needs') for name in named(row[0])}
     listed = {f'{p.relative_to(ROOT / "src")}' for p in ROOT.glob('src/**/*.c')}
     result('docs/linking.md names each file', ', '.join(sorted(listed ^ set(rows))))
+    included = set(re.findall(r'#include "../src/(.*)"', (HERE / 'library.c').read_text()))
+    result('tests/library.c includes each file', ', '.join(sorted(listed ^ included)))
     core = {platform: {f for f, need in rows.items() if f'always on `{platform}`' in need or need == 'always'}
             for platform in ('bare', 'single')}
     sizes = []
-    for title, flags, more, *users in (
-            ('bare, own percpu_panic()', f'{BARE} -DPANICS', set()),
-            ('bare', BARE, {'panic.c'}),
-            ('bare, PERCPU_RESTART', f'{BARE} -DPERCPU_RESTART -DPANICS', {'restart.c'}),
-            ('bare, percpu_strerror()', f'{BARE} -DPANICS -DSAYS', {'error.c'}),
-            ('bare, percpu_alloc()', f'{BARE} -DPANICS -DALLOCATES', {'alloc.c', 'heap.c', 'query.c'}),
-            ('bare, a user that is not optimised', f'{BARE} -DPANICS', {'calls.c'}, '-O0'),
-            ('single, own percpu_panic()', f'{SINGLE} -DPANICS', set())):
-        flags = f'-O2 -fno-function-sections {restricted} {flags}'
-        archive, objects = library('parts', flags)
-        user = compile_all('parts-user', ' '.join([flags, *users]), [minimal])
-        platform = 'single' if SINGLE in flags else 'bare'
+    libraries = {kind: library(f'parts{i}', f'-O2 -fno-function-sections {restricted} {kind}', KERNELS)
+                 for i, kind in enumerate((BARE, f'{BARE} -DPERCPU_RESTART', SINGLE))}
+    for title, kind, users, more in (
+            ('bare, own percpu_panic()', BARE, '-DPANICS', set()),
+            ('bare', BARE, '', {'panic.c'}),
+            ('bare, PERCPU_RESTART', f'{BARE} -DPERCPU_RESTART', '-DPANICS', {'restart.c'}),
+            ('bare, percpu_strerror()', BARE, '-DPANICS -DSAYS', {'error.c'}),
+            ('bare, percpu_alloc()', BARE, '-DPANICS -DALLOCATES', {'alloc.c', 'heap.c', 'query.c'}),
+            ('bare, a user that is not optimised', BARE, '-DPANICS -O0', {'calls.c'}),
+            ('single, own percpu_panic()', SINGLE, '-DPANICS', set())):
+        archive, objects = libraries[kind]
+        user = compile_all('parts-user', f'-O2 -fno-function-sections {restricted} {kind} {users}', [minimal])
+        platform = 'single' if kind == SINGLE else 'bare'
         expected = {Path(f).name for f in core[platform] | more}
         for linker in LINKERS:
             status, output = link(linker, NATURAL, work / 'out', *user, archive, '--trace --trace')
@@ -271,8 +273,6 @@ def check_parts():
 
 # -- Which flags are refused -------------------------------------------------------------------------
 
-CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'existing.c', 'up.c', 'platform/bare.c',
-                                   'platform/single.c')]
 CALLS = '''
 #include <percpu/percpu.h>
 PERCPU_DEFINE(uint32_t, count);
@@ -283,7 +283,7 @@ void percpu_panic(const char *message) { (void)message; }
 
 
 def check_flags():
-    calls = source('calls.c', CALLS)
+    calls, whole = source('calls.c', CALLS), [HERE / 'library.c']
     general, strict = restricted.split()[0], (restricted.split() + [''])[1]
     rows = [(general, free, 'general_regs_only')]
     if strict and (target == 'arm' or not GCC):
@@ -300,7 +300,7 @@ def check_flags():
         for i, (strict_flags, lax, text) in enumerate(rows if platform == BARE else rows[:1]):
             lib = {}
             for kind, flags in (('strict', strict_flags), ('lax', lax)):
-                lib[kind] = library(f'{kind}{i}', f'-O2 {flags} {platform}', CORE)[0]
+                lib[kind] = library(f'{kind}{i}', f'-O2 {flags} {platform}', whole)[0]
                 compile_all(f'{kind}{i}-user', f'-O2 {flags} {platform}', [calls])
             for linker in LINKERS if platform == BARE else LINKERS[-1:]:
                 for kind, user, gc in (('strict', 'strict', ''), ('lax', 'lax', ''), ('strict', 'lax', ''),
@@ -328,7 +328,7 @@ def check_flags():
     else:
         refused = []
     for flags, text in refused:
-        archive, _ = library('abi', f'-O2 {flags} {BARE}', CORE)
+        archive, _ = library('abi', f'-O2 {flags} {BARE}', whole)
         for linker in LINKERS:
             status, output = link(linker, NATURAL, work / 'out', work / 'lax0-user/calls.c.o', archive)
             result(f'refused: {linker.split()[0]}: library {flags}',

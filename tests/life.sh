@@ -200,7 +200,7 @@ for platform in RSEQ THREAD SINGLE; do
 done
 freestanding() { # sources, output: single as a freestanding system has it, on the host
     $CC $flags -ffreestanding -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK -I"$1/include" -o "$2" \
-        "$here/alloc/far.c" "$1"/src/*.c "$1"/src/platform/*.c
+        "$here/alloc/far.c" "$here/library.c"
 }
 # Each symbol of a script that has no slot for initial values, or a small one.
 keeps_values() { # template, slot's size
@@ -209,7 +209,7 @@ keeps_values() { # template, slot's size
     [ $1 = 0 ] || symbols+=(_percpu_template=script_template)
     $CC $flags -ffreestanding -fno-pie -no-pie -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK \
         -DHAS_TEMPLATE=$1 -DHAS_SLOT=$(($2 / 8)) -I"$root/include" -o "$work/kept" \
-        "$here/link/kept.c" "$root"/src/*.c "$root"/src/platform/*.c "${symbols[@]/#/-Wl,--defsym=}" &&
+        "$here/link/kept.c" "$here/library.c" "${symbols[@]/#/-Wl,--defsym=}" &&
         ends_right "$work/kept"
 }
 check 'initial values in the slot of a script' keeps_values 1 8
@@ -314,7 +314,7 @@ check 'a program is built, for which the dynamic linker has another list' \
 check 'marks, owners, alignments, symbols' cases_are_right "$work/joins" joins.c
 if [ "$libc" = glibc ]; then # it registers threads
     check 'it is built with areas by mm_cid' $CC $flags -Wno-prio-ctor-dtor -DPERCPU_PLATFORM_RSEQ \
-        -DPERCPU_RSEQ_MM_CID -I"$root/include" "$here/life/joins.c" "$root"/src/*.c "$root"/src/platform/*.c \
+        -DPERCPU_RSEQ_MM_CID -I"$root/include" "$here/life/joins.c" "$here/library.c" \
         $(wraps dl_iterate_phdr getauxval dlsym) -o "$work/joins-cid"
     check 'kernels have mm_cid or not' cases_are_right "$work/joins-cid" joins.c
 fi

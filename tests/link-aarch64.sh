@@ -49,7 +49,7 @@ must compile "$reach" "$work/large-O0.o" -O0 $zero -DLARGE=70000
 must compile "$reach" "$work/small-O0.o" -O0 $zero
 must compile "$reach" "$work/index-O0.o" -O0 $zero -DINDEX
 mkdir "$work/el1-0-O0"
-for source in "$root"/src/*.c "$root"/src/platform/*.c "$work/memcpy.c"; do
+for source in "$here/library.c" "$work/memcpy.c"; do
     must compile "$source" "$work/el1-0-O0/$(basename "$source").o" -O0 $zero
 done
 

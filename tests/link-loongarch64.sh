@@ -81,7 +81,7 @@ cp -r "$work/zero" "$work/lower"
 sed 's/"0x80000000"/"0x100000"/' "$root/include/percpu/detail/config.h" >"$work/config.h"
 mkdir -p "$work/include/percpu/detail"
 mv "$work/config.h" "$work/include/percpu/detail/config.h"
-flags="-I$work/include $flags" must compile "$root/src/common.c" "$work/lower/percpu-common.c.o" -O2 $zero
+flags="-I$work/include $flags" must compile "$here/library.c" "$work/lower/percpu.c.o" -O2 $zero
 must compile "$here/bare/loongarch64/reach.c" "$work/reach.o" -O2 $zero
 check_refused 'a template above the limit: refused' "$limit" \
     link lld high-zero  "$work/reach.o" "$work/other.o" "$work"/machine/*.o \

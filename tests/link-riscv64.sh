@@ -159,9 +159,7 @@ must compile "$work/reach.c" "$work/reach.o" -O2 $zero
 must compile "$work/reach.c" "$work/reach-O0.o" -O0 $zero
 must compile "$work/reach.c" "$work/index-O0.o" -O0 $zero -DINDEX
 mkdir "$work/zero64-O0"
-for source in "$root"/src/*.c "$root"/src/platform/*.c; do
-    must compile "$source" "$work/zero64-O0/$(basename "$source").o" -O0 $zero
-done
+must compile "$here/library.c" "$work/zero64-O0/percpu.o" -O0 $zero
 must compile "$work/reach.c" "$work/index.o" -O2 $zero -DINDEX
 must compile "$work/reach.c" "$work/near.o" -O2 $zero -DNEAR=2048
 must compile "$work/reach.c" "$work/full.o" -O2 $zero -DNEAR=2040

@@ -38,14 +38,12 @@ compile() {
 declare -A built=()
 libraries=0
 library() {
-    local name=$1 cc=$2 source key="$2 ${*:3}" dir
+    local name=$1 cc=$2 key="$2 ${*:3}" dir
     shift 2
     if [ -z "${built[$key]-}" ]; then
         dir=$work/library-$((libraries += 1))
         mkdir "$dir"
-        for source in "$root"/src/*.c "$root"/src/platform/*.c; do
-            must compile "$cc" "$dir/$(basename "$source").o" "$source" "$@"
-        done
+        must compile "$cc" "$dir/percpu.c.o" "$here/library.c" "$@"
         must ar rcs "$dir/libpercpu.a" "$dir"/*.o
         built[$key]=$dir
     fi
@@ -379,7 +377,7 @@ fi
 if wanted variants; then
     must "$GCC" $common -I"$here" -D_GNU_SOURCE -U__linux__ -pthread -o "$work/out" \
         "$here"/t_*.c "$here/harness/harness.c" "$here/harness/hosted.c" \
-        "$root"/src/*.c "$root"/src/platform/*.c
+        "$here/library.c"
     check "thread with a thread-local word" "$work/out"
 
     machine

@@ -23,7 +23,7 @@ CPUS = '2'
 FLAGS = ('-std=gnu17 -O2 -Wall -Wextra -Werror -pthread -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ '
          f'-DHERD=4 -DEACH=8u -DMOVES=2 -I{HERE}/harness').split()
 HARNESS = sorted(HERE.glob('harness/*.c'))
-LIBRARY = sorted([*ROOT.glob('src/*.c'), *ROOT.glob('src/platform/*.c')])
+LIBRARY = [HERE / 'library.c']
 COMMAND_LINE = 'console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init'
 # QEMU takes interrupts between translation blocks, and looks for the next one anew behind each ISB.
 DELAY = '-DPERCPU__RSEQ_DELAY="' + r'isb\n\t' * 6 + '"'

@@ -80,7 +80,7 @@ refuses() { # name, words, flags...
 
 of_rseq() {
     $CC $flags -DPERCPU_PLATFORM_RSEQ -fPIC -shared -I"$root/include" -DNAME=b -DMODULE=12 "$here/rseq/module.c" \
-        "$root"/src/*.c "$root"/src/platform/*.c -o "$built/rseq.so" &&
+        "$here/library.c" -o "$built/rseq.so" &&
         refused in-place "$built/rseq.so" 'two versions or configurations'
 }
 
@@ -114,7 +114,7 @@ check 'a library that is linked, and used before the program' linked "$built"
 
 sanitized() {
     $CC $flags -DPERCPU_PLATFORM_THREAD -fsanitize=thread -I"$root/include" \
-        "$here/rseq/sanitized.c" "$root"/src/*.c "$root"/src/platform/*.c -o "$built/sanitized" &&
+        "$here/rseq/sanitized.c" "$here/library.c" -o "$built/sanitized" &&
         $no_aslr "$built/sanitized"
 }
 

@@ -258,9 +258,9 @@ optimised() {
     local platform=$1 compiler=$2
     shift 2
     $compiler $flags "$@" -fPIE -pie $(platform_flags $platform) -I"$root/include" \
-        "$here/programs/program.c" "$root"/src/*.c "$root"/src/platform/*.c -ldl -o "$work/lto" &&
+        "$here/programs/program.c" "$here/library.c" -ldl -o "$work/lto" &&
         $compiler $flags "$@" -fPIC -shared $(platform_flags $platform) -I"$root/include" \
-            "$here/programs/library.c" "$root"/src/*.c "$root"/src/platform/*.c -o "$work/lto.so" &&
+            "$here/programs/library.c" "$here/library.c" -o "$work/lto.so" &&
         runs "$work/lto" "$work/lto.so"
 }
 
@@ -357,7 +357,7 @@ exports() {
 # Compiled with the library's sources, and optimised as one.
 exports_optimised() {
     $1 $flags -flto ${2:-} -fPIC -shared -DPERCPU_PLATFORM_RSEQ -I"$root/include" "$here/programs/library.c" \
-        "$root"/src/*.c "$root"/src/platform/*.c -o "$work/exports.so" &&
+        "$here/library.c" -o "$work/exports.so" &&
         exports_only_its_own "$work/exports.so"
 }
 
@@ -490,7 +490,7 @@ fi
 narrow() {
     echo 0-8190 >"$work/possible"
     clang --target=arm-linux-gnueabihf $flags -DPERCPU_PLATFORM_RSEQ "-DPERCPU__POSSIBLE=\"$work/possible\"" \
-        -fuse-ld=lld -I"$root/include" "$here/rseq/values.c" "$root"/src/*.c "$root"/src/platform/*.c \
+        -fuse-ld=lld -I"$root/include" "$here/rseq/values.c" "$here/library.c" \
         -o "$work/narrow" &&
         says 0 ' right, ' qemu-arm -L /usr/arm-linux-gnueabihf "$work/narrow"
 }

@@ -20,8 +20,7 @@ has() {
 build() {
     local output=$1 from=$2 program=$3
     shift 3
-    $CC $flags "$@" -I"$from/include" "$here/rseq/$program" "$from"/src/*.c \
-        "$from"/src/platform/*.c -o "$output"
+    $CC $flags "$@" -I"$from/include" "$here/rseq/$program" "$here/library.c" -o "$output"
 }
 
 # The library by itself, for programs that need no other one.
@@ -225,7 +224,7 @@ fi
 
 debug() { # test
     $CC $flags -DPERCPU_DEBUG -I"$root/include" -I"$here/harness" -o "$work/debug" "$here/t_rseq.c" \
-        "$here/t_areas.c" "$here"/harness/*.c "$root"/src/*.c "$root"/src/platform/*.c &&
+        "$here/t_areas.c" "$here"/harness/*.c "$here/library.c" &&
         timeout 100 "$work/debug" "$1"
 }
 

@@ -18,7 +18,7 @@ delay='-DPERCPU__RSEQ_DELAY=".rept(20)\n\tpause\n\t.endr\n\t"'
 # Behind each instruction of a sequence but the last.
 delays_are_everywhere() {
     $CC $flags '-DPERCPU__RSEQ_DELAY="pause\n\t"' -I"$root/include" -o "$work/delays" \
-        "$here/rseq/tracer.c" "$root"/src/*.c "$root"/src/platform/*.c && "$work/delays" delays
+        "$here/rseq/tracer.c" "$here/library.c" && "$work/delays" delays
 }
 
 # What has no sequence.
@@ -44,8 +44,7 @@ herd() {
 embed() { # output, sources, flags...
     local output=$1 from=$2
     shift 2
-    $CC $flags -I"$from/include" "$@" "$here/rseq/module.c" "$from"/src/*.c \
-        "$from"/src/platform/*.c -o "$output"
+    $CC $flags -I"$from/include" "$@" "$here/rseq/module.c" "$here/library.c" -o "$output"
 }
 
 library() { # output, sources, name, number, flags...
@@ -83,7 +82,7 @@ build_footprint() {
     echo 0-1023 >"$work/possible"
     $CC $flags "$here/rseq/footprint.c" -o "$work/plain-footprint" &&
         $CC $flags -DWITH_PERCPU "-DPERCPU__POSSIBLE=\"$work/possible\"" -I"$root/include" \
-            "$here/rseq/footprint.c" "$root"/src/*.c "$root"/src/platform/*.c \
+            "$here/rseq/footprint.c" "$here/library.c" \
             -o "$work/footprint"
 }
 
@@ -103,8 +102,7 @@ small() {
 
 build_verbose() {
     $CC $flags "$here/rseq/no-rseq.c" -o "$work/no-rseq" &&
-        $CC $flags -I"$root/include" "$here/rseq/stepped.c" "$root"/src/*.c \
-            "$root"/src/platform/*.c -o "$work/stepped"
+        $CC $flags -I"$root/include" "$here/rseq/stepped.c" "$here/library.c" -o "$work/stepped"
 }
 
 # says WORDS COMMAND...: one line on stderr, which begins so, when it is asked to; else nothing.

@@ -43,7 +43,7 @@ static bool is_data_of(const struct dl_phdr_info *info, uintptr_t at, size_t siz
 }
 
 /* Returns the percpu__process of a module, or NULL. */
-static struct percpu__version *find_in(const struct dl_phdr_info *info)
+static struct percpu__version *version_in(const struct dl_phdr_info *info)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
@@ -147,7 +147,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 {
     struct search *search = data;
     struct percpu__joined *joined = &search->joined;
-    struct percpu__version *found = find_in(info);
+    struct percpu__version *found = version_in(info);
 
     (void)size;
 #ifdef LM_ID_NEWLM

@@ -143,7 +143,7 @@ static void thread_exits(void *value)
  * Without a key a record outlives its thread, and a child would take it for that of a thread which
  * has the pointer now.
  */
-static void before_fork(void)
+static void thread_before_fork(void)
 {
     struct records *group = __atomic_load_n(&percpu__state->records, __ATOMIC_ACQUIRE);
     int saved = errno;
@@ -161,7 +161,7 @@ static void before_fork(void)
 }
 
 /* The child may have its parent's id: the first process of a PID namespace, as the parent is. */
-static void after_fork(void)
+static void thread_after_fork(void)
 {
     if (!percpu__state->has_looked)
         percpu__state->pid = 0;
@@ -222,7 +222,7 @@ void percpu__threads_begin(bool is_program)
 {
     is_in_program = is_program;
     percpu__state->has_key = percpu__state->has_key || make_key(&percpu__state->at_thread_exit);
-    if (pthread_atfork(before_fork, NULL, after_fork) != 0)
+    if (pthread_atfork(thread_before_fork, NULL, thread_after_fork) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
 }
 

@@ -39,7 +39,7 @@ static struct word *table(void)
 }
 
 /* NULL: it is not there, and there is no room or no wish to add it. */
-static struct word *find(uintptr_t address, bool add)
+static struct word *entry_of(uintptr_t address, bool add)
 {
     struct word *words = table();
     size_t at = (size_t)((address / WORD * 0x9e3779b97f4a7c15u) >> 32);
@@ -72,7 +72,7 @@ static uint8_t bytes_of(uintptr_t address, uintptr_t first, size_t size)
 
 extern __typeof__(dladdr) dladdr __attribute__((weak));
 
-static void report(uintptr_t address, uint8_t bytes)
+static void report_mixed(uintptr_t address, uint8_t bytes)
 {
     uintptr_t place = address + (unsigned)__builtin_ctz(bytes);
     const struct module *module = percpu__module_of(place);
@@ -105,7 +105,7 @@ static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, ui
     bytes &= (uint8_t)~old;
     bytes &= __atomic_load_n(other, __ATOMIC_SEQ_CST);
     if (bytes)
-        report(__atomic_load_n(&word->address, __ATOMIC_RELAXED), bytes);
+        report_mixed(__atomic_load_n(&word->address, __ATOMIC_RELAXED), bytes);
 }
 
 /* Is it a variable of a module, or dynamic memory? */
@@ -136,7 +136,7 @@ void percpu__watch_write(const volatile void *p, size_t size, bool is_update)
     struct word *word;
 
     check_variable(p);
-    word = find(address, true);
+    word = entry_of(address, true);
 
     if (!word)
         return;
@@ -147,7 +147,7 @@ void percpu__watch_write(const volatile void *p, size_t size, bool is_update)
 
 void percpu__watch_written(const volatile void *p)
 {
-    struct word *word = find((uintptr_t)p & ~(uintptr_t)(WORD - 1), false);
+    struct word *word = entry_of((uintptr_t)p & ~(uintptr_t)(WORD - 1), false);
 
     if (word)
         __atomic_fetch_add(&word->done, 1, __ATOMIC_SEQ_CST);
@@ -157,7 +157,7 @@ void percpu__watch_written(const volatile void *p)
 void percpu__watch_freed(uintptr_t first, size_t size)
 {
     for (uintptr_t address = first; address < first + size; address += WORD) {
-        struct word *word = find(address, false);
+        struct word *word = entry_of(address, false);
 
         if (!word)
             continue;
@@ -180,7 +180,7 @@ void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p, si
     watch->sure = 0;
     for (size_t i = 0; i < PERCPU__WATCH_WORDS; i++) {
         uintptr_t address = ((uintptr_t)p & ~(uintptr_t)(WORD - 1)) + i * WORD;
-        const struct word *word = find(address, false);
+        const struct word *word = entry_of(address, false);
         uint32_t done = word ? __atomic_load_n(&word->done, __ATOMIC_SEQ_CST) : 0;
 
         if (address >= watch->first + size)
@@ -210,7 +210,7 @@ void percpu__watch_end(const struct percpu__watch *watch, size_t cpu)
         bytes &= bytes_of(address, watch->first, watch->size);
         if (!bytes || !(watch->sure >> i & 1))
             continue;
-        word = find(address, true);
+        word = entry_of(address, true);
         if (word && __atomic_load_n(&word->begun, __ATOMIC_SEQ_CST) == watch->writes[i])
             add_bytes(word, &word->changed, &word->updated, bytes);
     }
