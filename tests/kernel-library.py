@@ -21,7 +21,7 @@ from tools import FREESTANDING, ROOT, Tap, needs, said, workspace
 HERE = ROOT / 'tests'
 FLAGS = f'-std=gnu17 -Wall -Wextra -Werror {FREESTANDING}'
 BARE, SINGLE = '-DPERCPU_PLATFORM_BARE', '-DPERCPU_PLATFORM_SINGLE'
-ALL = f'{BARE} -DPERCPU_DEBUG -DPERCPU_PREEMPT -DPERCPU_RESTART -DPERCPU_ZERO_VMA'
+ALL = f'{BARE} -DPERCPU_DEBUG -DPERCPU_PREEMPT -DPERCPU_RESTART -DPERCPU_ZERO_VMA -DPERCPU_CALL'
 
 RV64, RV32 = '-mabi=lp64 -mcmodel=medany', '-mabi=ilp32 -mcmodel=medany -DPERCPU_RISCV_M_MODE'
 SOFT64, SOFT32 = '-march=rv64imac_zicsr_zifencei', '-march=rv32imac_zicsr_zifencei'
@@ -88,7 +88,7 @@ def compile_all(name, flags, sources):
 
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
-KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c', 'heap.c',
+KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c', 'fence.c', 'heap.c',
                                       'panic.c', 'query.c', 'restart.c', 'up.c',
                                       'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
@@ -156,6 +156,8 @@ def needs_of(flags, is_user):
     needs = set()
     if 'PREEMPT' in flags:
         needs |= {'percpu_preempt_disable', 'percpu_preempt_enable'}
+    if 'PERCPU_CALL' in flags: # a user pulls fence.c
+        needs |= {'percpu_call_cpu'}
     if '-moutline-atomics' in flags:
         needs |= {'__aarch64_*'}
     if '-msave-restore' in flags:
@@ -216,6 +218,10 @@ int kernel(void)
     if (!percpu_alloc(int))
         return 1;
 #endif
+#ifdef FENCES
+    if (percpu_fence() != 0)
+        return 1;
+#endif
 #ifdef SAYS
     (void)percpu_strerror(-1);
 #endif
@@ -225,6 +231,9 @@ int kernel(void)
     percpu_write(count, percpu_read(count) + 1);
     return percpu_sum(count) == 2 && percpu_area_num() > 1;
 }
+#ifdef FENCES
+int percpu_call_cpu(size_t cpu, void (*f)(void *), void *arg) { f(arg); return (int)cpu; }
+#endif
 #ifdef PANICS
 void percpu_panic(const char *message) { (void)message; }
 #endif
@@ -243,11 +252,12 @@ def check_parts():
             for platform in ('bare', 'single')}
     sizes = []
     libraries = {kind: library(f'parts{i}', f'-O2 -fno-function-sections {restricted} {kind}', KERNELS)
-                 for i, kind in enumerate((BARE, f'{BARE} -DPERCPU_RESTART', SINGLE))}
+                 for i, kind in enumerate((BARE, f'{BARE} -DPERCPU_RESTART', f'{BARE} -DPERCPU_CALL', SINGLE))}
     for title, kind, users, more in (
             ('bare, own percpu_panic()', BARE, '-DPANICS', set()),
             ('bare', BARE, '', {'panic.c'}),
             ('bare, PERCPU_RESTART', f'{BARE} -DPERCPU_RESTART', '-DPANICS', {'restart.c'}),
+            ('bare, percpu_fence()', f'{BARE} -DPERCPU_CALL', '-DPANICS -DFENCES', {'fence.c'}),
             ('bare, percpu_strerror()', BARE, '-DPANICS -DSAYS', {'error.c'}),
             ('bare, percpu_alloc()', BARE, '-DPANICS -DALLOCATES', {'alloc.c', 'heap.c', 'query.c'}),
             ('bare, a user that is not optimised', BARE, '-DPANICS -O0', {'calls.c'}),

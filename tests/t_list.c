@@ -337,59 +337,12 @@ static void between(void)
 }
 
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* -- The fence --------------------------------------------------------------------------------- */
-
-TEST(list_fence)
-{
-    size_t n = percpu_area_num();
-
-    errno = 77;
-    for (size_t cpu = 0; cpu < n; cpu++)
-        check_eq(percpu_fence_cpu(cpu), 0);
-    check_eq(percpu_fence_cpu(n), -PERCPU_ERANGE);
-    check_eq(percpu_fence_cpu(SIZE_MAX), -PERCPU_ERANGE);
-    check_eq(errno, 77);
-}
-
-/* Without membarrier(2) it is an error where there are sequences, and nowhere else. */
-TEST(list_fence_without_the_system_call)
-{
-    struct sock_filter refuse[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {sizeof refuse / sizeof *refuse, refuse};
-    bool sequences = string_contains(percpu_info(), "restartable sequences");
-    int status = -1;
-    pid_t child = fork();
-
-    if (child == 0) {
-        /* qemu-user has no filters. */
-        if ((prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) &&
-            sequences)
-            _exit(2);
-        _exit(percpu_fence_cpu(0) != (sequences ? -PERCPU_ESYS : 0) ||
-              percpu_fence_cpu(percpu_area_num() - 1) != 0);
-    }
-    check(child > 0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    check_eq(status, 0);
-}
 
 /* -- A herd of threads: more than CPUs, moved about, interrupted ------------------------------- */
 

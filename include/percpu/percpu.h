@@ -23,6 +23,7 @@
  *   PERCPU_PREEMPT           bare: call percpu_preempt_disable() and _enable() where needed
  *   PERCPU_PREEMPT_STATE     bare: the same with hooks that return what was, and need not count
  *   PERCPU_PREEMPT_IRQ       bare: mask interrupts there; the kernel provides no hooks
+ *   PERCPU_CALL              bare: the kernel runs functions on other CPUs: <percpu/fence.h>
  *   PERCPU_RESTART           bare: updates are sequences that percpu_restart_pc() restarts
  *   PERCPU_RSEQ_MM_CID       rseq: an area for each thread that runs at a time, not for each CPU
  *   PERCPU_RSEQ_FIBERS       rseq, of users only: functions may go on in another thread (fibers)
@@ -137,15 +138,6 @@ PERCPU__HIDDEN const char *percpu_strerror(int error);
 #ifdef PERCPU_PLATFORM_RSEQ
 /* Which way updates go in this process, and why. PERCPU_VERBOSE=1 in the environment prints it. */
 PERCPU__HIDDEN const char *percpu_info(void);
-
-/*
- * Returns when every sequence that was running on CPU `cpu` has committed or begun again, in the
- * last area, and in a process on atomics, every list operation that was; each sees what the caller
- * wrote before, and the caller sees what they wrote. 0, -PERCPU_ERANGE for a CPU without an area,
- * -PERCPU_ESYS without membarrier(2) for rseq (Linux 5.10). Any context. A drain of another CPU's
- * list: docs/rseq.md.
- */
-PERCPU__HIDDEN int percpu_fence_cpu(size_t cpu);
 #endif
 
 /* Bytes, and the alignment of the first one. */
@@ -439,6 +431,8 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_remote_read_at(p, cpu) PERCPU__REMOTE_READ(p, PERCPU__POINTER, cpu)
 #define percpu_remote_write_at(p, cpu, value) PERCPU__REMOTE_WRITE(p, PERCPU__POINTER, cpu, value)
 #define percpu_sum_at(p) PERCPU__SUM(p, PERCPU__POINTER, percpu__sum)
+
+#include <percpu/fence.h>
 
 /* The bodies: how the platform finds the area, what the architecture does better, the rest. */
 #include <percpu/detail/bodies.h>

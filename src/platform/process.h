@@ -96,6 +96,7 @@ struct process {
     bool (*register_thread)(void);
     const struct percpu__allocator *allocator; /* of the first module that allocated */
     void *watched;                             /* PERCPU_DEBUG: the table of watch.c */
+    int fence;                                 /* membarrier.h */
 };
 
 /*
@@ -151,6 +152,11 @@ const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
  * else the one that no sequence touches. NO_SLOT: it is registered now, so use sequences.
  */
 uintptr_t percpu__atomic_slot(void) PERCPU__HIDDEN;
+
+/* -- Lists: rseq_list.c ------------------------------------------------------------------------ */
+
+/* Returns when the list operations without sequences that hold this area's lock are over. */
+void percpu__lists_pass(size_t cpu) PERCPU__HIDDEN;
 
 /* -- Threads: rseq_thread.c, rseq_block.c ------------------------------------------------------ */
 
@@ -223,6 +229,7 @@ struct process {
     int *claims;             /* of each CPU the thread's id; 0 where it is free */
     unsigned at_thread_exit; /* the key plus 1; 0: there is none yet */
     bool closing;            /* percpu_fini() takes the areas away */
+    int fence;               /* membarrier.h */
 };
 
 extern struct process *percpu__state PERCPU__HIDDEN;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* rseq: lists where no sequence runs, and the fence. */
+/* rseq: lists where no sequence runs. */
 #include "process.h"
 
 #include <percpu/list.h>
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <linux/membarrier.h>
 #include <signal.h>
 #include <time.h>
 
@@ -40,6 +39,14 @@ static void unlock_lists(struct slot *slot, const sigset_t *old_mask)
     if (__atomic_exchange_n(&slot->lists, 0, __ATOMIC_SEQ_CST) == 2)
         percpu__futex(&slot->lists, FUTEX_WAKE, 1, NULL);
     pthread_sigmask(SIG_SETMASK, old_mask, NULL);
+}
+
+void percpu__lists_pass(size_t cpu)
+{
+    sigset_t old_mask;
+
+    lock_lists(percpu__slot_of(cpu), &old_mask);
+    unlock_lists(percpu__slot_of(cpu), &old_mask);
 }
 
 /* false: the list is closed. */
@@ -114,41 +121,6 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
     pthread_setcancelstate(cancelable, NULL);
     errno = saved;
     return node;
-}
-
-/* EPERM: the process is not registered for it yet. */
-static bool fence(size_t cpu)
-{
-#ifdef PERCPU_RSEQ_MM_CID
-    int flags = 0; /* any CPU: whose threads have the number, the kernel does not tell */
-#else
-    int flags = MEMBARRIER_CMD_FLAG_CPU;
-#endif
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, flags, (int)cpu) == 0;
-}
-
-/*
- * Where sequences run the kernel stops those on the CPU; a thread that does not run aborts its own
- * when it does. On the other areas what takes more than one instruction holds the lock.
- */
-int percpu_fence_cpu(size_t cpu)
-{
-    int saved = errno, result = 0;
-    sigset_t old_mask;
-
-    if (cpu >= percpu__limit)
-        return -PERCPU_ERANGE;
-    if (cpu >= percpu__state->rseq_cpus) {
-        lock_lists(percpu__slot_of(cpu), &old_mask);
-        unlock_lists(percpu__slot_of(cpu), &old_mask);
-    } else if (!fence(cpu) &&
-               (errno != EPERM ||
-                syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0) != 0 ||
-                !fence(cpu))) {
-        result = -PERCPU_ESYS;
-    }
-    errno = saved;
-    return result;
 }
 
 #endif

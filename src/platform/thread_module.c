@@ -57,7 +57,7 @@ uintptr_t *percpu__thread_delta_of_process(void)
 static int claims[PERCPU_MAX_CPUS];
 
 /* No platform has another's. */
-#define VERSION 0x20003
+#define VERSION 0x20004
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
     .start_owner = start_owner,

@@ -322,6 +322,11 @@
 #define PERCPU__CFG_PREEMPT ""
 #endif
 
+#if defined(PERCPU_CALL) && !defined(PERCPU_PLATFORM_BARE)
+#error "percpu: PERCPU_CALL is for PERCPU_PLATFORM_BARE: only a kernel calls functions on other CPUs"
+#include <percpu/detail/refused.h>
+#endif
+
 #ifdef PERCPU_RSEQ_MM_CID
 #if !defined(PERCPU_PLATFORM_RSEQ)
 #error                                                                                             \
