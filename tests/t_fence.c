@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fences: a writer that fences and a reader without a barrier do not both miss the other's store. */
+/* Fences: of a writer that fences and a reader without a barrier one sees the other. */
 #include "areas.h"
 
 #include <stdatomic.h>
