@@ -14,6 +14,12 @@ size_t percpu__template_align(void) PERCPU__HIDDEN;
 /* 0, or a negative error: it is not linked, loaded or as fresh as it must be. */
 int percpu__template_check(void) PERCPU__HIDDEN;
 
+/*
+ * Calls percpu_panic(), which may return. From inside of percpu_panic() on the same CPU (hosted: in
+ * the same thread) it traps instead.
+ */
+PERCPU__CALLED void percpu__report(const char *message);
+
 /* PERCPU_RESTART: puts the table of sequences in order. False: it is no such table. */
 bool percpu__restart_ready(void) PERCPU__HIDDEN;
 

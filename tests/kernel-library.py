@@ -89,7 +89,7 @@ def compile_all(name, flags, sources):
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
 KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c', 'heap.c',
-                                      'panic.c', 'query.c', 'restart.c', 'up.c',
+                                      'panic.c', 'query.c', 'report.c', 'restart.c', 'up.c',
                                       'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
 
@@ -271,7 +271,7 @@ def check_parts():
 
 # -- Which flags are refused -------------------------------------------------------------------------
 
-CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'existing.c', 'up.c', 'platform/bare.c',
+CORE = [ROOT / 'src' / f for f in ('areas.c', 'common.c', 'existing.c', 'report.c', 'up.c', 'platform/bare.c',
                                    'platform/single.c')]
 CALLS = '''
 #include <percpu/percpu.h>

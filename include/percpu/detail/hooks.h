@@ -9,8 +9,16 @@
  * library's own (weak) function prints it where there is somewhere to print to, and stops. Define
  * your own to do something else; if it returns, the operation goes on as without PERCPU_DEBUG. It
  * is of the program or shared library that it is linked into; others have theirs.
+ *
+ * It is called in any context, by any CPU, also by one whose register is not set: it should use no
+ * per-CPU data (docs/semantics.md has an example). What does so nevertheless is not reported again:
+ * a second report of the same CPU (thread) before percpu_panic() has returned traps, and one of the
+ * trap's handler waits for a debugger, for ever. CPUs do not wait for each other.
  */
 PERCPU__HIDDEN void percpu_panic(const char *message);
+
+/* For a debugger: the message of the last call that the library made and that has not returned. */
+extern PERCPU__HIDDEN const char *volatile percpu_panic_message;
 
 /*
  * The kernel's: between the two the calling thread stays on its CPU. The library calls them in
