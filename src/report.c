@@ -11,48 +11,56 @@
 
 PERCPU__HIDDEN const char *volatile percpu_panic_message;
 
+/* On the stack of percpu__report(). */
+struct call {
+    struct call *volatile self;
+    volatile bool stopped;
+};
+
+#if defined(PERCPU_PLATFORM_BARE)
 /*
  * A record of the call in progress: the low bits of its frame's address, a multiple of 4, and
  * marks. 0: there is none. A call from deeper in the stack is a call from inside of it; one that is
- * not was made after percpu_panic() had been left by longjmp(), or on another stack.
+ * not was made after percpu_panic() had been left, or on another stack.
  */
+typedef volatile uint32_t record;
 enum { PRESENT = 1, STOPPED = 2, MARKS = 3 };
 
-static bool is_inside(uint32_t record, uint32_t frame, uint32_t depth)
+static bool is_inside(uint32_t was, uint32_t frame, uint32_t depth)
 {
-    return record != 0 && (record & ~(uint32_t)MARKS) - frame - 1 < depth;
+    return was != 0 && (was & ~(uint32_t)MARKS) - frame - 1 < depth;
 }
 
-#if defined(PERCPU_PLATFORM_BARE)
 /*
  * CPUs without an area are known by their stacks. The stack of another CPU may lie above, so frames
  * of one stack are those that are no further apart than `SAME_STACK` bytes.
  */
 enum { SAME_STACK = 4096 };
-static volatile uint32_t without_area[4];
+static record without_area[4];
 
 /* Before caches are on two CPUs may take the same record, and then one may report once more. */
-static bool take(volatile uint32_t *record, uint32_t was, uint32_t now)
+static bool take(record *r, uint32_t was, uint32_t now)
 {
     if (percpu__reg_check() == 0 && percpu__atomics_work())
-        return __atomic_compare_exchange_n(record, &was, now, false, __ATOMIC_RELAXED,
-                                           __ATOMIC_RELAXED);
-    *record = now;
+        return __atomic_compare_exchange_n(r, &was, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    *r = now;
     return true;
 }
 
 /* The record of this CPU, taken, or null: this call is from inside of that of `*inside`. */
-static volatile uint32_t *begin(uint32_t frame, volatile uint32_t **inside)
+static record *begin(const struct call *call, record **inside)
 {
+    uint32_t frame = (uint32_t)(uintptr_t)call & ~(uint32_t)MARKS;
+
     *inside = NULL;
     if (percpu__limit != 0 && percpu__reg_valid()) {
-        volatile uint32_t *record = &percpu__head_at(percpu__reg_read())->report;
-        if (is_inside(*record, frame, INT32_MAX)) {
-            *inside = record;
+        record *mine = &percpu__head_at(percpu__reg_read())->report;
+        if (is_inside(*mine, frame, INT32_MAX)) {
+            *inside = mine;
             return NULL;
         }
-        *record = frame | PRESENT;
-        return record;
+        *mine = frame | PRESENT;
+        return mine;
     }
     for (size_t i = 0; i < sizeof(without_area) / sizeof(without_area[0]); i++)
         if (is_inside(without_area[i], frame, SAME_STACK)) {
@@ -67,20 +75,54 @@ static volatile uint32_t *begin(uint32_t frame, volatile uint32_t **inside)
     }
     return NULL;
 }
+
+static bool set_stopped(record *r)
+{
+    bool was = r && *r & STOPPED;
+
+    if (r)
+        *r |= STOPPED;
+    return was;
+}
+
+static void end(record *r)
+{
+    *r = 0;
+}
 #else
+/*
+ * The call in progress of this thread (freestanding single: of the CPU). One that percpu_panic()
+ * has left by longjmp() is not in progress: what is there now is not the address of itself, or it
+ * is not deeper in the stack.
+ */
+typedef struct call *volatile record;
 #if __STDC_HOSTED__
-static __thread volatile uint32_t report;
+static __thread record last;
 #else
-static volatile uint32_t report; /* single */
+static record last;
 #endif
 
-static volatile uint32_t *begin(uint32_t frame, volatile uint32_t **inside)
+static record *begin(struct call *call, record **inside)
 {
-    *inside = &report;
-    if (is_inside(report, frame, INT32_MAX))
+    *inside = &last;
+    if (last && (uintptr_t)last > (uintptr_t)call && last->self == last)
         return NULL;
-    report = frame | PRESENT;
-    return &report;
+    call->self = last = call;
+    return &last;
+}
+
+static bool set_stopped(record *r)
+{
+    bool was = (*r)->stopped;
+
+    (*r)->stopped = true;
+    return was;
+}
+
+static void end(record *r)
+{
+    (*r)->self = NULL;
+    *r = NULL;
 }
 #endif
 
@@ -89,13 +131,11 @@ static volatile uint32_t *begin(uint32_t frame, volatile uint32_t **inside)
 void PERCPU__STOPPED(bool again) PERCPU__HIDDEN;
 #endif
 
-/* Null: there was no record left for this CPU. */
-static void stop(volatile uint32_t *record)
+/* A call from inside of this one. Null: there was no record left for this CPU. */
+static void stop(record *inside)
 {
-    bool again = record && *record & STOPPED;
+    bool again = set_stopped(inside);
 
-    if (record)
-        *record |= STOPPED;
 #ifdef PERCPU__STOPPED
     PERCPU__STOPPED(again);
 #else
@@ -106,19 +146,19 @@ static void stop(volatile uint32_t *record)
 #endif
 }
 
-/* Not inline: its frame is that of the report. */
+/* Not inline: `call` is in the frame of this report. */
 __attribute__((noinline)) void percpu__report(const char *message)
 {
-    const uint32_t frame = (uint32_t)(uintptr_t)__builtin_frame_address(0) & ~(uint32_t)MARKS;
-    volatile uint32_t *inside, *record = begin(frame, &inside);
+    struct call call = {NULL, false};
+    record *inside, *mine = begin(&call, &inside);
 
-    if (!record) {
+    if (!mine) {
         stop(inside);
         return;
     }
     percpu_panic_message = message;
     percpu_panic(message);
-    *record = 0;
+    end(mine);
     if (percpu_panic_message == message) /* it may be on a stack */
         percpu_panic_message = NULL;
 }

@@ -13,7 +13,8 @@
  * It is called in any context, by any CPU, also by one whose register is not set: it should use no
  * per-CPU data (docs/semantics.md has an example). What does so nevertheless is not reported again:
  * a second report of the same CPU (thread) before percpu_panic() has returned traps, and one of the
- * trap's handler waits for a debugger, for ever. CPUs do not wait for each other.
+ * trap's handler waits for a debugger, for ever. CPUs do not wait for each other. In a kernel it
+ * returns or ends there; a program may leave it by longjmp().
  */
 PERCPU__HIDDEN void percpu_panic(const char *message);
 
