@@ -329,7 +329,8 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 /*
  * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
  * piece; an interrupt may see a larger object half done. Needs a linker script that
- * keeps the template (ours do; others get a link error: undefined _percpu_template).
+ * keeps the template (ours do; others get a link error: undefined _percpu_template). A structure
+ * that ends with a flexible array does not compile: its type does not say how many bytes it has.
  */
 #define percpu_reset_to_init(var) percpu_reset_to_init_at(PERCPU__VAR(__PERCPU_##var))
 
@@ -398,7 +399,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(p, PERCPU__POINTER, percpu__current_ptr)
 #define percpu_with_current_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_take, q)
 #define percpu_with_current_irq_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_irq, q)
-#define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
+#define percpu_reset_to_init_at(p) PERCPU__RESET(p)
 #define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote, cpu)
 #define percpu_remote_ptr_raw_at(p, cpu)                                                           \
     PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote_raw, cpu)

@@ -179,3 +179,35 @@
     PERCPU__ASSERT(!PERCPU__IS_BOOL(x), "percpu: no arithmetic on bool; use percpu_write() or "    \
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
+
+/*
+ * Statements that do not compile for a type that ends with a flexible array, whose elements its
+ * size leaves out. clang and g++ refuse a member behind it, clang by a warning, which -w turns off.
+ * GCC's C allows that, and knows no size of a variable of such a type that is defined elsewhere.
+ */
+#define PERCPU__FOLLOWED(T)                                                                        \
+    struct percpu__flexible {                                                                      \
+        T percpu__flexible_array_is_not_reset;                                                     \
+        char percpu__end;                                                                          \
+    };
+#if defined(__clang__)
+#define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
+    _Pragma("clang diagnostic push")                                                               \
+        _Pragma("clang diagnostic error \"-Wgnu-variable-sized-type-not-at-end\"")                 \
+            PERCPU__FOLLOWED(T) _Pragma("clang diagnostic pop")
+#elif defined(__cplusplus)
+#define PERCPU__CHECK_SIZE_IS_WHOLE(T) PERCPU__FOLLOWED(T)
+#else
+void percpu__flexible(void)
+    __attribute__((error("percpu: an object with a flexible array is not reset: its size is not "
+                         "that of its type; give the array a size")));
+#define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
+    PERCPU__CHECK_SIZE_OF(T, PERCPU__PASTE(percpu__elsewhere_, __COUNTER__))
+#define PERCPU__CHECK_SIZE_OF(T, elsewhere)                                                        \
+    _Pragma("GCC diagnostic push")                                                                 \
+        _Pragma("GCC diagnostic ignored \"-Wnested-externs\"") extern T elsewhere;                 \
+    _Pragma("GCC diagnostic pop") if (__builtin_object_size(&elsewhere, 0) == SIZE_MAX)            \
+        percpu__flexible();
+#define PERCPU__PASTE(a, b) PERCPU__PASTE_(a, b)
+#define PERCPU__PASTE_(a, b) a##b
+#endif
