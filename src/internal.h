@@ -70,7 +70,7 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta) PERCPU__HIDDEN;
 int percpu__reg_release_all(void) PERCPU__HIDDEN;
 void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
-bool percpu__reg_valid(void) PERCPU__HIDDEN;
+PERCPU__CALLED bool percpu__reg_valid(void);
 
 /* percpu_down() of CPU `cpu`, which nobody plays any more (thread), whoever calls. */
 void percpu__left(size_t cpu) PERCPU__HIDDEN;

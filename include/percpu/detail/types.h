@@ -14,9 +14,23 @@
 
 /*
  * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, since it
- * counts in a per-CPU variable: calls of the hook in them would never end.
+ * counts in a per-CPU variable: calls of the hook in them would never end. In kernels, which bring
+ * the hooks of sanitizers, coverage and XRay themselves, of these, too; programs keep what
+ * sanitizers see in them. Inlined, these functions are as the function that they are inlined into.
  */
-#define PERCPU__UNCOUNTED __attribute__((no_instrument_function, no_profile_instrument_function))
+#if !defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__
+#define PERCPU__UNSANITIZED
+#elif defined(__clang__)
+#define PERCPU__UNSANITIZED                                                                        \
+    __attribute__((no_sanitize("coverage"), disable_sanitizer_instrumentation,                     \
+                   xray_never_instrument))
+#else
+#define PERCPU__UNSANITIZED                                                                        \
+    __attribute__((no_sanitize_coverage, no_sanitize("address", "kernel-address", "hwaddress",     \
+                                                     "kernel-hwaddress", "thread")))
+#endif
+#define PERCPU__UNCOUNTED                                                                          \
+    __attribute__((no_instrument_function, no_profile_instrument_function)) PERCPU__UNSANITIZED
 #if defined(PERCPU__DEFINE_CALLS) && !defined(__OPTIMIZE__)
 /* src/calls.c: frames that live after each other */
 #define PERCPU__INLINE PERCPU__UNCOUNTED static inline
