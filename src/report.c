@@ -41,7 +41,7 @@ static record without_area[4];
 /* Before caches are on two CPUs may take the same record, and then one may report once more. */
 static bool take(record *r, uint32_t was, uint32_t now)
 {
-    if (percpu__reg_check() == 0 && percpu__atomics_work())
+    if (percpu__atomics_work())
         return __atomic_compare_exchange_n(r, &was, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     *r = now;
     return true;
