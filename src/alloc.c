@@ -122,7 +122,7 @@ static void after_fork(void)
 __attribute__((constructor(101))) static void tell_of_forks(void)
 {
     if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
-        percpu_panic("percpu: pthread_atfork() failed");
+        percpu__report("percpu: pthread_atfork() failed");
 }
 
 #else
@@ -201,7 +201,7 @@ static void report(const char *call, uintptr_t p, const char *what)
                     *end++ = "0123456789abcdef"[p >> shift & 15];
     }
     *end = 0;
-    percpu_panic(text);
+    percpu__report(text);
 }
 
 static void free_object(void PERCPU *object)

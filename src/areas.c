@@ -186,7 +186,7 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
         percpu__areas_end(READY);
 #ifdef PERCPU_DEBUG
         if (percpu__areas->first_base != base || percpu__areas->first_count != count)
-            percpu_panic("percpu: a second percpu_init*() with other arguments changes nothing");
+            percpu__report("percpu: a second percpu_init*() with other arguments changes nothing");
 #endif
         return 0;
     }
@@ -370,9 +370,9 @@ uintptr_t percpu__offset(uintptr_t vma)
 void percpu__check_current(void)
 {
     if (__atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) == 0)
-        percpu_panic("percpu: access before percpu_init() or percpu_init_in_place()");
+        percpu__report("percpu: access before percpu_init() or percpu_init_in_place()");
     else if (!percpu__reg_valid())
-        percpu_panic("percpu: access on a CPU (or thread) that has not called percpu_init_reg()");
+        percpu__report("percpu: access on a CPU (or thread) that has not called percpu_init_reg()");
 }
 
 #endif

@@ -93,7 +93,7 @@ void percpu__reset_from(uintptr_t from, void *p, size_t size)
 {
 #ifdef PERCPU_PLATFORM_BARE
     if (percpu__offset((uintptr_t)p) >= percpu__template_size()) {
-        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+        percpu__report("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
         return;
     }
 #endif
@@ -111,13 +111,13 @@ void percpu__reset_from(uintptr_t from, void *p, size_t size)
 void percpu__bad_cpu(void)
 {
 #ifdef PERCPU_DEBUG
-    percpu_panic("percpu: this CPU has no area");
+    percpu__report("percpu: this CPU has no area");
 #endif
     __builtin_trap();
 }
 
 void percpu__moved(void)
 {
-    percpu_panic("percpu: a percpu_with_current() block ended on another CPU than it began: "
-                 "percpu_preempt_disable() does not keep the caller on its CPU");
+    percpu__report("percpu: a percpu_with_current() block ended on another CPU than it began: "
+                   "percpu_preempt_disable() does not keep the caller on its CPU");
 }

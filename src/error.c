@@ -19,8 +19,10 @@ static const char *const text[] = {
     [PERCPU_ENOTINIT] = "the areas are not initialised: call percpu_init() or "
                         "percpu_init_in_place() first",
     [PERCPU_ESYS] = "the operating system refused a call",
-    [PERCPU_ERESTART] = "the section percpu_restart is not a table of sequences that are apart: "
-                        "was it loaded, and kept as the linker makes it?",
+    [PERCPU_ERESTART] = "percpu_init*(): the section percpu_restart is not a table of sequences "
+                        "that are apart: was it loaded, and kept as the linker makes it? "
+                        "percpu_restart_selftest(): the timer interrupt's return to kernel mode "
+                        "does not call percpu_restart_pc()",
     [PERCPU_EOVERLAP] = "the memory overlaps the template or another CPU's area",
     [PERCPU_EEL] = "this CPU runs at another exception level than the code was compiled for: "
                    "PERCPU_ARM_EL2 is for EL2, VHE included, PERCPU_ARM_EL3 for EL3, "

@@ -125,7 +125,7 @@ static struct run *run_at(const struct block *b, granule g)
 static void check_run(const struct block *b, granule g)
 {
     if (__builtin_expect(!is_set(b, g, START) || is_set(b, g, BUSY), 0)) {
-        percpu_panic("percpu: memory was written after percpu_free()");
+        percpu__report("percpu: memory was written after percpu_free()");
         __builtin_trap();
     }
 }

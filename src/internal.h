@@ -14,6 +14,12 @@ size_t percpu__template_align(void) PERCPU__HIDDEN;
 /* 0, or a negative error: it is not linked, loaded or as fresh as it must be. */
 int percpu__template_check(void) PERCPU__HIDDEN;
 
+/*
+ * Calls percpu_panic(), which may return. From inside of percpu_panic() on the same CPU (hosted: in
+ * the same thread) it traps instead.
+ */
+PERCPU__CALLED void percpu__report(const char *message);
+
 /* PERCPU_RESTART: puts the table of sequences in order. False: it is no such table. */
 bool percpu__restart_ready(void) PERCPU__HIDDEN;
 
@@ -64,7 +70,7 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta) PERCPU__HIDDEN;
 int percpu__reg_release_all(void) PERCPU__HIDDEN;
 void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
-bool percpu__reg_valid(void) PERCPU__HIDDEN;
+PERCPU__CALLED bool percpu__reg_valid(void);
 
 /* percpu_down() of CPU `cpu`, which nobody plays any more (thread), whoever calls. */
 void percpu__left(size_t cpu) PERCPU__HIDDEN;

@@ -17,7 +17,7 @@ __attribute__((weak)) void percpu_panic(const char *message)
 #else
 __attribute__((weak)) void percpu_panic(const char *message)
 {
-    (void)message; /* for a debugger: there is nowhere to print to */
+    (void)message; /* percpu_panic_message has it: there is nowhere to print to */
     __builtin_trap();
 }
 #endif

@@ -178,4 +178,36 @@ bool percpu__restart_ready(void)
     return true;
 }
 
+/* -- Is the hook called? ------------------------------------------------------------------------ */
+
+#if defined(PERCPU__SEQUENCES) && !defined(PERCPU__RESTART_WAIT)
+#error "percpu: this port's restart.h has no PERCPU__RESTART_WAIT: docs/porting-to.md"
+#endif
+
+/*
+ * The architecture's text adds 1 to `begun` and loops until the counter has moved by 2. An
+ * interrupted sequence keeps its registers, so `begun` counts the restarts, where other sequences
+ * may not change an input. Three times, since one interrupt may count by 2, and that may come
+ * between the look at the counter and the sequence.
+ */
+int percpu_restart_selftest(const volatile unsigned long *ticks)
+{
+#ifdef PERCPU__RESTART_WAIT
+    for (int attempt = 0; attempt < 3; attempt++) {
+        unsigned long first = *ticks, now, begun = 0;
+
+        __asm__ volatile(PERCPU__RESTART_BEGIN PERCPU__RESTART_WAIT PERCPU__RESTART_END
+                         : [begun] "+&r"(begun), [now] "=&r"(now)
+                         : [ticks] "r"(ticks), [first] "r"(first)
+                         : "cc", "memory");
+        if (begun > 1)
+            return 0;
+    }
+    return -PERCPU_ERESTART;
+#else
+    (void)ticks;
+    return 0;
+#endif
+}
+
 #endif

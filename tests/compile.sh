@@ -120,8 +120,9 @@ compilers() { # language, list
                 done
             done
         done
-        # clang 22 and newer warn of __COUNTER__ in all modes but C2y's.
-        printf '#pragma GCC %s\n' system_header 'poison __COUNTER__' >"$work/poison.h"
+        # clang 22 and newer warn of __COUNTER__ in all modes but C2y's; GCC's C needs it.
+        printf '#pragma GCC %s\n' system_header >"$work/poison.h"
+        [[ $cc != *clang* ]] || echo '#pragma GCC poison __COUNTER__' >>"$work/poison.h"
         for std in $modes; do
             # Not where the compiler does not know the mode or the C library replaces a keyword.
             echo '#include <stdint.h>' | "$cc" -x "$lang" -std="$std" -dM -E - >"$work/macros" 2>&1 &&

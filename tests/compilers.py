@@ -147,6 +147,39 @@ def check_hook(folder, compiler, option, level):
         raise Failure('there are no calls of hooks')
 
 
+# What calls a function in each function or access: the option, and the function.
+SANITIZERS = {
+    'gcc': {'-fsanitize-coverage=trace-pc': '__sanitizer_cov', '-fsanitize-coverage=trace-cmp,trace-pc': '__sanitizer_cov',
+            '-fsanitize=kernel-address --param=asan-instrumentation-with-call-threshold=0': '__asan_',
+            '-fsanitize=thread': '__tsan_'},
+    'clang': {'-fsanitize-coverage=trace-pc': '__sanitizer_cov', '-fsanitize-coverage=func,trace-pc-guard':
+              '__sanitizer_cov', '-fsanitize=kernel-address -mllvm -asan-instrumentation-with-call-threshold=0': '__asan_',
+              '-fsanitize=thread': '__tsan_', '-fxray-instrument -fxray-instruction-threshold=1': 'xray_sled',
+              '-fsanitize=kernel-memory': '__msan_'},
+}
+# What operations call with PERCPU_DEBUG.
+CALLED = {'src/areas.c': ('percpu__check_current',), 'src/platform/bare.c': ('percpu__reg_valid',)}
+
+
+def check_sanitizer(folder, compiler, option, level):
+    """The same of the hooks that kernels bring for sanitizers, coverage and XRay: a function that is exempt calls none
+    through the library, and it compiles, inlined or not."""
+    calls = 0
+    for source in ('tests/compilers/hook.c', 'src/calls.c', *CALLED):
+        run([compiler, *GNU17, level, '-g0', *BARE, '-DPERCPU_DEBUG', *option.split(), '-S', ROOT / source,
+             '-o', folder / 's'])
+        text = (folder / 's').read_text(encoding='utf-8')
+        for name, code in re.findall(r'^(\w+):[^\n]*\n(.*?)^\s*\.size\s+\1,', text, re.S | re.M):
+            if source in CALLED and name not in CALLED[source]:
+                continue
+            count = len(re.findall(SANITIZERS[compiler][option], code))
+            calls += name == 'user' and count
+            if count and name != 'user' and not name.startswith('_sub_I_'):  # GCC's own, of the start
+                raise Failure(f'{source}: {name} calls a hook {count} times\n{code}')
+    if not calls:
+        raise Failure('there are no calls of hooks')
+
+
 def check_linkage(folder, compiler, platform):
     run([*compiler.split(), '-std=gnu++17', '-O2', *PLATFORMS[platform], INCLUDE, '-c',
          HERE / 'compilers/extern_c.cpp', '-o', folder / 'o'])
@@ -184,6 +217,9 @@ def tests(folder):
         for option in HOOKS:
             for level in ('-O0', '-O2'):
                 yield f'no hooks: {compiler} {option} {level}', compiler, check_hook, folder, compiler, option, level
+        for option in SANITIZERS[compiler]:
+            for level in ('-O0', '-O2'):
+                yield f'no hooks: {compiler} {option} {level}', compiler, check_sanitizer, folder, compiler, option, level
     for compiler in ('g++', 'clang++'):
         for platform in ('bare', 'rseq'):
             yield (f'inside of extern "C": {compiler}, {platform}', compiler, check_linkage, folder, compiler,

@@ -88,8 +88,8 @@ def compile_all(name, flags, sources):
 
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
-KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c', 'fence.c', 'heap.c',
-                                      'panic.c', 'query.c', 'restart.c', 'up.c',
+KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c',
+                                      'fence.c', 'heap.c', 'panic.c', 'query.c', 'report.c', 'restart.c', 'up.c',
                                       'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
 

@@ -125,7 +125,7 @@ enum percpu_error {
     PERCPU_ESYS,        /* the system refused a call that must not fail */
     PERCPU_EOVERLAP,    /* the memory overlaps the template or another area */
     PERCPU_EEL,         /* aarch64: the CPU runs at another exception level: PERCPU_ARM_EL2, _EL3 */
-    PERCPU_ERESTART,    /* PERCPU_RESTART: no table of sequences, or some overlap */
+    PERCPU_ERESTART,    /* PERCPU_RESTART: a bad table of sequences; percpu_restart_selftest() */
     PERCPU_EGP,         /* riscv: the program uses gp, the per-CPU register: see PERCPU_RISCV_TP */
     PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
     PERCPU_EMODULE,  /* thread: shared libraries' variables have no room in the caller's memory */
@@ -243,44 +243,10 @@ PERCPU__HIDDEN uintptr_t percpu_area_base(size_t cpu);
 PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 
 /*
- * What PERCPU_DEBUG builds call with a sentence that says what is wrong; every build does where
- * it has no other way to report (a system call failed, no initial value to go back to). The
- * library's own (weak) function prints it where there is somewhere to print to, and stops. Define
- * your own to do something else; if it returns, the operation goes on as without PERCPU_DEBUG. It
- * is of the program or shared library that it is linked into; others have theirs.
+ * What a program may define, and a kernel provides and calls: percpu_panic(), percpu_panic_message,
+ * percpu_preempt_disable() and _enable(), percpu_restart_pc(), percpu_restart_selftest().
  */
-PERCPU__HIDDEN void percpu_panic(const char *message);
-
-/*
- * The kernel's: between the two the calling thread stays on its CPU. The library calls them in
- * pairs, from every context that its own callers have, interrupt handlers included. Pairs nest:
- * the inner ones end first. They may not use operations that call them.
- *
- * PERCPU_PREEMPT: the hooks count. PERCPU_PREEMPT_STATE: percpu_preempt_disable() answers what was
- * before, any number, and percpu_preempt_enable() gets the answer of its own pair and brings that
- * back: a kernel without a counter returns whether preemption was on, or an interrupt mask.
- * PERCPU_PREEMPT_IRQ: there are no hooks; the library masks interrupts itself, as
- * percpu_with_current_irq() does.
- */
-#if defined(PERCPU_PREEMPT)
-void percpu_preempt_disable(void);
-void percpu_preempt_enable(void);
-#elif defined(PERCPU_PREEMPT_STATE)
-uintptr_t percpu_preempt_disable(void);
-void percpu_preempt_enable(uintptr_t state);
-#endif
-
-/*
- * With PERCPU_RESTART, for the kernel's return from an exception, interrupt or NMI that came from
- * kernel mode, on every such return: the address to return to. It is `pc`, or, when `pc` lies in
- * one of the library's sequences, the sequence's start. A user program's `pc` must not be given
- * to it. Two comparisons outside of the kernel's sequences, else a binary search; before the first
- * percpu_init*() a walk through all of them. Touches no per-CPU data; any context.
- * docs/restart.md shows the line to add, for each architecture.
- */
-#ifdef PERCPU_RESTART
-PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
-#endif
+#include <percpu/detail/hooks.h>
 
 /* ==== Use, on the current CPU ========================================================= */
 
@@ -355,7 +321,8 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 /*
  * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
  * piece; an interrupt may see a larger object half done. Needs a linker script that
- * keeps the template (ours do; others get a link error: undefined _percpu_template).
+ * keeps the template (ours do; others get a link error: undefined _percpu_template). A structure
+ * that ends with a flexible array does not compile: its type does not say how many bytes it has.
  */
 #define percpu_reset_to_init(var) percpu_reset_to_init_at(PERCPU__VAR(__PERCPU_##var))
 
@@ -424,7 +391,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(p, PERCPU__POINTER, percpu__current_ptr)
 #define percpu_with_current_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_take, q)
 #define percpu_with_current_irq_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_irq, q)
-#define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
+#define percpu_reset_to_init_at(p) PERCPU__RESET(p)
 #define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote, cpu)
 #define percpu_remote_ptr_raw_at(p, cpu)                                                           \
     PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote_raw, cpu)

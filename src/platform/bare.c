@@ -189,7 +189,7 @@ void percpu_write_reg(uintptr_t area_base)
 {
 #ifdef PERCPU_OWN_CPU
     if (percpu__reg_read() != area_base - load_start)
-        percpu_panic(
+        percpu__report(
             "percpu: percpu_write_reg(): PERCPU_OWN_CPU: the kernel says which CPU this is");
 #endif
     percpu__reg_write(area_base - load_start);

@@ -175,7 +175,7 @@ void percpu__refuse(const char *name, const char *what)
 
     snprintf(message, sizeof(message), "percpu: %s%s%s", name ? name : "",
              name && *name ? ": " : "", what);
-    percpu_panic(message);
+    percpu__report(message);
     abort(); /* without areas no access can be right */
 }
 

@@ -146,7 +146,7 @@ size_t percpu__next_cpu(size_t cpu)
 void percpu__check_current(void)
 {
     if (percpu__limit == 0)
-        percpu_panic("percpu: access before the constructors have run");
+        percpu__report("percpu: access before the constructors have run");
 }
 
 /* -- For alloc.c ------------------------------------------------------------------------------- */

@@ -162,7 +162,7 @@ void percpu__reset(void *p, size_t size)
     if (m)
         reset_from((uintptr_t)p - m->bias, p, size);
     else
-        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+        percpu__report("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
 }
 
 #endif

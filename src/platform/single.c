@@ -96,10 +96,10 @@ uintptr_t percpu__offset(uintptr_t vma)
 uintptr_t percpu__pristine(const void *p)
 {
     if (!pristine) {
-        percpu_panic("percpu: percpu_reset_to_init() before percpu_init(), or no memory was left "
-                     "to keep the initial values in");
+        percpu__report("percpu: percpu_reset_to_init() before percpu_init(), or no memory was left "
+                       "to keep the initial values in");
     } else if ((uintptr_t)p - first >= size) {
-        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+        percpu__report("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
         return 0;
     }
     return pristine;
@@ -163,7 +163,7 @@ uintptr_t percpu__signals_block(void)
     sigset_t all, old;
     sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
-        percpu_panic("percpu: signals could not be blocked");
+        percpu__report("percpu: signals could not be blocked");
     if (depth++ == 0)
         outer_mask = old;
     return 0;
@@ -173,7 +173,7 @@ void percpu__signals_unblock(uintptr_t state)
 {
     (void)state;
     if (--depth == 0 && pthread_sigmask(SIG_SETMASK, &outer_mask, NULL) != 0)
-        percpu_panic("percpu: signals could not be unblocked");
+        percpu__report("percpu: signals could not be unblocked");
 }
 
 #else

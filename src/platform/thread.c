@@ -84,7 +84,7 @@ static uintptr_t reg_read(void)
     if (have_fsgsbase())
         return percpu__x86_rdgsbase();
     if (syscall(SYS_arch_prctl, GET_GS, &delta) != 0)
-        percpu_panic("percpu: arch_prctl(ARCH_GET_GS) failed");
+        percpu__report("percpu: arch_prctl(ARCH_GET_GS) failed");
     return delta;
 }
 
@@ -237,7 +237,7 @@ void percpu_write_reg(uintptr_t area_base)
     struct thread *thread = percpu__state->thread();
 
     if (reg_write(area_base ? area_base - percpu__owner_start() : 0) != 0) {
-        percpu_panic("percpu: percpu_write_reg(): arch_prctl(ARCH_SET_GS) failed");
+        percpu__report("percpu: percpu_write_reg(): arch_prctl(ARCH_SET_GS) failed");
         return;
     }
     thread->base = area_base;

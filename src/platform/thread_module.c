@@ -240,7 +240,7 @@ void percpu__reset(void *p, size_t size)
     uintptr_t from = initial_of((uintptr_t)p);
 
     if (from == 0)
-        percpu_panic("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
+        percpu__report("percpu: percpu_reset_to_init_at(): the pointer designates no variable");
     else
         percpu__reset_from(from, p, size);
 }

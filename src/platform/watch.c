@@ -91,7 +91,7 @@ static void report_mixed(uintptr_t address, uint8_t bytes)
              "percpu: percpu_with_current() blocks change the operand of update operations: the "
              "per-CPU variable %s at %s+%#lx",
              name, file, (unsigned long)(symbol - base));
-    percpu_panic(message);
+    percpu__report(message);
 }
 
 /* Sets bits of one mask; a report when they are new and in the other mask, too. */
@@ -127,7 +127,7 @@ static void check_variable(const volatile void *p)
              "percpu: the operand at %#lx is no per-CPU variable (one in a C++ template, where GCC "
              "ignored the section?)",
              (unsigned long)(uintptr_t)p);
-    percpu_panic(message);
+    percpu__report(message);
 }
 
 void percpu__watch_write(const volatile void *p, size_t size, bool is_update)

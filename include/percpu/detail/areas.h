@@ -7,6 +7,7 @@ struct percpu__head {
     size_t cpu;      /* PERCPU__NO_CPU in the template */
     uintptr_t magic; /* PERCPU__MAGIC: tells a template that was loaded from a NOLOAD one */
     uint32_t up;     /* 1 from percpu_up() to percpu_down(); only this CPU writes it */
+    uint32_t report; /* of this CPU's call of percpu_panic(): src/report.c */
 };
 #define PERCPU__NO_CPU SIZE_MAX
 #define PERCPU__MAGIC ((uintptr_t)0x43726550)

@@ -337,6 +337,12 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
                     PERCPU__CHECK_REMOTE(*(p))),                                                   \
      (PERCPU__VALUE_TYPE(*(p)))sum(PERCPU__REACHED(p, where), sizeof(*(p))))
 
+#define PERCPU__RESET(p)                                                                           \
+    (__extension__({                                                                               \
+        PERCPU__CHECK_SIZE_IS_WHOLE(__typeof__(*(p)))                                              \
+        percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)));                                       \
+    }))
+
 /*
  * Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. The
  * guard is named after the block's pointer, so that blocks nest where their pointers may.

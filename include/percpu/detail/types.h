@@ -14,9 +14,23 @@
 
 /*
  * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, since it
- * counts in a per-CPU variable: calls of the hook in them would never end.
+ * counts in a per-CPU variable: calls of the hook in them would never end. In kernels, which bring
+ * the hooks of sanitizers, coverage and XRay themselves, of these, too; programs keep what
+ * sanitizers see in them. Inlined, these functions are as the function that they are inlined into.
  */
-#define PERCPU__UNCOUNTED __attribute__((no_instrument_function, no_profile_instrument_function))
+#if !defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__
+#define PERCPU__UNSANITIZED
+#elif defined(__clang__)
+#define PERCPU__UNSANITIZED                                                                        \
+    __attribute__((no_sanitize("coverage"), disable_sanitizer_instrumentation,                     \
+                   xray_never_instrument))
+#else
+#define PERCPU__UNSANITIZED                                                                        \
+    __attribute__((no_sanitize_coverage, no_sanitize("address", "kernel-address", "hwaddress",     \
+                                                     "kernel-hwaddress", "thread")))
+#endif
+#define PERCPU__UNCOUNTED                                                                          \
+    __attribute__((no_instrument_function, no_profile_instrument_function)) PERCPU__UNSANITIZED
 #if defined(PERCPU__DEFINE_CALLS) && !defined(__OPTIMIZE__)
 /* src/calls.c: frames that live after each other */
 #define PERCPU__INLINE PERCPU__UNCOUNTED static inline
@@ -179,3 +193,35 @@
     PERCPU__ASSERT(!PERCPU__IS_BOOL(x), "percpu: no arithmetic on bool; use percpu_write() or "    \
                                         "percpu_xchg()");                                          \
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
+
+/*
+ * Statements that do not compile for a type that ends with a flexible array, whose elements its
+ * size leaves out. clang and g++ refuse a member behind it, clang by a warning, which -w turns off.
+ * GCC's C allows that, and knows no size of a variable of such a type that is defined elsewhere.
+ */
+#define PERCPU__FOLLOWED(T)                                                                        \
+    struct percpu__flexible {                                                                      \
+        T percpu__flexible_array_is_not_reset;                                                     \
+        char percpu__end;                                                                          \
+    };
+#if defined(__clang__)
+#define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
+    _Pragma("clang diagnostic push")                                                               \
+        _Pragma("clang diagnostic error \"-Wgnu-variable-sized-type-not-at-end\"")                 \
+            PERCPU__FOLLOWED(T) _Pragma("clang diagnostic pop")
+#elif defined(__cplusplus)
+#define PERCPU__CHECK_SIZE_IS_WHOLE(T) PERCPU__FOLLOWED(T)
+#else
+void percpu__flexible(void)
+    __attribute__((error("percpu: an object with a flexible array is not reset: its size is not "
+                         "that of its type; give the array a size")));
+#define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
+    PERCPU__CHECK_SIZE_OF(T, PERCPU__PASTE(percpu__elsewhere_, __COUNTER__))
+#define PERCPU__CHECK_SIZE_OF(T, elsewhere)                                                        \
+    _Pragma("GCC diagnostic push")                                                                 \
+        _Pragma("GCC diagnostic ignored \"-Wnested-externs\"") extern T elsewhere;                 \
+    _Pragma("GCC diagnostic pop") if (__builtin_object_size(&elsewhere, 0) == SIZE_MAX)            \
+        percpu__flexible();
+#define PERCPU__PASTE(a, b) PERCPU__PASTE_(a, b)
+#define PERCPU__PASTE_(a, b) a##b
+#endif

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* aarch64: a kernel's restartable sequences. Part of access.h. */
 
+/* Of percpu_restart_selftest(): src/restart.c. */
+#define PERCPU__RESTART_WAIT                                                                       \
+    "add %[begun], %[begun], #1\n"                                                                 \
+    "1:\tldr %[now], [%[ticks]]\n\t"                                                               \
+    "sub %[now], %[now], %[first]\n\t"                                                             \
+    "cmp %[now], #2\n\t"                                                                           \
+    "b.lo 1b\n\t"
+
 #define PERCPU__A64_TEXT(w, suffix, op, result, place)                                             \
     PERCPU__RESTART_BEGIN PERCPU__A64_BASE_READ                                                    \
         "ldr" suffix " %" w "[o], [" PERCPU__A64_BASE ", " place "]\n\t" op "str" suffix           \

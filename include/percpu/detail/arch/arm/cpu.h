@@ -11,7 +11,7 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
-/* -- The register (ARM, B4.1.149 and 150). Reads see writes without a barrier (B3.15.5). ------- */
+/* -- The register (ARM, by its name). Reads see writes without a barrier (B3.15.5). ------------ */
 
 #define PERCPU__ARM_MRC "mrc p15, 0, %0, " PERCPU__ARM_TPID
 

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* arm: a kernel's restartable sequences. Part of access.h. */
 
+/* Of percpu_restart_selftest(): src/restart.c. */
+#define PERCPU__RESTART_WAIT                                                                       \
+    "add %[begun], %[begun], #1\n"                                                                 \
+    "1:\tldr %[now], [%[ticks]]\n\t"                                                               \
+    "sub %[now], %[now], %[first]\n\t"                                                             \
+    "cmp %[now], #2\n\t"                                                                           \
+    "blo 1b\n\t"
+
 /* clang-format off */
 #define PERCPU__ARM_SEQUENCE(...) PERCPU__ARM_SEQUENCE_(__VA_ARGS__)
 #define PERCPU__ARM_SEQUENCE_(name, bits, suffix, op, result, value_in, ...)                       \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loongarch64: interrupts. CSR 0 is CRMD, bit 2 IE (LoongArch Reference Manual, volume 1, 7.4.1);
+ * loongarch64: interrupts. CSR 0 is CRMD, bit 2 IE (LoongArch Reference Manual, volume 1, CRMD);
  * csrxchg swaps the bits of a mask.
  */
 

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* loongarch64: a kernel's restartable sequences. Part of access.h. */
 
+/* Of percpu_restart_selftest(): src/restart.c. */
+#define PERCPU__RESTART_WAIT                                                                       \
+    "addi.d %[begun], %[begun], 1\n"                                                               \
+    "1:\tld.d %[now], %[ticks], 0\n\t"                                                             \
+    "sub.d %[now], %[now], %[first]\n\t"                                                           \
+    "sltui %[now], %[now], 2\n\t"                                                                  \
+    "bnez %[now], 1b\n\t"
+
 #define PERCPU__LOONG_TEXT(WHERE, load, store, op, result)                                         \
     PERCPU__RESTART_BEGIN WHERE("ld", load, "%[o]") "\n\t" op WHERE("st", store, result)           \
         PERCPU__RESTART_END

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* riscv: interrupts, mstatus.MIE or sstatus.SIE (Privileged, 3.1.6.1 and "sstatus"). */
+/* riscv: interrupts, mstatus.MIE or sstatus.SIE (Privileged, by these names). */
 
 /* clang-format off */
 PERCPU__INLINE uintptr_t percpu__irq_save(void)

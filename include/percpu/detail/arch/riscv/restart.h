@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* riscv: a kernel's restartable sequences. Part of access.h. */
 
+/* Of percpu_restart_selftest(): src/restart.c. */
+#define PERCPU__RESTART_WAIT                                                                       \
+    "addi %[begun], %[begun], 1\n"                                                                 \
+    "1:\t" PERCPU__RISCV_LOAD_WORD " %[now], 0(%[ticks])\n\t"                                      \
+    "sub %[now], %[now], %[first]\n\t"                                                             \
+    "sltiu %[now], %[now], 2\n\t"                                                                  \
+    "bnez %[now], 1b\n\t"
+
 #define PERCPU__RISCV_UPDATE(low, base, load, store, op, result)                                   \
     load " %[o], " low "(" base ")\n\t" op store " " result ", " low "(" base ")"
 

@@ -10,7 +10,7 @@ PERCPU__INLINE void percpu__relax(void)
 }
 #define percpu__relax percpu__relax
 
-/* -- The register: IA32_GS_BASE, MSR 0xc0000101 (SDM vol. 4, table 2-2) ------------------ */
+/* -- The register: IA32_GS_BASE, MSR 0xc0000101 (SDM vol. 4, "Architectural MSRs") ------- */
 
 /* RDGSBASE, WRGSBASE (SDM vol. 2): valid where CR4.FSGSBASE, bit 16, is set; also for programs. */
 PERCPU__INLINE uintptr_t percpu__x86_rdgsbase(void)
@@ -53,7 +53,8 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 #define percpu__reg_write percpu__reg_write
 
 /*
- * It must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1, 3.3.7.1).
+ * It must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1,
+ * "Canonical Addressing").
  */
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86_64: interrupts, RFLAGS.IF (Intel SDM vol. 3A, 7.8.1 "Masking Maskable Hardware Interrupts").
+ * x86_64: interrupts, RFLAGS.IF (Intel SDM vol. 3A, "Masking Maskable Hardware Interrupts").
  *
  * PUSHFQ, which reads RFLAGS, writes below the stack pointer: into the red zone, where without
  * -mno-red-zone a function that calls none has its variables (System V x86-64 ABI, 3.2.2). Of an

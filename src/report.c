@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu__report(): every call of percpu_panic() that the library makes. A percpu_panic() that prints
+ * by code that uses per-CPU data comes here again, since what was wrong still is. The second report
+ * traps, before any of it is printed; a third, of the trap's handler, waits.
+ *
+ * It runs on CPUs whose register is not set, and before caches are on: no per-CPU data unless the
+ * register holds an area's delta, and no atomic instruction.
+ */
+#include "areas.h"
+
+PERCPU__HIDDEN const char *volatile percpu_panic_message;
+
+/* On the stack of percpu__report(). */
+struct call {
+    struct call *volatile self;
+    volatile bool stopped;
+};
+
+#if defined(PERCPU_PLATFORM_BARE)
+/*
+ * A record of the call in progress: the low bits of its frame's address, a multiple of 4, and
+ * marks. 0: there is none. A call from deeper in the stack is a call from inside of it; one that is
+ * not was made after percpu_panic() had been left, or on another stack.
+ */
+typedef volatile uint32_t record;
+enum { PRESENT = 1, STOPPED = 2, MARKS = 3 };
+
+static bool is_inside(uint32_t was, uint32_t frame, uint32_t depth)
+{
+    return was != 0 && (was & ~(uint32_t)MARKS) - frame - 1 < depth;
+}
+
+/*
+ * CPUs without an area are known by their stacks. The stack of another CPU may lie above, so frames
+ * of one stack are those that are no further apart than `SAME_STACK` bytes.
+ */
+enum { SAME_STACK = 4096 };
+static record without_area[4];
+
+/* Before caches are on two CPUs may take the same record, and then one may report once more. */
+static bool take(record *r, uint32_t was, uint32_t now)
+{
+    if (percpu__atomics_work())
+        return __atomic_compare_exchange_n(r, &was, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    *r = now;
+    return true;
+}
+
+/* The record of this CPU, taken, or null: this call is from inside of that of `*inside`. */
+static record *begin(const struct call *call, record **inside)
+{
+    uint32_t frame = (uint32_t)(uintptr_t)call & ~(uint32_t)MARKS;
+
+    *inside = NULL;
+    if (percpu__limit != 0 && percpu__reg_valid()) {
+        record *mine = &percpu__head_at(percpu__reg_read())->report;
+        if (is_inside(*mine, frame, INT32_MAX)) {
+            *inside = mine;
+            return NULL;
+        }
+        *mine = frame | PRESENT;
+        return mine;
+    }
+    for (size_t i = 0; i < sizeof(without_area) / sizeof(without_area[0]); i++)
+        if (is_inside(without_area[i], frame, SAME_STACK)) {
+            *inside = &without_area[i];
+            return NULL;
+        }
+    for (size_t i = 0; i < sizeof(without_area) / sizeof(without_area[0]); i++) {
+        uint32_t was = without_area[i];
+        if ((was == 0 || (was & ~(uint32_t)MARKS) == frame) &&
+            take(&without_area[i], was, frame | PRESENT))
+            return &without_area[i];
+    }
+    return NULL;
+}
+
+static bool set_stopped(record *r)
+{
+    bool was = r && *r & STOPPED;
+
+    if (r)
+        *r |= STOPPED;
+    return was;
+}
+
+static void end(record *r)
+{
+    *r = 0;
+}
+#else
+/*
+ * The call in progress of this thread (freestanding single: of the CPU). One that percpu_panic()
+ * has left by longjmp() is not in progress: what is there now is not the address of itself, or it
+ * is not deeper in the stack.
+ */
+typedef struct call *volatile record;
+#if __STDC_HOSTED__
+static __thread record last;
+#else
+static record last;
+#endif
+
+static record *begin(struct call *call, record **inside)
+{
+    *inside = &last;
+    if (last && (uintptr_t)last > (uintptr_t)call && last->self == last)
+        return NULL;
+    call->self = last = call;
+    return &last;
+}
+
+static bool set_stopped(record *r)
+{
+    bool was = (*r)->stopped;
+
+    (*r)->stopped = true;
+    return was;
+}
+
+static void end(record *r)
+{
+    (*r)->self = NULL;
+    *r = NULL;
+}
+#endif
+
+/* A test's function may be told that a report stops, and whether another has; it goes on. */
+#ifdef PERCPU__STOPPED
+void PERCPU__STOPPED(bool again) PERCPU__HIDDEN;
+#endif
+
+/* A call from inside of this one. Null: there was no record left for this CPU. */
+static void stop(record *inside)
+{
+    bool again = set_stopped(inside);
+
+#ifdef PERCPU__STOPPED
+    PERCPU__STOPPED(again);
+#else
+    if (!again || __STDC_HOSTED__)
+        __builtin_trap();
+    for (;;) /* a debugger finds the CPU here, and what called */
+        percpu__relax();
+#endif
+}
+
+/* Not inline: `call` is in the frame of this report. */
+__attribute__((noinline)) void percpu__report(const char *message)
+{
+    struct call call = {NULL, false};
+    record *inside, *mine = begin(&call, &inside);
+
+    if (!mine) {
+        stop(inside);
+        return;
+    }
+    percpu_panic_message = message;
+    percpu_panic(message);
+    end(mine);
+    if (percpu_panic_message == message) /* it may be on a stack */
+        percpu_panic_message = NULL;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// error: percpu__flexible
+#include <percpu/percpu.h>
+
+struct histogram {
+    int n;
+#ifdef GOOD
+    int bucket[3];
+#else
+    int bucket[];
+#endif
+};
+PERCPU_DECLARE(histogram, other);
+PERCPU_DECLARE(int[4], array);
+
+void use(histogram PERCPU *p);
+void use(histogram PERCPU *p)
+{
+    percpu_reset_to_init(array);
+    percpu_reset_to_init(other.n);
+    percpu_reset_to_init_at(p);
+}
