@@ -398,14 +398,14 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)
 
 /* Offset in the area; link address; offset in the area of any symbol in the template. */
-#define percpu_offset(var) percpu__offset((uintptr_t)&__PERCPU_##var)
-#define percpu_symbol_vma(var) ((uintptr_t)&__PERCPU_##var)
-#define percpu_symbol_offset(symbol) percpu__offset((uintptr_t)&(symbol))
+#define percpu_offset(var) percpu__offset(PERCPU__REINTERPRET(uintptr_t, &__PERCPU_##var))
+#define percpu_symbol_vma(var) PERCPU__REINTERPRET(uintptr_t, &__PERCPU_##var)
+#define percpu_symbol_offset(symbol) percpu__offset(PERCPU__REINTERPRET(uintptr_t, &(symbol)))
 
 /* ==== Per-CPU pointers ================================================================ */
 
 /* The variable on all CPUs: T PERCPU *. A constant expression on bare and single. */
-#define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)PERCPU__VAR(__PERCPU_##var))
+#define percpu_addr(var) PERCPU__ADDR(__PERCPU_##var)
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
 #define percpu_read_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read)
@@ -432,7 +432,7 @@ PERCPU__HIDDEN uintptr_t percpu_restart_pc(uintptr_t pc);
 #define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(p, PERCPU__POINTER, percpu__current_ptr)
 #define percpu_with_current_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_take, q)
 #define percpu_with_current_irq_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_irq, q)
-#define percpu_reset_to_init_at(p) percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)))
+#define percpu_reset_to_init_at(p) PERCPU__RESET(p)
 #define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote, cpu)
 #define percpu_remote_ptr_raw_at(p, cpu)                                                           \
     PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote_raw, cpu)

@@ -34,7 +34,8 @@ extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* of struct rseq, */
 extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* from the thread pointer and this */
 extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below */
 
-#define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__bias))
+#define PERCPU__VAR(x)                                                                             \
+    PERCPU__REINTERPRET(__typeof__(&(x)), PERCPU__REINTERPRET(uintptr_t, &(x)) + percpu__bias)
 
 /* struct rseq as all kernels have it; the kernel writes the numbers. */
 struct percpu__rseq {
