@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tools/check-code on disassembly as GNU's and LLVM's objdump print it: what it finds, and what not.
-TAP. tests/kernel-library.py has the library's own code.
+And what the source of sequences is. TAP. tests/kernel-library.py has the library's own code.
 
 usage: check-code.py [TEST...]     default: all
 """
 import os
+import re
 import sys
 
-from tools import ROOT, Tap, said, workspace
+from tools import ROOT, Failure, Tap, said, workspace
 
 X86, A64, ARM, RISCV, LOONG = ('elf64-x86-64', 'elf64-littleaarch64', 'elf32-littlearm', 'elf64-littleriscv',
                                'elf64-loongarch')
@@ -80,6 +81,23 @@ def disassembly(form, code):
                 yield f'{4 * at:8x}:\t{text.replace(" ", chr(9), 1)}\n'
 
 
+def check_sequences():
+    """All are PERCPU__GOTO, which says what compilers make of others; none uses an output behind its label."""
+    sequences, wrong = 0, []
+    for source in sorted([*(ROOT / 'include').rglob('*.h'), *(ROOT / 'src').rglob('*.[ch]')]):
+        text = re.sub(r'/\*.*?\*/', '', source.read_text(encoding='utf-8'), flags=re.S)
+        found = re.findall(r'\basm\w*\s+(?:\w+\s+)*?goto\b', text)
+        if found and source != ROOT / 'include/percpu/detail/platform/rseq.h':
+            wrong.append(f'{source}: {found[0]}')
+        sequences += len(re.findall(r'PERCPU__(?:VOLATILE_)?GOTO\(', text))
+        for label in re.findall(r'^\s*slow:[\s\\]*([^;]*;)', text, re.M):
+            if label != 'return false;':
+                wrong.append(f'{source}: behind the label: {label}')
+    if wrong or sequences < 10:
+        raise Failure(f'{sequences} sequences\n' + '\n'.join(wrong))
+    return f'{sequences} of them'
+
+
 def main():
     tap = Tap(sys.argv[1:])
     with workspace() as work:
@@ -96,6 +114,8 @@ def main():
             found = [line.split(': ')[1] for line in output.splitlines() if line.startswith('object.o: ')]
             right = status == 2 if expected is None else found == expected.split() and status == bool(found)
             tap.result(name, '' if right else f'status {status}\n{output}')
+    if tap.wanted('sequences are PERCPU__GOTO'):
+        tap.check('sequences are PERCPU__GOTO', check_sequences)
     return tap.end()
 
 

@@ -20,6 +20,8 @@
 
 #include <percpu/percpu.h>
 
+#include <percpu/detail/warnings_off.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -36,9 +38,11 @@ __attribute__((warn_unused_result)) PERCPU__HIDDEN void PERCPU *percpu_alloc_byt
                                                                                    size_t align);
 
 /* The same for an object of type T, and for an array of n; NULL where n is 0 or too large. */
-#define percpu_alloc(T) ((__typeof__(T) PERCPU *)percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
+#define percpu_alloc(T)                                                                            \
+    PERCPU__CAST_CALL(__typeof__(T) PERCPU *, percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
 #define percpu_alloc_array(T, n)                                                                   \
-    ((__typeof__(T) PERCPU *)percpu__alloc_array(sizeof(T), n, PERCPU__ALIGN_OF(T)))
+    PERCPU__CAST_CALL(__typeof__(T) PERCPU *,                                                      \
+                      percpu__alloc_array(sizeof(T), n, PERCPU__ALIGN_OF(T)))
 
 /*
  * Give an object back; NULL is none. No CPU may use it any more. What is not an object (freed
@@ -102,6 +106,8 @@ void percpu_alloc_unlock(uintptr_t state);
 
 /* ==== Not part of the interface ======================================================= */
 
+#include <percpu/detail/warnings_off.h>
+
 #ifdef __cplusplus
 #define PERCPU__ALIGN_OF(T) alignof(T)
 #else
@@ -115,8 +121,12 @@ PERCPU__INLINE void PERCPU *percpu__alloc_array(size_t size, size_t n, size_t al
                                                    : percpu_alloc_bytes(bytes, align);
 }
 
+#include <percpu/detail/warnings_on.h>
+
 #ifdef __cplusplus
 }
 #endif
+
+#include <percpu/detail/warnings_on.h>
 
 #endif

@@ -26,6 +26,8 @@
 
 #include <percpu/percpu.h>
 
+#include <percpu/detail/warnings_off.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -86,5 +88,7 @@ struct percpu_list {
 #ifdef __cplusplus
 }
 #endif
+
+#include <percpu/detail/warnings_on.h>
 
 #endif

@@ -357,14 +357,14 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)
 
 /* Offset in the area; link address; offset in the area of any symbol in the template. */
-#define percpu_offset(var) percpu__offset((uintptr_t)&__PERCPU_##var)
-#define percpu_symbol_vma(var) ((uintptr_t)&__PERCPU_##var)
-#define percpu_symbol_offset(symbol) percpu__offset((uintptr_t)&(symbol))
+#define percpu_offset(var) percpu__offset(PERCPU__REINTERPRET(uintptr_t, &__PERCPU_##var))
+#define percpu_symbol_vma(var) PERCPU__REINTERPRET(uintptr_t, &__PERCPU_##var)
+#define percpu_symbol_offset(symbol) percpu__offset(PERCPU__REINTERPRET(uintptr_t, &(symbol)))
 
 /* ==== Per-CPU pointers ================================================================ */
 
 /* The variable on all CPUs: T PERCPU *. A constant expression on bare and single. */
-#define percpu_addr(var) ((PERCPU__PLAIN_TYPE(__PERCPU_##var) PERCPU *)PERCPU__VAR(__PERCPU_##var))
+#define percpu_addr(var) PERCPU__ADDR(__PERCPU_##var)
 
 /* The operations above on a per-CPU pointer `p`, e.g. percpu_read_at(&p->rx). */
 #define percpu_read_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read)

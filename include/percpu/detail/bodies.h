@@ -5,6 +5,7 @@
  */
 
 /* clang-format off */
+#include <percpu/detail/warnings_off.h>
 #include <percpu/detail/areas.h>
 #include <percpu/detail/port.h>
 #include <percpu/detail/operand.h>
@@ -35,4 +36,5 @@ struct percpu__guard percpu__guard_irq(void) __attribute__((
           "here percpu_with_current() is all that is needed")));
 #endif
 #include <percpu/detail/operations.h>
+#include <percpu/detail/warnings_on.h>
 /* clang-format on */

@@ -21,7 +21,7 @@
 
 #if !defined(__cplusplus) && !defined(__ASSEMBLER__)
 #if !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
-#error "percpu: C11 or newer is needed, or -std=gnu99"
+#error "percpu: C99 or newer is needed, or -std=gnu99"
 #include <percpu/detail/refused.h>
 #endif
 #endif

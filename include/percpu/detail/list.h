@@ -7,6 +7,8 @@
  * was, `next` is not.
  */
 
+#include <percpu/detail/warnings_off.h>
+
 #define PERCPU__LIST_MARK ((uintptr_t)1)
 
 /* Tests put a handler there. */
@@ -241,3 +243,5 @@ PERCPU__CALLED struct percpu_list_node *percpu__call_list_take_all(volatile void
 
 #define PERCPU__LIST_TAKE(p, where, take)                                                          \
     (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))), take(PERCPU__WRITABLE(p, where), where))
+
+#include <percpu/detail/warnings_on.h>

@@ -25,12 +25,13 @@
 #define PERCPU__WHERE(x) PERCPU__POINTER
 #elif defined(__clang__)
 #define PERCPU__WHERE(x)                                                                           \
-    PERCPU__FRONT_END_IF(PERCPU__IS_CONSTANT((const void *)&(x)),                                  \
+    PERCPU__FRONT_END_IF(PERCPU__IS_CONSTANT(PERCPU__PLAIN_POINTER(&(x))),                         \
                          PERCPU__IS_NEAR(x) ? PERCPU__NEAR_SYMBOL : PERCPU__SYMBOL,                \
                          PERCPU__POINTER)
 #else
 #define PERCPU__WHERE(x)                                                                           \
-    (__builtin_object_size((const void *)&(x), 0) != __builtin_object_size((const void *)&(x), 2)  \
+    (__builtin_object_size(PERCPU__PLAIN_POINTER(&(x)), 0) !=                                      \
+             __builtin_object_size(PERCPU__PLAIN_POINTER(&(x)), 2)                                 \
          ? PERCPU__POINTER                                                                         \
      : PERCPU__IS_NEAR(x) ? PERCPU__NEAR_SYMBOL                                                    \
                           : PERCPU__SYMBOL)

@@ -269,7 +269,12 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
  */
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
 
-#define PERCPU__WRITABLE(p, where) ((volatile void *)(uintptr_t)PERCPU__REACHED(p, where))
+#define PERCPU__ADDR(x) PERCPU__CAST(PERCPU__PLAIN_TYPE(x) PERCPU *, PERCPU__VAR(x))
+#define PERCPU__RESET(p)                                                                           \
+    percpu__reset(PERCPU__REINTERPRET(void *, PERCPU__REINTERPRET(uintptr_t, p)), sizeof(*(p)))
+
+#define PERCPU__WRITABLE(p, where)                                                                 \
+    PERCPU__REINTERPRET(volatile void *, PERCPU__REINTERPRET(uintptr_t, PERCPU__REACHED(p, where)))
 
 #define PERCPU__READ(p, where, read)                                                               \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p))),                                                   \
@@ -286,10 +291,11 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
                     PERCPU__CHECK_INTEGER(*(p))),                                                  \
      update(PERCPU__WRITABLE(p, where),                                                            \
-            (uint64_t)PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n), sizeof(*(p)), where))
+            PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n)),           \
+            sizeof(*(p)), where))
 
 #define PERCPU__RESULT(p, where, update, n)                                                        \
-    ((PERCPU__VALUE_TYPE(*(p)))PERCPU__UPDATE(p, where, update, n))
+    PERCPU__CAST(PERCPU__VALUE_TYPE(*(p)), PERCPU__UPDATE(p, where, update, n))
 
 #define PERCPU__XCHG(p, where, value)                                                              \
     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), PERCPU__WRITE(p, where, percpu__xchg, value))
@@ -309,10 +315,11 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
          PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), new_value), sizeof(*(p)), where))
 
 #define PERCPU__CURRENT_PTR(p, where, current)                                                     \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)current(PERCPU__REACHED(p, where), where))
+    PERCPU__REINTERPRET_CALL(PERCPU__PLAIN_TYPE(*(p)) *, current(PERCPU__REACHED(p, where), where))
 
 #define PERCPU__REMOTE_PTR(p, where, remote, cpu)                                                  \
-    ((PERCPU__PLAIN_TYPE(*(p)) *)remote(PERCPU__REACHED(p, where), where, cpu))
+    PERCPU__REINTERPRET_CALL(PERCPU__PLAIN_TYPE(*(p)) *,                                           \
+                             remote(PERCPU__REACHED(p, where), where, cpu))
 
 #define PERCPU__CHECK_REMOTE(x)                                                                    \
     PERCPU__ASSERT(sizeof(x) <= PERCPU__REMOTE_MAX,                                                \
@@ -335,7 +342,7 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__SUM(p, where, sum)                                                                 \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_INTEGER(*(p));                       \
                     PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     (PERCPU__VALUE_TYPE(*(p)))sum(PERCPU__REACHED(p, where), sizeof(*(p))))
+     PERCPU__CAST_CALL(PERCPU__VALUE_TYPE(*(p)), sum(PERCPU__REACHED(p, where), sizeof(*(p)))))
 
 #define PERCPU__RESET(p)                                                                           \
     (__extension__({                                                                               \
@@ -351,6 +358,6 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     for (struct percpu__guard percpu__guard_of_##q                                                 \
          __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
          *percpu__once_##q = &percpu__guard_of_##q;                                                \
-         percpu__once_##q; percpu__once_##q = 0)                                                   \
+         percpu__once_##q; percpu__once_##q = PERCPU__NULL)                                        \
         for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p, where);    \
-             percpu__once_##q; percpu__once_##q = 0)
+             percpu__once_##q; percpu__once_##q = PERCPU__NULL)

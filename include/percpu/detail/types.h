@@ -4,10 +4,15 @@
  * Everything here is decided at compile time and leaves no code.
  */
 
-/* As glibc does in strict C99, and an old one with clang in gnu99. */
+#include <percpu/detail/warnings_off.h>
+
+/*
+ * In strict C99 glibc has a macro in place of the keyword, which GCC and clang know there, too. As a
+ * macro that expands to itself it is the keyword again, also for the user.
+ */
 #if !defined(__cplusplus) && defined(_Static_assert)
-#error "percpu: C11 or newer is needed: in this mode the C library replaces _Static_assert"
-#include <percpu/detail/refused.h>
+#undef _Static_assert
+#define _Static_assert(...) _Static_assert(__VA_ARGS__)
 #endif
 
 #define PERCPU_CACHE_LINE 64
@@ -152,6 +157,15 @@
                           (__builtin_types_compatible_p(T, _Bool) ? (uint64_t)1 : UINT64_MAX)))
 #endif
 
+/* An expression that is no call, and a call's result, as a T. (GCC's -Wbad-function-cast.) */
+#define PERCPU__CAST(T, x) ((T)(x))
+#define PERCPU__CAST_CALL(T, x) ((T)((void)0, x))
+/* A pointer as an integer, and the reverse, of what may have side effects. */
+#define PERCPU__REINTERPRET(T, x) ((T)(x))
+#define PERCPU__REINTERPRET_CALL(T, x) PERCPU__CAST_CALL(T, x)
+#define PERCPU__PLAIN_POINTER(p) ((const void *)(p))
+#define PERCPU__NULL NULL
+
 /* The operand of an update, an integer, as a T. */
 #define PERCPU__UPDATE_OPERAND(T, n)                                                               \
     (PERCPU__CHECKS(                                                                               \
@@ -164,7 +178,11 @@
  * Assertions as an expression of type void, which leaves no code and takes no stack. Without the
  * cast g++ 16 does not survive one in a template.
  */
-#define PERCPU__CHECKS(...) (void)__extension__({ __VA_ARGS__; })
+#define PERCPU__CHECKS(...)                                                                        \
+    (void)__extension__({                                                                          \
+        __VA_ARGS__;                                                                               \
+        0;                                                                                         \
+    })
 
 /*
  * PERCPU__CLASS is __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's
@@ -173,7 +191,11 @@
  * compound literal in an assertion's expression, as an index may contain, for a static one, and GCC
  * wants a constant expression in C++.
  */
+#ifdef __cplusplus
+#define PERCPU__CLASS(x) percpu__types::class_of<PERCPU__VALUE_TYPE(x)>::value
+#else
 #define PERCPU__CLASS(x) __builtin_classify_type(*(PERCPU__VALUE_TYPE(x) *)0)
+#endif
 #define PERCPU__IS_WORD(x) (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
 
 /*
@@ -225,3 +247,5 @@ void percpu__flexible(void)
 #define PERCPU__PASTE(a, b) PERCPU__PASTE_(a, b)
 #define PERCPU__PASTE_(a, b) a##b
 #endif
+
+#include <percpu/detail/warnings_on.h>

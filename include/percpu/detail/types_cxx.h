@@ -62,6 +62,13 @@ template <class T> struct pointee {
 template <class T> struct pointee<const volatile T> {
     typedef typename plain<T>::type type;
 };
+template <class T> struct class_of {
+    static const int value = __builtin_classify_type(*(T *)0);
+};
+template <class T, class A> PERCPU__TEMPLATE constexpr T cast(A a)
+{
+    return (T)a;
+}
 /* A function, since neither an operation nor a lambda may occur in a template's argument. */
 template <class T, class N> PERCPU__TEMPLATE T operand(N n)
 {
@@ -107,6 +114,13 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
 #define PERCPU__IS_ATOMIC(x) false
 /* The condition is decided by the front end, not after inlining. */
 #define PERCPU__FRONT_END_IF(c, a, b) (percpu__types::condition<(c)>::value ? (a) : (b))
+
+#define PERCPU__CAST(T, x) percpu__types::cast<T>(x)
+#define PERCPU__CAST_CALL(T, x) percpu__types::cast<T>(x)
+#define PERCPU__REINTERPRET(T, x) reinterpret_cast<T>(x)
+#define PERCPU__REINTERPRET_CALL(T, x) reinterpret_cast<T>(x)
+#define PERCPU__PLAIN_POINTER(p) const_cast<const void *>(static_cast<const volatile void *>(p))
+#define PERCPU__NULL nullptr
 
 #define PERCPU__CONVERTED(T, value) percpu__types::converted<T>(value)
 #define PERCPU__TO_BITS(T, value) percpu__types::to_bits<T>(value)

@@ -34,7 +34,8 @@ extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* of struct rseq, */
 extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* from the thread pointer and this */
 extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below */
 
-#define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__bias))
+#define PERCPU__VAR(x)                                                                             \
+    PERCPU__REINTERPRET(__typeof__(&(x)), PERCPU__REINTERPRET(uintptr_t, &(x)) + percpu__bias)
 
 /* struct rseq as all kernels have it; the kernel writes the numbers. */
 struct percpu__rseq {
@@ -184,6 +185,29 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
     PERCPU__RSEQ_WORD(exit)                                                                        \
     ".popsection\n\t"
 /* clang-format on */
+
+/*
+ * A sequence is an asm goto with outputs. GCC drops one whose outputs nobody uses, unless an output
+ * is a volatile object, as the copy is, or the statement is volatile.
+ *
+ * GCC before 12.4, and 13 before 13.3, may set what takes an output before the output itself, where
+ * both happen between the asm goto and the next statement: PR middle-end/113921. Another statement
+ * behind it keeps them apart, and makes no code.
+ *
+ * Two more bugs are none here as long as they are followed: no operand in memory is thread-local
+ * (GCC 12 loses the jump's target), and behind the label no output is used (clang before 17 sets
+ * none there at -O0: LLVM issue 74483).
+ */
+#if !defined(__clang__) && (__GNUC__ < 12 || (__GNUC__ == 12 && __GNUC_MINOR__ < 4) ||             \
+                            (__GNUC__ == 13 && __GNUC_MINOR__ < 3))
+#define PERCPU__BEHIND_GOTO                                                                        \
+    ;                                                                                              \
+    __asm__ volatile("")
+#else
+#define PERCPU__BEHIND_GOTO
+#endif
+#define PERCPU__GOTO(...) __asm__ goto(__VA_ARGS__) PERCPU__BEHIND_GOTO
+#define PERCPU__VOLATILE_GOTO(...) __asm__ volatile goto(__VA_ARGS__) PERCPU__BEHIND_GOTO
 
 #include PERCPU__ARCH_RSEQ
 

@@ -17,7 +17,8 @@
 extern const PERCPU__HIDDEN uintptr_t percpu__shift;       /* per-CPU pointer minus symbol */
 extern PERCPU__HIDDEN uintptr_t *const percpu__deltas;     /* the areas' percpu__delta */
 extern PERCPU__HIDDEN size_t *const percpu__limit_pointer; /* and percpu__limit */
-#define PERCPU__VAR(x) ((__typeof__(&(x)))((uintptr_t)&(x) + percpu__shift))
+#define PERCPU__VAR(x)                                                                             \
+    PERCPU__REINTERPRET(__typeof__(&(x)), PERCPU__REINTERPRET(uintptr_t, &(x)) + percpu__shift)
 #define PERCPU__DELTAS percpu__deltas
 #define PERCPU__LIMIT (*percpu__limit_pointer)
 #endif

@@ -51,7 +51,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     {                                                                                              \
         uintptr_t c;                                                                               \
         word o, n, v = PERCPU__A64_VALUE(word, same);                                              \
-        __asm__ goto(PERCPU__A64_RSEQ(body)                                                        \
+        PERCPU__GOTO(PERCPU__A64_RSEQ(body)                                                        \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        "+m"(*(volatile percpu__u##bits *)p)                                        \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \

@@ -88,7 +88,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
         uintptr_t c;                                                                               \
         uint32_t o, n;                                                                             \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
-        __asm__ goto(PERCPU__ARM_RSEQ(body, )                                                      \
+        PERCPU__GOTO(PERCPU__ARM_RSEQ(body, )                                                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        [p] "+Q"(*(volatile percpu__u##bits *)p)                                    \
                      : PERCPU__ARM_RSEQ_IN, [v] value_in((uint32_t)value),                         \
@@ -112,7 +112,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
         uint64_t o;                                                                                \
         (void)scratch;                                                                             \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
-        __asm__ goto(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op      \
+        PERCPU__GOTO(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op      \
                                       "strexd " failed ", " result ", [%[c]]",                     \
                                       "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend        \
                                       "\n.Lpercpu_different%=:")                                   \

@@ -51,7 +51,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t c, o, n;                                                                         \
-        __asm__ goto(PERCPU__LOONG_RSEQ(body)                                                      \
+        PERCPU__GOTO(PERCPU__LOONG_RSEQ(body)                                                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        "+m"(*(volatile percpu__u##bits *)p)                                        \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \

@@ -56,7 +56,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     {                                                                                              \
         uintptr_t c, o, n;                                                                         \
         intptr_t v = PERCPU__RISCV_VALUE(bits, loaded);                                            \
-        __asm__ goto(PERCPU__RISCV_RSEQ(body)                                                      \
+        PERCPU__GOTO(PERCPU__RISCV_RSEQ(body)                                                      \
                      : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
                        "+m"(*(volatile percpu__u##bits *)p)                                        \
                      : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \

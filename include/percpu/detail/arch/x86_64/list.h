@@ -13,7 +13,7 @@
     {                                                                                              \
         uintptr_t t;                                                                               \
         uintptr_t o, n;                                                                            \
-        __asm__ volatile goto(PERCPU__X86_RSEQ("movq (%[p],%[t]), %[o]\n\t"                        \
+        PERCPU__VOLATILE_GOTO(PERCPU__X86_RSEQ("movq (%[p],%[t]), %[o]\n\t"                        \
                                                PERCPU__RSEQ_DELAY body)                            \
                      : [t] "=&r"(t), [o] "=&r"(o), [n] "=&r"(n)                                    \
                      : PERCPU__X86_RSEQ_IN(p), [v] node_in(value)                                  \

@@ -69,7 +69,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t t;                                                                               \
-        __asm__ goto(PERCPU__X86_RSEQ(instruction suffix " %[v], (%[p],%[t])")                     \
+        PERCPU__GOTO(PERCPU__X86_RSEQ(instruction suffix " %[v], (%[p],%[t])")                     \
                      : [t] "=&r"(t), "+m"(*(volatile percpu__u##bits *)p)                          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value)                             \
                      : "cc" : slow);                                                               \
@@ -84,7 +84,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     {                                                                                              \
         uintptr_t t;                                                                               \
         uint##bits##_t o;                                                                          \
-        __asm__ goto(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY make\
+        PERCPU__GOTO(PERCPU__X86_RSEQ("mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY make\
                                       "mov" suffix " " store ", (%[p],%[t])")                      \
                      : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value), [e] in immediate(expected) \

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From here to warnings_on.h no warnings of style: the headers' functions are C99 that is C++, too,
+ * with C's casts, and users include them under options of their own. A macro is expanded in the
+ * user's code, under the user's options: it is written so that there is no such warning of it.
+ */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#ifdef __cplusplus
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+#else
+#pragma GCC diagnostic ignored "-Wbad-function-cast"
+#pragma GCC diagnostic ignored "-Wdeclaration-after-statement"
+#pragma GCC diagnostic ignored "-Wnested-externs"
+#endif
