@@ -48,7 +48,7 @@ static bool take(record *r, uint32_t was, uint32_t now)
 }
 
 /* The record of this CPU, taken, or null: this call is from inside of that of `*inside`. */
-static record *begin(const struct call *call, record **inside)
+static record *report_begin(const struct call *call, record **inside)
 {
     uint32_t frame = (uint32_t)(uintptr_t)call & ~(uint32_t)MARKS;
 
@@ -85,7 +85,7 @@ static bool set_stopped(record *r)
     return was;
 }
 
-static void end(record *r)
+static void report_end(record *r)
 {
     *r = 0;
 }
@@ -102,7 +102,7 @@ static __thread record last;
 static record last;
 #endif
 
-static record *begin(struct call *call, record **inside)
+static record *report_begin(struct call *call, record **inside)
 {
     *inside = &last;
     if (last && (uintptr_t)last > (uintptr_t)call && last->self == last)
@@ -119,7 +119,7 @@ static bool set_stopped(record *r)
     return was;
 }
 
-static void end(record *r)
+static void report_end(record *r)
 {
     (*r)->self = NULL;
     *r = NULL;
@@ -150,7 +150,7 @@ static void stop(record *inside)
 __attribute__((noinline)) void percpu__report(const char *message)
 {
     struct call call = {NULL, false};
-    record *inside, *mine = begin(&call, &inside);
+    record *inside, *mine = report_begin(&call, &inside);
 
     if (!mine) {
         stop(inside);
@@ -158,7 +158,7 @@ __attribute__((noinline)) void percpu__report(const char *message)
     }
     percpu_panic_message = message;
     percpu_panic(message);
-    end(mine);
+    report_end(mine);
     if (percpu_panic_message == message) /* it may be on a stack */
         percpu_panic_message = NULL;
 }

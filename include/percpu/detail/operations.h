@@ -270,8 +270,6 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
 
 #define PERCPU__ADDR(x) PERCPU__CAST(PERCPU__PLAIN_TYPE(x) PERCPU *, PERCPU__VAR(x))
-#define PERCPU__RESET(p)                                                                           \
-    percpu__reset(PERCPU__REINTERPRET(void *, PERCPU__REINTERPRET(uintptr_t, p)), sizeof(*(p)))
 
 #define PERCPU__WRITABLE(p, where)                                                                 \
     PERCPU__REINTERPRET(volatile void *, PERCPU__REINTERPRET(uintptr_t, PERCPU__REACHED(p, where)))
@@ -347,7 +345,8 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__RESET(p)                                                                           \
     (__extension__({                                                                               \
         PERCPU__CHECK_SIZE_IS_WHOLE(__typeof__(*(p)))                                              \
-        percpu__reset((void *)(uintptr_t)(p), sizeof(*(p)));                                       \
+        percpu__reset(PERCPU__REINTERPRET(void *, PERCPU__REINTERPRET(uintptr_t, p)),              \
+                      sizeof(*(p)));                                                               \
     }))
 
 /*

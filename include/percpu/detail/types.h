@@ -240,10 +240,11 @@ void percpu__flexible(void)
 #define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
     PERCPU__CHECK_SIZE_OF(T, PERCPU__PASTE(percpu__elsewhere_, __COUNTER__))
 #define PERCPU__CHECK_SIZE_OF(T, elsewhere)                                                        \
-    _Pragma("GCC diagnostic push")                                                                 \
-        _Pragma("GCC diagnostic ignored \"-Wnested-externs\"") extern T elsewhere;                 \
-    _Pragma("GCC diagnostic pop") if (__builtin_object_size(&elsewhere, 0) == SIZE_MAX)            \
-        percpu__flexible();
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wnested-externs\"")          \
+        _Pragma("GCC diagnostic ignored \"-Wcast-qual\"") extern T elsewhere;                      \
+    if (__builtin_object_size((const void *)&elsewhere, 0) == SIZE_MAX)                            \
+        percpu__flexible();                                                                        \
+    _Pragma("GCC diagnostic pop")
 #define PERCPU__PASTE(a, b) PERCPU__PASTE_(a, b)
 #define PERCPU__PASTE_(a, b) a##b
 #endif
