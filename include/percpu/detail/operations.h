@@ -344,7 +344,7 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 
 #define PERCPU__RESET(p)                                                                           \
     (__extension__({                                                                               \
-        PERCPU__CHECK_SIZE_IS_WHOLE(__typeof__(*(p)))                                              \
+        PERCPU__CHECK_SIZE_IS_WHOLE(*(p))                                                          \
         percpu__reset(PERCPU__REINTERPRET(void *, PERCPU__REINTERPRET(uintptr_t, p)),              \
                       sizeof(*(p)));                                                               \
     }))

@@ -217,8 +217,8 @@
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
 
 /*
- * Statements that do not compile for a type that ends with a flexible array, whose elements its
- * size leaves out. clang and g++ refuse a member behind it, clang by a warning, which -w turns off.
+ * Statements that do not compile for an x whose type ends with a flexible array: its size leaves
+ * the elements out. clang and g++ refuse a member behind it, clang by a warning, which -w turns off.
  * GCC's C allows that, and knows no size of a variable of such a type that is defined elsewhere.
  */
 #define PERCPU__FOLLOWED(T)                                                                        \
@@ -227,18 +227,18 @@
         char percpu__end;                                                                          \
     };
 #if defined(__clang__)
-#define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
+#define PERCPU__CHECK_SIZE_IS_WHOLE(x)                                                             \
     _Pragma("clang diagnostic push")                                                               \
         _Pragma("clang diagnostic error \"-Wgnu-variable-sized-type-not-at-end\"")                 \
-            PERCPU__FOLLOWED(T) _Pragma("clang diagnostic pop")
+            PERCPU__FOLLOWED(__typeof__(x)) _Pragma("clang diagnostic pop")
 #elif defined(__cplusplus)
-#define PERCPU__CHECK_SIZE_IS_WHOLE(T) PERCPU__FOLLOWED(T)
+#define PERCPU__CHECK_SIZE_IS_WHOLE(x) PERCPU__FOLLOWED(__typeof__(x))
 #else
 void percpu__flexible(void)
     __attribute__((error("percpu: an object with a flexible array is not reset: its size is not "
                          "that of its type; give the array a size")));
-#define PERCPU__CHECK_SIZE_IS_WHOLE(T)                                                             \
-    PERCPU__CHECK_SIZE_OF(T, PERCPU__PASTE(percpu__elsewhere_, __COUNTER__))
+#define PERCPU__CHECK_SIZE_IS_WHOLE(x)                                                             \
+    PERCPU__CHECK_SIZE_OF(PERCPU__VALUE_TYPE(x), PERCPU__PASTE(percpu__elsewhere_, __COUNTER__))
 #define PERCPU__CHECK_SIZE_OF(T, elsewhere)                                                        \
     _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wnested-externs\"")          \
         _Pragma("GCC diagnostic ignored \"-Wcast-qual\"") extern T elsewhere;                      \
