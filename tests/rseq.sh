@@ -39,6 +39,14 @@ herd() {
     timeout 100 "$work/$file" "$1"
 }
 
+# -- Backtraces ----------------------------------------------------------------------------------
+
+# unwinds FLAGS: from an abort handler, with frames of one kind.
+unwinds() {
+    $CC $flags $1 -I"$root/include" -o "$work/unwind" "$here/rseq/unwind.c" "$root"/src/*.c \
+        "$root"/src/platform/*.c && [ "$("$work/unwind" | tee /dev/stderr)" = right ]
+}
+
 # -- Modules -----------------------------------------------------------------------------------
 
 embed() { # output, sources, flags...
@@ -129,6 +137,9 @@ check 'lists with delays: every node is in one place' herd list_threads_keep_eve
 check 'other CPUs'\'' lists with delays: every node is in one place' herd list_drain_keeps_every_node
 if [ "$libc" = glibc ]; then # the same with every libc
     check 'delays are between any two instructions of a sequence' delays_are_everywhere
+    for frames in -fomit-frame-pointer -fno-omit-frame-pointer; do
+        check "a backtrace from an abort handler: $frames" unwinds $frames
+    done
 fi
 
 check 'modules are built' build_modules "$work/modules" "$root"

@@ -157,9 +157,9 @@ def check_sequence(target, descriptor, image, load, has_delays):
     if word_at(abort - 4) != syntax['signature']:
         return 'the signature is missing'
 
-    # The abort handler: to `begin`, which comes before `start` or is it.
-    values, begin = {}, None
-    for i in range(index[abort], index[abort] + 2):
+    # The abort handler is `begin`, which comes before `start` or is it, or goes there.
+    values, begin = {}, abort if 0 <= start - abort <= 32 else None
+    for i in range(index[abort], index[abort] + 2) if begin is None else ():
         at, text = instructions[i]
         follow(values, text, at, instructions[i + 1][0])
         found = re.match(rf'(?:jr|jalr zero,) (?:{N}\((\w+)\)|(\w+))', text)

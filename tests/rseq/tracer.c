@@ -566,7 +566,7 @@ static bool run(const struct run *r)
     const uintptr_t commit = r->d->start + r->d->length;
     uint64_t here[2], there[2];
     unsigned expected_aborts = 0, seen_aborts = 0;
-    bool is_interrupted = false, is_done;
+    bool is_interrupted = false, is_done, stops_abort = false;
     uintptr_t at;
     int number = 0;
 
@@ -589,16 +589,20 @@ static bool run(const struct run *r)
     if (r->first)
         stop_at(r->first);
     stop_at(r->at);
-    stop_at(r->d->abort);
 
     while ((at = go_on(number)) == r->first || at == r->at || at == r->d->abort) {
         number = 0;
         step_back_to(at);
-        if (at == r->d->abort) {
+        if (at == r->d->abort && stops_abort) {
+            stops_abort = false;
             seen_aborts++;
             continue;
         }
-        stop_at(r->d->abort);
+        /* The sequence itself may begin at the abort handler: stop where that was passed. */
+        if (at - r->d->start <= r->d->length) {
+            stops_abort = true;
+            stop_at(r->d->abort);
+        }
         if (will_abort(r, at))
             expected_aborts++;
         if (at != r->at)

@@ -42,17 +42,16 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 #endif
 
 /*
- * The signature before the abort address, 0x53053053, is the operand of an undefined instruction
- * (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h).
+ * The abort handler is the sequence's beginning. The signature before it, 0x53053053 (linux/rseq.h,
+ * RSEQ_SIG; glibc, sys/rseq.h), is the displacement of a nop, 0f 1f 80 and 4 bytes. So the handler
+ * lies in the function, for which compilers describe the stack: a backtrace and a cancellation that
+ * begin there find the callers. A handler in a section of its own has no such description.
  */
 /* clang-format off */
 #define PERCPU__X86_RSEQ(body)                                                                     \
     PERCPU__X86_ATT                                                                                \
-    ".pushsection .text.unlikely.percpu,\"ax?\",@progbits\n\t"                                     \
-    ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"                                                 \
-    ".Lpercpu_abort%=:\n\t"                                                                        \
-    "jmp .Lpercpu_begin%=\n\t"                                                                     \
-    ".popsection\n"                                                                                \
+    "nopl 0x53053053(%%rax)\n"                                                                     \
+    ".Lpercpu_abort%=:\n"                                                                          \
     ".Lpercpu_begin%=:\n\t" PERCPU__X86_SET_CS                                                     \
     ".Lpercpu_start%=:\n\t"                                                                        \
     PERCPU__X86_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
