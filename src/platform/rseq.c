@@ -57,9 +57,9 @@ static bool register_thread(void);
 
 /* Modules with different settings of these would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10004
+#define VERSION 0x10005
 #else
-#define VERSION 4
+#define VERSION 5
 #endif
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
