@@ -59,8 +59,6 @@ static uintptr_t map_piece(size_t cpus)
     size_t size = (cpus + 2) * PERCPU__SLOT_SIZE, before;
     char *memory;
 
-    if (cpus + 2 > SIZE_MAX / PERCPU__SLOT_SIZE - 1)
-        return 0;
     memory = mmap(NULL, size + STRICTEST, PROT_NONE, flags, -1, 0);
     if (memory == MAP_FAILED)
         return 0;
@@ -73,14 +71,14 @@ static uintptr_t map_piece(size_t cpus)
     return (uintptr_t)memory + before;
 }
 
-/* A quarter of the addresses that there are for the first piece (ulimit -v). */
+/* For the first piece a quarter of the addresses that the process may have (ulimit -v). */
 static size_t most_addresses(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur / 4 > SIZE_MAX)
-        return SIZE_MAX;
-    return (size_t)(limit.rlim_cur / 4);
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur > SIZE_MAX)
+        return SIZE_MAX / 4;
+    return (size_t)limit.rlim_cur / 4;
 }
 
 /*
@@ -171,6 +169,27 @@ uintptr_t percpu_area_base(size_t cpu)
 size_t percpu__next_cpu(size_t cpu)
 {
     return cpu < percpu__limit ? cpu : PERCPU__NO_CPU;
+}
+
+/* All copies, of a size that the compiler knows. */
+PERCPU__INLINE uint64_t sum_of(uintptr_t copy, size_t size)
+{
+    uint64_t sum = 0;
+
+    for (size_t left = percpu__limit; left > 0; left--, copy += PERCPU__SLOT_SIZE)
+        sum += percpu__load_from(copy, size);
+    return sum;
+}
+
+/* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
+uint64_t percpu__sum(const volatile void *p, size_t size)
+{
+    switch (size) {
+    case 1: return sum_of((uintptr_t)p, 1);
+    case 2: return sum_of((uintptr_t)p, 2);
+    case 4: return sum_of((uintptr_t)p, 4);
+    default: return sum_of((uintptr_t)p, 8);
+    }
 }
 
 void percpu__check_current(void)
