@@ -168,7 +168,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     uintptr_t state, p = 0;
     uint32_t used = 0;
 
-    if (size == 0 || size > UINT32_MAX / 2 || align == 0 || (align & (align - 1)))
+    if (size == 0 || size > OBJECT_MAX || align == 0 || (align & (align - 1)))
         return NULL;
     state = lock();
     if (prepare_heap() == 0 && align <= percpu__heap.align)

@@ -44,7 +44,6 @@ size_t percpu__next_cpu(size_t cpu)
     /* Not the limit: by the time it is compared with it, it may be a CPU in a gap. */
     return PERCPU__NO_CPU;
 }
-#endif
 
 /* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
 uint64_t percpu__sum(const volatile void *p, size_t size)
@@ -55,6 +54,7 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
     }
     return sum;
 }
+#endif
 
 typedef uintptr_t __attribute__((may_alias)) word;
 

@@ -106,40 +106,72 @@ struct found {
 };
 
 /* What is free at the end of a block, and as much behind top as it takes. */
-static bool grow(uint32_t size, size_t align, struct found *f)
+static bool grow_block(struct block *b, uint32_t size, size_t align, struct found *f)
 {
-    for (unsigned i = 0; i < percpu__heap.blocks; i++) {
-        struct block *b = &percpu__heap.block[i];
-        uint32_t free_before = run_before(b, b->top);
-        granule from = b->top - free_before;
-        uint64_t need = (uint64_t)size + lead_of(b, from, align);
+    uint32_t free_before = run_before(b, b->top);
+    granule from = b->top - free_before;
+    uint64_t need = (uint64_t)size + lead_of(b, from, align);
 
-        if (b->end - from < need)
-            continue;
+    if (b->end - from < need)
+        return false;
 #ifdef PERCPU_PLATFORM_RSEQ
-        if (!percpu__dynamic_grow(home_of(b, from + (granule)need)))
-            return false;
+    if (!percpu__dynamic_grow(b->home, home_of(b, from + (granule)need)))
+        return false;
 #endif
-        *f = (struct found){b, from, free_before, 0, b->top};
-        if (free_before) {
-            check_run(b, from);
-            f->dirty = run_dirty(b, from, free_before);
-            take_out(b, from, free_before);
-        }
-        if (need > free_before) {
-            clear(b, b->top, BUSY);
-            if (free_before)
-                clear(b, b->top, START);
-            b->top = from + (granule)need;
-            set(b, b->top, START);
-            set(b, b->top, BUSY);
-            f->size = (uint32_t)need;
-            f->dirty += (uint32_t)need - free_before;
-        }
-        return true;
+    *f = (struct found){b, from, free_before, 0, b->top};
+    if (free_before) {
+        check_run(b, from);
+        f->dirty = run_dirty(b, from, free_before);
+        take_out(b, from, free_before);
     }
+    if (need > free_before) {
+        clear(b, b->top, BUSY);
+        if (free_before)
+            clear(b, b->top, START);
+        b->top = from + (granule)need;
+        set(b, b->top, START);
+        set(b, b->top, BUSY);
+        f->size = (uint32_t)need;
+        f->dirty += (uint32_t)need - free_before;
+    }
+    return true;
+}
+
+#ifdef PERCPU_PLATFORM_RSEQ
+static bool add_piece(void)
+{
+    uintptr_t home;
+
+    if (percpu__heap.blocks == BLOCKS)
+        return false;
+    home = percpu__dynamic_piece();
+    if (home == 0)
+        return false;
+    if (percpu__heap_add_block(home, PIECE, true) == 0)
+        return true;
+    percpu__dynamic_give_back(home);
     return false;
 }
+
+/* First in the newest block: the others are full, but for what was too little once. */
+static bool grow(uint32_t size, size_t align, struct found *f)
+{
+    unsigned blocks = percpu__heap.blocks;
+
+    for (unsigned i = 0; i < blocks; i++)
+        if (grow_block(&percpu__heap.block[i == 0 ? blocks - 1 : i - 1], size, align, f))
+            return true;
+    return add_piece() && grow_block(&percpu__heap.block[blocks], size, align, f);
+}
+#else
+static bool grow(uint32_t size, size_t align, struct found *f)
+{
+    for (unsigned i = 0; i < percpu__heap.blocks; i++)
+        if (grow_block(&percpu__heap.block[i], size, align, f))
+            return true;
+    return false;
+}
+#endif
 
 static bool find(uint32_t size, size_t align, struct found *f)
 {
@@ -281,7 +313,11 @@ size_t percpu__heap_metadata(size_t granules)
 int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems)
 {
     struct block *b = &percpu__heap.block[percpu__heap.blocks];
+#ifdef PERCPU_PLATFORM_RSEQ
+    granule first = percpu__heap.blocks * NUMBERS + 1;
+#else
     granule first = percpu__heap.blocks ? b[-1].end + 1 : 1;
+#endif
     size_t granules = size / GRANULE, metadata = percpu__heap_metadata(granules);
 
     if (granules > UINT32_MAX - 2 - first)
@@ -304,6 +340,9 @@ int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems)
     set(b, first, START);
     set(b, first, BUSY);
     percpu__heap.blocks++;
+#ifdef PERCPU_PLATFORM_RSEQ
+    note_place(b);
+#endif
     return 0;
 }
 
@@ -311,25 +350,21 @@ int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems)
 
 uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g, const char **wrong)
 {
-    uintptr_t home = p + percpu__heap.delta;
+    uintptr_t home = p + percpu__heap.delta, at;
+    struct block *b = block_at(home);
+    granule from;
 
     *wrong = "was never allocated";
-    for (unsigned i = 0; i < percpu__heap.blocks; i++) {
-        struct block *b = &percpu__heap.block[i];
-        uintptr_t at = home - b->home;
-        granule from;
-
-        if (at >= (uintptr_t)(b->top - b->first) * GRANULE)
-            continue;
-        *g = b->first + (granule)(at / GRANULE);
-        if (at % GRANULE == 0 && is_set(b, *g, START) && is_set(b, *g, BUSY)) {
-            *block = b;
-            return next_start(b, *g) - *g;
-        }
-        from = start_before(b, *g);
-        *wrong = is_set(b, from, BUSY) ? "lies inside of an object" : "is free already";
+    if (!b)
         return 0;
+    at = home - b->home;
+    *g = b->first + (granule)(at / GRANULE);
+    if (at % GRANULE == 0 && is_set(b, *g, START) && is_set(b, *g, BUSY)) {
+        *block = b;
+        return next_start(b, *g) - *g;
     }
+    from = start_before(b, *g);
+    *wrong = is_set(b, from, BUSY) ? "lies inside of an object" : "is free already";
     return 0;
 }
 
@@ -357,6 +392,12 @@ void percpu__heap_usage(struct percpu_alloc_usage *all)
                 largest = run;
         }
     }
+#ifdef PERCPU_PLATFORM_RSEQ
+    /* More pieces may come. */
+    reserved = percpu__heap.is_ready ? BLOCKS * (PIECE / GRANULE) : 0;
+    if (percpu__heap.is_ready && (percpu__heap.blocks < BLOCKS || largest > OBJECT_MAX))
+        largest = OBJECT_MAX;
+#endif
     all->objects = percpu__heap.objects;
     all->used = percpu__heap.used * GRANULE;
     all->reserved = reserved * GRANULE;

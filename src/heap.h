@@ -28,10 +28,17 @@ typedef uint32_t granule; /* a number; 0 is none */
 /* Free runs by size: up to 31 granules one list for each, then 32 lists for each power of two. */
 enum { COLUMN_BITS = 5, COLUMNS = 1 << COLUMN_BITS, ROWS = 28 };
 
+/*
+ * rseq: a block is in a piece of the platform's memory, and comes when the others have no room.
+ * Their numbers are NUMBERS apart, so that a granule's number tells the block. An object has at
+ * most OBJECT_MAX granules.
+ */
 #ifdef PERCPU_PLATFORM_RSEQ
-enum { BLOCKS = 1 };
+enum { BLOCKS = UINTPTR_MAX > 0xffffffff ? 512 : 64, NUMBERS = 1 << 19, PLACES = 4 * BLOCKS };
+#define OBJECT_MAX (((size_t)1 << 20) / GRANULE)
 #else
 enum { BLOCKS = PERCPU_ALLOC_BLOCKS + 1 };
+#define OBJECT_MAX (UINT32_MAX / 2)
 #endif
 
 struct block {
@@ -56,6 +63,9 @@ extern struct percpu__heap {
     uint32_t rows;   /* a bit for each row that has free runs */
     uint32_t columns[ROWS];
     granule list[ROWS][COLUMNS];
+#ifdef PERCPU_PLATFORM_RSEQ
+    uint16_t place[PLACES]; /* blocks by address, and 1; 0: free */
+#endif
 } percpu__heap PERCPU__HIDDEN;
 
 /* An object's address, or 0. `used` is how many of its granules may hold something. */

@@ -3,7 +3,7 @@
 #ifndef PERCPU_HEAP_RUNS_H
 #define PERCPU_HEAP_RUNS_H
 
-#include "heap.h"
+#include "heap_blocks.h"
 
 /* The start of a free run. The last 4 bytes of one are its size, too. */
 struct run {
@@ -106,14 +106,6 @@ static granule start_before(const struct block *b, granule g)
 static uintptr_t home_of(const struct block *b, granule g)
 {
     return b->home + (uintptr_t)(g - b->first) * GRANULE;
-}
-
-static struct block *block_of(granule g)
-{
-    struct block *b = percpu__heap.block;
-    while (BLOCKS > 1 && g >= b->end)
-        b++;
-    return b;
 }
 
 static struct run *run_at(const struct block *b, granule g)

@@ -102,8 +102,20 @@ struct percpu__memory {
  */
 bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 
-/* rseq: memory up to `end` is going to be used, on every CPU; false: there is none. */
-bool percpu__dynamic_grow(uintptr_t end) PERCPU__HIDDEN;
+#ifdef PERCPU_PLATFORM_RSEQ
+#define PIECE_HEAD 64
+#define PIECE ((size_t)PERCPU__SLOT_SIZE - PIECE_HEAD)
+
+/*
+ * A new piece of memory for objects, of PIECE bytes for each CPU: the address of its first byte in the home copy, or 0 where
+ * there is none. It can be given back before percpu__dynamic_grow() was called for it.
+ */
+uintptr_t percpu__dynamic_piece(void) PERCPU__HIDDEN;
+void percpu__dynamic_give_back(uintptr_t home) PERCPU__HIDDEN;
+
+/* Its memory up to `end` is going to be used, on every CPU; false: there is none. */
+bool percpu__dynamic_grow(uintptr_t home, uintptr_t end) PERCPU__HIDDEN;
+#endif
 
 /*
  * Callbacks that alloc.c registers at its first allocation, so that programs that never allocate

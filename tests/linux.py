@@ -131,7 +131,7 @@ def main():
         """And one in which initial values are copied by who starts."""
         linked(clang, work / 'numa', [HERE / 'rseq/numa.c', *LIBRARY])
         source = ROOT / 'src/platform/rseq_module.c'
-        text, count = re.subn('no_file = p->in_parts;', 'no_file = true;', source.read_text())
+        text, count = re.subn('no_file = false;', 'no_file = true;', source.read_text())
         if count != 1:
             raise Failure(f'the mutation fits {count} times, not once')
         (work / 'rseq_module.c').write_text(text.replace('"process.h"', f'"{ROOT}/src/platform/process.h"'))

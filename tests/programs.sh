@@ -448,8 +448,10 @@ build_pages() {
     link "$work" rseq pages.so pages.c -fPIC -shared -DIS_LIBRARY $(at 0x200800 0x204800) &&
         link "$work" rseq pages pages.c $program $(at 0x10000040 0x10000200) &&
         link "$work" rseq pages-linked pages.c $program -DIS_LINKED -Wl,--no-as-needed "$work/pages.so" &&
-        link "$work" rseq pages-full pages.c $program -DFILLS -Wl,--wrap=percpu__template_size \
-            $(at 0x10000000 0x10000200)
+        for number in 1 2 3; do
+            link "$work" rseq large-$number.so pages.c -fPIC -shared -DIS_LIBRARY -DWORDS=131000 || return 1
+        done
+        link "$work" rseq larger.so pages.c -fPIC -shared -DIS_LIBRARY -DWORDS=131072
 }
 
 said_once() {
@@ -480,13 +482,15 @@ if [[ $parts = *pages* ]]; then
     check 'modules start once' runs "$work/pages-linked"
     check 'it is said once which way was taken' said_once
     check 'segments say a smaller alignment than a page' small_pages
-    check 'a library for which there is no room in the areas' \
-        says 134 'the per-CPU variables of all modules do not fit an area' "$work/pages-full" "$work/pages.so"
+    check 'libraries that take a second piece of memory, and one behind it' \
+        runs "$work/pages" "$work/large-1.so" "$work/large-2.so" "$work/large-3.so" "$work/pages.so"
+    check 'a library with variables of more than 1 MiB' \
+        says 134 'the per-CPU variables of one module take more than 1 MiB' "$work/pages" "$work/larger.so"
 fi
 
 # -- Addresses of 32 bits ------------------------------------------------------------------------------------
 
-# 8,191 areas of 16 MiB are more than there are addresses.
+# 8,191 areas of 2 MiB are more than there are addresses.
 narrow() {
     echo 0-8190 >"$work/possible"
     clang --target=arm-linux-gnueabihf $flags -DPERCPU_PLATFORM_RSEQ "-DPERCPU__POSSIBLE=\"$work/possible\"" \
@@ -512,10 +516,10 @@ limited() {
 # Zeros are in the file, too.
 large() {
     echo '#include <percpu/percpu.h>
-        static PERCPU_DEFINE(char[4 << 20], large);
+        static PERCPU_DEFINE(char[1000 << 10], large);
         int main(void) { percpu_write(large[0], 1); return percpu_read(large[1]); }' >"$work/large.c"
     $CC $flags -I"$root/include" "$work/large.c" "$work/rseq/libpercpu.a" -o "$work/large" &&
-        runs "$work/large" && [ "$(stat -c %s "$work/large")" -gt $((4 << 20)) ]
+        runs "$work/large" && [ "$(stat -c %s "$work/large")" -gt $((1000 << 10)) ]
 }
 
 # The header, or only an object file that is not taken out of its archive.

@@ -117,15 +117,47 @@ static size_t rounded(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
-/* One object that leaves this much free. */
-static void PERCPU *leave(size_t bytes)
+/* On rseq one object takes 1 MiB at most, and memory comes in pieces with room for a few of them. */
+#ifdef PERCPU_PLATFORM_RSEQ
+enum { LARGE = 1 << 20, FILLERS = 2048 };
+#else
+enum { LARGE = 4 << 20, FILLERS = 1 };
+#endif
+
+/* Objects that leave this much free. */
+static struct {
+    void PERCPU *object[FILLERS];
+    size_t count, used;
+} rest;
+
+static void leave(size_t bytes)
 {
     size_t all = percpu_alloc_stats().largest_free;
-    void PERCPU *rest = percpu_alloc_bytes(all - bytes, 8);
 
-    check(rest != NULL);
+#ifdef PERCPU_PLATFORM_RSEQ
+    while (check(rest.count < FILLERS) &&
+           ((rest.object[rest.count] = percpu_alloc_bytes(LARGE, 8)) != NULL ||
+            ((all = percpu_alloc_stats().largest_free) != 0 &&
+             (rest.object[rest.count] = percpu_alloc_bytes(all, 8)) != NULL)))
+        rest.count++;
+    percpu_free(rest.object[0]);
+    all = percpu_alloc_stats().largest_free;
+    rest.object[0] = percpu_alloc_bytes(all - bytes, 8);
+#else
+    rest.object[rest.count++] = percpu_alloc_bytes(all - bytes, 8);
+#endif
+    for (size_t i = 0; i < rest.count; i++) {
+        check(rest.object[i] != NULL);
+        rest.used += percpu_alloc_size(rest.object[i]);
+    }
     check_eq(percpu_alloc_stats().largest_free, bytes);
-    return rest;
+}
+
+static void give_rest(void)
+{
+    while (rest.count > 0)
+        percpu_free(rest.object[--rest.count]);
+    rest.used = 0;
 }
 
 /* -- The interface ----------------------------------------------------------------------------- */
@@ -386,10 +418,11 @@ static void random_calls(void)
     unsigned steps = HARNESS_BARE ? 1000 : 4000;
     bool fills = false;
     /* Where there is much, a part of it, so that it runs out, too. */
-    void PERCPU *rest = before.largest_free > RESERVE ? leave(RESERVE) : NULL;
+    if (before.largest_free > RESERVE)
+        leave(RESERVE);
 
     model_count = 0;
-    model_used = rest ? percpu_alloc_size(rest) : 0;
+    model_used = rest.used;
     for (unsigned i = 0; i < steps; i++) {
         if (i % 100 == 0)
             fills = !fills;
@@ -398,14 +431,14 @@ static void random_calls(void)
         else if (model_count > 0)
             model_give(dice((uint32_t)model_count));
         if (i % 50 == 0) {
-            model_count += rest != NULL;
+            model_count += rest.count;
             model_stats();
-            model_count -= rest != NULL;
+            model_count -= rest.count;
         }
     }
     while (model_count > 0)
         model_give(model_count - 1);
-    percpu_free(rest);
+    give_rest();
     check(same(before, percpu_alloc_stats()));
 }
 
@@ -416,14 +449,14 @@ TEST(alloc_random)
 }
 
 #if !HARNESS_BARE
-/* Up to 1 MiB and more, aligned to pages. Not where there is a reserve of 64 KiB. */
+/* Up to the largest, aligned to pages. Not where there is a reserve of 64 KiB. */
 static void large(void)
 {
     struct percpu_alloc_usage before = percpu_alloc_stats();
 
     if (before.reserved < 16u << 20)
         return;
-    for (size_t size = 1; size <= 2u << 20; size = size * 2 + 1) {
+    for (size_t size = 1; size <= LARGE; size = size * 2 + (size * 2 < LARGE)) {
         struct object o = {percpu_alloc_bytes(size, PAGE), size, 7};
         if (!check(o.p != NULL))
             return;
@@ -436,6 +469,10 @@ static void large(void)
     }
     /* What is free in large runs goes back to the system. */
     check(percpu_alloc_stats().committed < 2u << 20);
+#ifdef PERCPU_PLATFORM_RSEQ
+    check(percpu_alloc_bytes(LARGE + 1, 8) == NULL);
+    check(same(before, percpu_alloc_stats()));
+#endif
 }
 
 TEST(alloc_large)
@@ -482,9 +519,9 @@ TEST(alloc_commits_what_is_written)
         check(round == 0 || written_memory() <= before + (size_t)N * PAGE + SLACK);
         for (int i = 0; i < N; i++)
             percpu_free(p[i]);
-        big = percpu_alloc_bytes(4u << 20, 8);
-        memset(copy(big, 0), 1, 4u << 20);
-        check(written_memory() + (size_t)2 * SLACK >= before + (4u << 20));
+        big = percpu_alloc_bytes(LARGE, 8);
+        memset(copy(big, 0), 1, LARGE);
+        check(written_memory() + (size_t)2 * SLACK >= before + LARGE);
         percpu_free(big);
         check(round == 0 || written_memory() <= before + (size_t)2 * SLACK);
     }
@@ -505,8 +542,7 @@ static void exhaustion(void)
     for (size_t n = 0; n < N; n++)
         sizes[n] = 8 * (1 + (n * 37) % 41);
     for (size_t n = 0, room = 0; n < N; room += sizes[n++]) {
-        void PERCPU *rest = leave(room);
-
+        leave(room);
         for (size_t i = 0; i < n; i++) {
             p[i] = percpu_alloc_bytes(sizes[i], 8);
             check(p[i] != NULL);
@@ -516,7 +552,7 @@ static void exhaustion(void)
         check(percpu_alloc_bytes(sizes[n], 8) == NULL);
         check(percpu_alloc_bytes(1, 1) == NULL);
         check(same(full, percpu_alloc_stats()));
-        percpu_free(rest);
+        give_rest();
         for (size_t i = 0; i < n; i++)
             percpu_free(p[n - 1 - i]);
         check(same(before, percpu_alloc_stats()));
@@ -702,7 +738,6 @@ TEST(alloc_forgets_the_end)
 /* Where the system does not take pages, and says so, they hold what they held. */
 TEST(alloc_pages_that_stay)
 {
-    enum { LARGE = 4u << 20 };
     struct sock_filter refuse[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
@@ -1243,7 +1278,6 @@ TEST(alloc_block_and_late_cpu_at_once)
 /* The system keeps the pages of shared memory, whatever it is told of them: they hold no zeros. */
 TEST(alloc_in_shared_memory)
 {
-    enum { LARGE = 4u << 20 };
     struct percpu_layout layout = percpu_area_layout_expected_with(1, LARGE + PAGE);
     void *memory = mmap(NULL, layout.size + layout.align, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);

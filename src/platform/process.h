@@ -73,22 +73,24 @@ enum { IDLE, READY };
 struct process {
     struct percpu__version head;
     int state;
-    int pid;         /* of the process that the owners of areas and locks are threads of */
-    bool has_begun;  /* the members below are set */
-    uintptr_t base;  /* address of slot 0 */
-    size_t cpus;     /* how many slots belong to CPUs; one more belongs to none */
-    size_t used;     /* bytes of a slot that modules take */
-    size_t mappings; /* upper bound of mappings that are views of initial values */
-    bool has_owners; /* true once any thread may have owned an area or held a list's lock */
-    bool has_looked; /* percpu__in_child() has run before the library's fork handler */
-    bool in_parts;   /* of a slot only what is used is accessible: modules, and up to */
-    uintptr_t dynamic_end;
+    int pid;           /* of the process that the owners of areas and locks are threads of */
+    bool has_begun;    /* the members below are set */
+    uintptr_t base;    /* address of slot 0 in the first piece */
+    size_t cpus;       /* how many slots belong to CPUs; one more belongs to none */
+    size_t size;       /* bytes of a slot there that modules take */
+    uintptr_t place;   /* the piece for the next module's variables: the first, or a later one */
+    size_t used;       /* bytes of a slot there that modules take, */
+    size_t accessible; /* and that are accessible in each */
+    size_t mappings;   /* upper bound of the mappings that areas are made of */
+    bool has_owners;   /* true once any thread may have owned an area or held a list's lock */
+    bool has_looked;   /* percpu__in_child() has run before the library's fork handler */
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
     bool has_key;   /* at_thread_exit exists, and setting it allocates nothing */
     pthread_key_t at_thread_exit;
     const char *way;
     struct module *modules;
+    struct piece *pieces;    /* of dynamic memory */
     struct records *records; /* of threads, where the owner is no program */
     void (*start_owner)(void);
     struct thread *(*thread)(void);
@@ -114,23 +116,39 @@ extern struct process *percpu__state PERCPU__HIDDEN;
 
 /* -- Memory: rseq_memory.c --------------------------------------------------------------------- */
 
-/* Slots begin at multiples of it, and so do modules' segments at their own alignment. */
-#define STRICTEST ((uintptr_t)1 << (PERCPU__SLOT_SHIFT > 24 ? 21 : 16))
+/* The strictest alignment that all copies keep: slots begin at multiples of it. */
+#define STRICTEST ((uintptr_t)1 << PERCPU__SLOT_SHIFT)
 
-/* Modules have the first quarter of a slot, dynamic memory the rest: neither moves. */
-#define MODULES_END ((uintptr_t)1 << (PERCPU__SLOT_SHIFT - 2))
+/* Of one module's variables, and of one object: a slot has room for two of them at least. */
+#define LARGEST ((size_t)1 << 20)
 
+/*
+ * May areas take so many more mappings? The rest is the program's: vm.max_map_count is 65,530 unless
+ * it was changed.
+ */
+static inline bool percpu__may_map(size_t mappings)
+{
+    return __atomic_load_n(&percpu__state->mappings, __ATOMIC_RELAXED) + mappings <= 32768;
+}
+
+/* Says how many CPUs have a slot, and maps the first piece. */
 bool percpu__reserve_areas(void) PERCPU__HIDDEN;
 
-/* Makes the pages of this part of each slot accessible, or says that there is no memory for it. */
-bool percpu__make_accessible(size_t from, size_t end) PERCPU__HIDDEN;
+/* Maps a piece for modules that do not fit the one before. */
+bool percpu__new_place(void) PERCPU__HIDDEN;
 
-/* What this part of a slot points to is no leak. */
-void percpu__register_roots(size_t from, size_t end) PERCPU__HIDDEN;
+/* Makes these pages of each slot accessible, or says that there is no memory for it. */
+bool percpu__make_accessible(uintptr_t piece, size_t from, size_t end) PERCPU__HIDDEN;
+
+/* What this part of each slot points to is no leak. */
+void percpu__register_roots(uintptr_t piece, size_t from, size_t end) PERCPU__HIDDEN;
+
+/* Is it in the dynamic memory of slot 0? */
+bool percpu__is_dynamic(uintptr_t place) PERCPU__HIDDEN;
 
 static inline struct slot *percpu__slot_of(size_t cpu)
 {
-    return (struct slot *)(percpu__state->base + (cpu << PERCPU__SLOT_SHIFT));
+    return (struct slot *)(percpu__state->base + percpu__slot(cpu));
 }
 
 /* -- Modules: rseq_module.c -------------------------------------------------------------------- */
@@ -145,13 +163,13 @@ const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
 
 /* -- Without a sequence: rseq_slow.c ----------------------------------------------------------- */
 
-#define NO_SLOT UINTPTR_MAX
+#define NO_CPU SIZE_MAX
 
 /*
- * Which slot is this thread's, for atomic instructions? In a process without sequences its CPU's,
- * else the one that no sequence touches. NO_SLOT: it is registered now, so use sequences.
+ * The number of this thread's area, for atomic instructions: in a process without sequences its
+ * CPU's, else the one that no sequence touches. NO_CPU: it is registered now, so use sequences.
  */
-uintptr_t percpu__atomic_slot(void) PERCPU__HIDDEN;
+size_t percpu__atomic_cpu(void) PERCPU__HIDDEN;
 
 /* -- Lists: rseq_list.c ------------------------------------------------------------------------ */
 

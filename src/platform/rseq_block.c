@@ -11,11 +11,11 @@
 static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
 {
     uint32_t PERCPU *word = &((struct slot *)percpu__state->base)->owner;
-    uintptr_t slot, copy;
+    uintptr_t copy;
     uint32_t now;
 
     if (percpu__sequence_cmpxchg_32(word, 0, tid, PERCPU__POINTER, seen, &now, &copy)) {
-        slot = copy - (uintptr_t)word;
+        *cpu = (copy - (uintptr_t)word) / PERCPU__SLOT_SIZE;
     } else {
         *seen = (uint32_t)percpu__slow(PERCPU__SLOW_CMPXCHG, word, sizeof(*word), tid, 0);
         /* The thread has no sequence; percpu__slow() may have used another slot than this one. */
@@ -25,9 +25,8 @@ static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
                     break;
             return true;
         }
-        slot = percpu__slow_slot();
+        *cpu = percpu__slow_cpu();
     }
-    *cpu = slot >> PERCPU__SLOT_SHIFT;
     return *seen == 0;
 }
 

@@ -50,14 +50,15 @@ void percpu__lists_pass(size_t cpu)
 }
 
 /* false: the list is closed. */
-static bool list_locked(enum percpu__list_operation operation, uintptr_t slot, volatile void *p,
+static bool list_locked(enum percpu__list_operation operation, size_t cpu, volatile void *p,
                         struct percpu_list_node **node)
 {
-    struct percpu_list_node **first = (struct percpu_list_node **)((uintptr_t)p + slot), *old, *now;
+    uintptr_t copy = (uintptr_t)p + percpu__slot(cpu);
+    struct percpu_list_node **first = (struct percpu_list_node **)copy, *old, *now;
     sigset_t old_mask;
     bool open;
 
-    lock_lists(percpu__slot_of(slot >> PERCPU__SLOT_SHIFT), &old_mask);
+    lock_lists(percpu__slot_of(cpu), &old_mask);
     old = __atomic_load_n(first, __ATOMIC_RELAXED);
     open = ((uintptr_t)old & PERCPU__LIST_MARK) == 0;
     if (open) {
@@ -71,7 +72,7 @@ static bool list_locked(enum percpu__list_operation operation, uintptr_t slot, v
         __asm__ volatile(PERCPU__RSEQ_DELAY);
         __atomic_store_n(first, now, __ATOMIC_RELAXED);
     }
-    unlock_lists(percpu__slot_of(slot >> PERCPU__SLOT_SHIFT), &old_mask);
+    unlock_lists(percpu__slot_of(cpu), &old_mask);
     return open;
 }
 
@@ -106,15 +107,15 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
 
     /* Not later: a thread that cannot be cancelled is not registered. */
     if (percpu__rseq_index() >= percpu__state->rseq_cpus)
-        (void)percpu__atomic_slot();
+        (void)percpu__atomic_cpu();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
     for (;;) {
-        uintptr_t slot = NO_SLOT;
+        size_t cpu = NO_CPU;
 
         if (percpu__rseq_index() >= percpu__state->rseq_cpus)
-            slot = percpu__atomic_slot();
-        if (slot == NO_SLOT ? list_sequence(operation, p, &node)
-                            : list_locked(operation, slot, p, &node))
+            cpu = percpu__atomic_cpu();
+        if (cpu == NO_CPU ? list_sequence(operation, p, &node)
+                          : list_locked(operation, cpu, p, &node))
             break;
         nanosleep(&nap, NULL);
     }

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #ifndef PERCPU__POSSIBLE
 #define PERCPU__POSSIBLE "/sys/devices/system/cpu/possible"
@@ -45,69 +46,96 @@ static size_t possible_cpus(void)
     return count < PERCPU_MAX_CPUS ? count : PERCPU_MAX_CPUS - 1;
 }
 
+/* -- Pieces ------------------------------------------------------------------------------------ */
+
 /*
- * A slot per CPU, one more, and one for the address that a CPU too many would have: it is not
- * accessible. What is not touched costs nothing but addresses: where those are limited (ulimit -v),
- * fewer CPUs have one and the others use the last. Where the system counts what a program could
- * write to and not what it does (strict overcommit, ulimit -d), slots become accessible as far as
- * they are used: two mappings for each, so not otherwise.
+ * A piece of memory: a slot per CPU, one more, and one for the address that a CPU too many would
+ * have. It is not accessible, and a slot is as far as it is used: nothing that counts, locks, dumps
+ * or copies memory sees more than that. It is two mappings per CPU. 0: there are no addresses.
+ */
+static uintptr_t map_piece(size_t cpus)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    size_t size = (cpus + 2) * PERCPU__SLOT_SIZE, before;
+    char *memory;
+
+    memory = mmap(NULL, size + STRICTEST, PROT_NONE, flags, -1, 0);
+    if (memory == MAP_FAILED)
+        return 0;
+    before = -(uintptr_t)memory & (STRICTEST - 1);
+    if (before != 0)
+        munmap(memory, before);
+    munmap(memory + before + size, STRICTEST - before);
+    /* A huge page would commit the memory of 512 for one variable. */
+    madvise(memory + before, size, MADV_NOHUGEPAGE);
+    return (uintptr_t)memory + before;
+}
+
+/* For the first piece a quarter of the addresses that the process may have (ulimit -v). */
+static size_t most_addresses(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur > SIZE_MAX)
+        return SIZE_MAX / 4;
+    return (size_t)limit.rlim_cur / 4;
+}
+
+/*
+ * Where addresses are limited, fewer CPUs have a slot and the others use the last: the program and
+ * objects need addresses, too.
  */
 bool percpu__reserve_areas(void)
 {
     struct process *p = percpu__state;
-    const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
+    const size_t most = most_addresses();
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
-        const size_t size = (p->cpus + 2) * slot + STRICTEST;
-        const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-        char *memory, *end;
-
-        if (p->cpus + 2 >= SIZE_MAX / slot)
-            continue;
-        /* Accessible from the start: valgrind takes seconds to make it so. */
-        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-        p->in_parts = memory == MAP_FAILED;
-        if (p->in_parts)
-            memory = mmap(NULL, size, PROT_NONE, flags, -1, 0);
-        if (memory != MAP_FAILED) {
-            /* A huge page would commit the memory of 512 for one variable. */
-            madvise(memory, size, MADV_NOHUGEPAGE);
-            p->base = ((uintptr_t)memory + STRICTEST - 1) & ~(STRICTEST - 1);
-            end = (char *)p->base + (p->cpus + 1) * slot;
-            if (mprotect(end, (size_t)(memory + size - end), PROT_NONE) != 0)
-                percpu__refuse(NULL, "mprotect() failed");
-            p->used = SLOT_HEAD;
-            return true;
-        }
-        if (p->cpus == 0)
-            return false;
+        if (p->cpus == 0 || p->cpus + 2 <= most / PERCPU__SLOT_SIZE)
+            p->base = map_piece(p->cpus);
+        if (p->base || p->cpus == 0)
+            break;
     }
+    p->place = p->base;
+    p->used = SLOT_HEAD;
+    p->accessible = 0;
+    p->mappings = 2 * (p->cpus + 1);
+    return p->base != 0;
 }
 
-bool percpu__make_accessible(size_t from, size_t end)
+bool percpu__new_place(void)
 {
-    const struct process *p = percpu__state;
+    struct process *p = percpu__state;
+    uintptr_t place = map_piece(p->cpus);
 
-    from &= ~((size_t)sysconf(_SC_PAGESIZE) - 1);
-    if (p->in_parts)
-        for (size_t cpu = 0; cpu <= p->cpus; cpu++)
-            if (mprotect((char *)p->base + (cpu << PERCPU__SLOT_SHIFT) + from, end - from,
-                         PROT_READ | PROT_WRITE) != 0)
-                return false;
+    if (place == 0)
+        return false;
+    /* In this order: in a child of a fork() meanwhile the next module takes another one. */
+    __atomic_store_n(&p->used, PERCPU__SLOT_SIZE, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->accessible, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->place, place, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->used, 0, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&p->mappings, 2 * (p->cpus + 1), __ATOMIC_RELAXED);
+    return true;
+}
+
+bool percpu__make_accessible(uintptr_t piece, size_t from, size_t end)
+{
+    for (size_t cpu = 0; cpu <= percpu__state->cpus; cpu++)
+        if (mprotect((char *)piece + percpu__slot(cpu) + from, end - from,
+                     PROT_READ | PROT_WRITE) != 0)
+            return false;
     return true;
 }
 
 /* Of LeakSanitizer, in programs that have it. */
 extern void __lsan_register_root_region(const void *, size_t) __attribute__((weak));
 
-void percpu__register_roots(size_t from, size_t end)
+void percpu__register_roots(uintptr_t piece, size_t from, size_t end)
 {
-    const struct process *p = percpu__state;
-
     if (&__lsan_register_root_region)
-        for (size_t cpu = 0; cpu <= p->cpus; cpu++)
-            __lsan_register_root_region((const char *)p->base + (cpu << PERCPU__SLOT_SHIFT) + from,
-                                        end - from);
+        for (size_t cpu = 0; cpu <= percpu__state->cpus; cpu++)
+            __lsan_register_root_region((const char *)piece + percpu__slot(cpu) + from, end - from);
 }
 
 /* -- Questions --------------------------------------------------------------------------------- */
@@ -125,12 +153,12 @@ int percpu_fini(void)
 
 uintptr_t percpu_read_reg(void)
 {
-    return percpu__state->base + percpu__slot();
+    return percpu__state->base + percpu__this_slot();
 }
 
 size_t percpu_area_size(void)
 {
-    return percpu__state->used;
+    return percpu__state->size;
 }
 
 uintptr_t percpu_area_base(size_t cpu)
@@ -143,6 +171,27 @@ size_t percpu__next_cpu(size_t cpu)
     return cpu < percpu__limit ? cpu : PERCPU__NO_CPU;
 }
 
+/* All copies, of a size that the compiler knows. */
+PERCPU__INLINE uint64_t sum_of(uintptr_t copy, size_t size)
+{
+    uint64_t sum = 0;
+
+    for (size_t left = percpu__limit; left > 0; left--, copy += PERCPU__SLOT_SIZE)
+        sum += percpu__load_from(copy, size);
+    return sum;
+}
+
+/* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
+uint64_t percpu__sum(const volatile void *p, size_t size)
+{
+    switch (size) {
+    case 1: return sum_of((uintptr_t)p, 1);
+    case 2: return sum_of((uintptr_t)p, 2);
+    case 4: return sum_of((uintptr_t)p, 4);
+    default: return sum_of((uintptr_t)p, 8);
+    }
+}
+
 void percpu__check_current(void)
 {
     if (percpu__limit == 0)
@@ -151,31 +200,89 @@ void percpu__check_current(void)
 
 /* -- For alloc.c ------------------------------------------------------------------------------- */
 
+/* The heap asks for pieces when it needs them. */
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
-    const size_t slot = (size_t)1 << PERCPU__SLOT_SHIFT;
-    if (percpu__limit == 0)
+    *memory = (struct percpu__memory){0, 0, 0, STRICTEST, true};
+    return percpu__limit != 0;
+}
+
+/* At the start of slot 0; nothing is there in the other ones. */
+struct piece {
+    struct piece *next;
+    size_t accessible; /* bytes of each slot */
+    bool has_objects;  /* and is in the process's list */
+};
+enum { STEP = 65536 };
+_Static_assert(sizeof(struct piece) <= PIECE_HEAD && PERCPU__SLOT_SIZE % STEP == 0, "");
+
+/*
+ * Where that makes too many mappings, which many CPUs and much memory do, all of a piece is
+ * accessible: that is one mapping, if the system does not count what nobody wrote.
+ */
+static size_t accessible_at_first(uintptr_t piece)
+{
+    const size_t slots = percpu__state->cpus + 1;
+
+    if (!percpu__may_map(2 * slots) &&
+        mprotect((void *)piece, slots * PERCPU__SLOT_SIZE, PROT_READ | PROT_WRITE) == 0)
+        return PERCPU__SLOT_SIZE;
+    if (!percpu__make_accessible(piece, 0, STEP))
+        return 0;
+    __atomic_fetch_add(&percpu__state->mappings, 2 * slots, __ATOMIC_RELAXED);
+    return STEP;
+}
+
+uintptr_t percpu__dynamic_piece(void)
+{
+    struct piece *piece = (struct piece *)map_piece(percpu__state->cpus);
+    uintptr_t home = (uintptr_t)piece + PIECE_HEAD;
+    size_t accessible;
+
+    if (!piece)
+        return 0;
+    accessible = accessible_at_first((uintptr_t)piece);
+    if (accessible == 0) {
+        percpu__dynamic_give_back(home);
+        return 0;
+    }
+    piece->accessible = accessible;
+    return home;
+}
+
+void percpu__dynamic_give_back(uintptr_t home)
+{
+    munmap((void *)(home - PIECE_HEAD), (percpu__state->cpus + 2) * PERCPU__SLOT_SIZE);
+}
+
+bool percpu__dynamic_grow(uintptr_t home, uintptr_t end)
+{
+    struct piece *piece = (struct piece *)(home - PIECE_HEAD);
+    size_t bytes = (end - (uintptr_t)piece + STEP - 1) & ~(size_t)(STEP - 1);
+
+    if (!piece->has_objects) {
+        percpu__register_roots((uintptr_t)piece, 0, piece->accessible);
+        piece->has_objects = true;
+        piece->next = percpu__state->pieces;
+        __atomic_store_n(&percpu__state->pieces, piece, __ATOMIC_RELEASE);
+    }
+    if (bytes <= piece->accessible)
+        return true;
+    if (!percpu__make_accessible((uintptr_t)piece, piece->accessible, bytes))
         return false;
-    *memory = (struct percpu__memory){percpu__state->base + MODULES_END, slot - MODULES_END, 0,
-                                      slot, true};
+    percpu__register_roots((uintptr_t)piece, piece->accessible, bytes);
+    piece->accessible = bytes;
     return true;
 }
 
-bool percpu__dynamic_grow(uintptr_t end)
+bool percpu__is_dynamic(uintptr_t place)
 {
-    struct process *p = percpu__state;
-    enum { STEP = 65536 };
+    const struct piece *piece =
+        percpu__state ? __atomic_load_n(&percpu__state->pieces, __ATOMIC_ACQUIRE) : NULL;
 
-    if ((!p->in_parts && !&__lsan_register_root_region) || end <= p->dynamic_end)
-        return true;
-    if (p->dynamic_end == 0)
-        p->dynamic_end = p->base + MODULES_END;
-    end = (end + STEP - 1) & ~(uintptr_t)(STEP - 1);
-    if (!percpu__make_accessible(p->dynamic_end - p->base, end - p->base))
-        return false;
-    percpu__register_roots(p->dynamic_end - p->base, end - p->base);
-    p->dynamic_end = end;
-    return true;
+    while (piece && place - (uintptr_t)piece - PIECE_HEAD >= PIECE)
+        piece = piece->next;
+    return piece != NULL;
 }
 
 #endif

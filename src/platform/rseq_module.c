@@ -13,9 +13,6 @@
 /* linux/memfd.h; the second one, Linux 6.3, is all that vm.memfd_noexec=2 allows. */
 enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC_SEAL = 8 };
 
-/* For the program: vm.max_map_count is 65,530 unless it was changed. */
-enum { MAX_MAPPINGS = 16384 };
-
 /* A file in memory that may become as large; -1: there is none. */
 static int template_file(size_t size)
 {
@@ -52,11 +49,11 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), mappings = 2 * (p->cpus + 1);
     const uintptr_t start = module->first & ~(page - 1);
     int file = -1;
-    bool all_views = true, no_file = p->in_parts; /* views would count, written or not */
+    bool all_views = true, no_file = false;
 
     for (uintptr_t at = start, next; at < module->end; at = next) {
         uintptr_t from = at > module->first ? at : module->first, end;
-        bool view = at >= free_from && p->mappings + mappings <= MAX_MAPPINGS;
+        bool view = at >= free_from && percpu__may_map(mappings);
 
         for (next = at; next < module->end && has_values(module, next, page); next += page)
             if (next != at && at < free_from)
@@ -73,9 +70,10 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
         view = view && file >= 0 &&
                pwrite(file, (const void *)(from - module->bias), end - from,
                       (off_t)(from - start)) == (ssize_t)(end - from);
-        p->mappings += view ? mappings : 0;
+        if (view)
+            __atomic_fetch_add(&p->mappings, mappings, __ATOMIC_RELAXED);
         for (size_t cpu = 0; cpu <= p->cpus; cpu++) {
-            const uintptr_t slot = (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
+            const uintptr_t slot = percpu__slot(cpu);
 
             if (view && mmap((void *)(at + slot), next - at, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file,
@@ -92,30 +90,51 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
 
 struct module percpu__this_module;
 
-/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
+/*
+ * Where in a slot a template goes behind `used`. What is below `align`, which is the strictest
+ * alignment of its variables or more, stays as it is in the module. A program that tools have told
+ * of a smaller alignment than that of a page has variables that are aligned so still.
+ */
+static uintptr_t offset_behind(size_t used, uintptr_t start, uintptr_t align)
+{
+    const uintptr_t strictest = align > 4096 ? align : 4096, rest = start & (strictest - 1);
+    uintptr_t at = (used & ~(strictest - 1)) + rest;
+
+    return at < used ? at + strictest : at;
+}
+
 bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
 {
     struct process *p = percpu__state;
-    const uintptr_t free_from = is_first ? p->base : p->base + p->used;
+    const uintptr_t start = percpu__template_start(), align = percpu__template_align();
+    const size_t size = percpu__template_size(), page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t free_from = is_first ? p->base : p->place + p->used, at, end;
     bool all_views;
-    uintptr_t start = percpu__template_start(), size = percpu__template_size();
-    uintptr_t page = joined->align > 4096 ? joined->align : 4096;
-    uintptr_t at = (p->used + (start & (page - 1))) & ~(page - 1), used;
 
-    if (page > STRICTEST)
-        percpu__refuse(joined->name,
-                       "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
-    at += start & (page - 1);
-    if (at < p->used)
-        at += page;
-    if (at > MODULES_END || size > MODULES_END - at)
-        percpu__refuse(NULL, "the per-CPU variables of all modules do not fit an area");
-    used = p->used;
+    if (align > STRICTEST)
+        percpu__refuse(joined->name, "a per-CPU variable is aligned to more than 64 KiB, or seems "
+                                     "to in large segments: link with -z max-page-size=65536");
+    if (size > LARGEST)
+        percpu__refuse(joined->name, "the per-CPU variables of one module take more than 1 MiB: "
+                                     "allocate large ones (percpu_alloc), and keep pointers");
+    at = offset_behind(p->used, start, align);
+    if (at + size > PERCPU__SLOT_SIZE) {
+        if (!percpu__new_place())
+            percpu__refuse(joined->name,
+                           "no addresses for the per-CPU variables of a module (a limit "
+                           "such as ulimit -v?)");
+        free_from = p->place;
+        at = offset_behind(0, start, align);
+    }
     p->used = at + size; /* first: another thread's fork() may be now */
-    if (!percpu__make_accessible(used, at + size))
-        percpu__refuse(NULL, "no memory for the per-CPU variables of a module (a limit?)");
-    percpu__register_roots(at, at + size);
-    percpu__this_module.first = p->base + at;
+    if (p->place == p->base)
+        p->size = p->used;
+    end = (p->used + page - 1) & ~(page - 1);
+    if (end > p->accessible && !percpu__make_accessible(p->place, p->accessible, end))
+        percpu__refuse(joined->name, "no memory for the per-CPU variables of a module (a limit?)");
+    p->accessible = end;
+    percpu__register_roots(p->place, at, at + size);
+    percpu__this_module.first = p->place + at;
     percpu__this_module.end = percpu__this_module.first + size;
     percpu__this_module.bias = percpu__this_module.first - start;
     all_views = fill_slots(p, &percpu__this_module, free_from);

@@ -6,7 +6,7 @@
 
 #include <sched.h>
 
-uintptr_t percpu__atomic_slot(void)
+size_t percpu__atomic_cpu(void)
 {
     size_t last = percpu__state->cpus;
     int saved = errno, cpu;
@@ -14,26 +14,29 @@ uintptr_t percpu__atomic_slot(void)
     if (percpu__state->rseq_cpus == 0) {
         cpu = sched_getcpu();
         errno = saved;
-        return (uintptr_t)(cpu >= 0 && (size_t)cpu < last ? (size_t)cpu : last)
-               << PERCPU__SLOT_SHIFT;
+        return cpu >= 0 && (size_t)cpu < last ? (size_t)cpu : last;
     }
     if (percpu__state->registers && percpu__rseq_area()->cpu_id > INT32_MAX &&
         percpu__state->register_thread())
-        return NO_SLOT;
+        return NO_CPU;
     errno = saved;
-    return (uintptr_t)last << PERCPU__SLOT_SHIFT;
+    return last;
 }
 
 /* For pointers and reads. */
+size_t percpu__slow_cpu(void)
+{
+    size_t cpu = percpu__atomic_cpu();
+
+    if (cpu != NO_CPU)
+        return cpu;
+    cpu = percpu__rseq_index();
+    return cpu < percpu__state->cpus ? cpu : percpu__state->cpus;
+}
+
 uintptr_t percpu__slow_slot(void)
 {
-    uintptr_t slot = percpu__atomic_slot();
-    size_t cpu;
-
-    if (slot != NO_SLOT)
-        return slot;
-    cpu = percpu__rseq_index();
-    return (uintptr_t)(cpu < percpu__state->cpus ? cpu : percpu__state->cpus) << PERCPU__SLOT_SHIFT;
+    return percpu__slot(percpu__slow_cpu());
 }
 
 /* A sequence calls percpu__slow() again at most once: the thread is registered by then. */
@@ -83,10 +86,11 @@ SLOW(64)
 uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, size_t size,
                       uint64_t value, uint64_t expected)
 {
-    uintptr_t slot = percpu__atomic_slot(), address = (uintptr_t)p + slot;
+    size_t cpu = percpu__atomic_cpu();
+    uintptr_t address = (uintptr_t)p + percpu__slot(cpu);
 
 #define BY_SIZE(bits)                                                                              \
-    slot != NO_SLOT                                                                                \
+    cpu != NO_CPU                                                                                  \
         ? slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)         \
         : fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)
     switch (size) {

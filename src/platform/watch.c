@@ -111,10 +111,7 @@ static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, ui
 /* Is it a variable of a module, or dynamic memory? */
 static bool is_known(uintptr_t place)
 {
-    uintptr_t offset = percpu__state ? place - percpu__state->base : MODULES_END;
-
-    return percpu__module_of(place) ||
-           offset - MODULES_END < ((uintptr_t)1 << PERCPU__SLOT_SHIFT) - MODULES_END;
+    return percpu__module_of(place) || percpu__is_dynamic(place);
 }
 
 static void check_variable(const volatile void *p)
@@ -168,7 +165,7 @@ void percpu__watch_freed(uintptr_t first, size_t size)
 
 static uint64_t content(uintptr_t address, size_t cpu)
 {
-    return *(volatile percpu__u64 *)(address + (cpu << PERCPU__SLOT_SHIFT));
+    return *(volatile percpu__u64 *)(address + percpu__slot(cpu));
 }
 
 void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p, size_t size,

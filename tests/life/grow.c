@@ -41,9 +41,11 @@ int main(void)
     /* What was there is, when it has been given back. */
     for (unsigned i = 0; i < n; i++)
         percpu_free(all[i]);
-    p = percpu_alloc_bytes((size_t)SIZE * n - 2 * SIZE, 64);
-    CHECK(p);
-    percpu_for_each(cpu)
-        memset(percpu_remote_ptr_at(p, cpu), 1, SIZE);
+    for (unsigned i = 0; i < n; i++) {
+        p = percpu_alloc_bytes(SIZE, 64);
+        CHECK(p);
+        percpu_for_each(cpu)
+            memset(percpu_remote_ptr_at(p, cpu), 1, SIZE);
+    }
     return right();
 }

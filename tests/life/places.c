@@ -30,9 +30,9 @@ enum { PAGE = 4096, MANY = 99999 };
 #ifndef STRICT
 #define STRICT 65536
 #endif
-#define SLOT ((size_t)1 << 30)
+static const size_t SLOT = PERCPU__SLOT_SIZE;
 
-enum memory { ALL, MISPLACED, FEW, NONE, PARTS, NO_PARTS, NO_GUARD };
+enum memory { ALL, MISPLACED, FEW, NONE, NO_ACCESS };
 enum file {
     FILES,
     OLD_KERNEL,
@@ -68,11 +68,10 @@ static const struct scenario {
     {"misplaced", "0-3\n", 4, 1, 5, MISPLACED, .current = 0},
     {"few", "0-15\n", 4, 1, 5, FEW, .current = 0},
     {"none", "0-15\n", 4, 1, 0, NONE, .refused = "no address space for one area"},
-    {"parts", "0-3\n", 4, 1, 5, PARTS, .current = 0},
-    {"no-parts", "0-3\n", 4, 1, 0, NO_PARTS, .refused = "no memory for the per-CPU variables"},
-    {"no-guard", "0-3\n", 4, 1, 0, NO_GUARD, .refused = "mprotect() failed"},
-    {"too-large", "0-3\n", 4, 1, 0, .refused = "the per-CPU variables of all modules do not fit"},
-    {"too-aligned", "0-3\n", 4, 1, 0, .refused = "its segments have a larger alignment"},
+    {"no-access", "0-3\n", 4, 1, 0, NO_ACCESS, .refused = "no memory for the per-CPU variables"},
+    {"too-large", "0-3\n", 4, 1, 0, .refused = "the per-CPU variables of one module take more"},
+    {"too-aligned", "0-3\n", 4, 1, 0,
+     .refused = "a per-CPU variable is aligned to more than 64 KiB"},
     {"no-atfork", "0-3\n", 4, 1, 0, .refused = "pthread_atfork() failed"},
     {"panic-returns", "0-3\n", 4, 1, 0, .refused = "pthread_atfork() failed"},
     {"old-kernel", "0-3\n", 4, 1, 5, ALL, OLD_KERNEL, .current = 0},
@@ -185,30 +184,44 @@ void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, of
     }
     if (size < SLOT || at)
         return __real_mmap(at, size, protection, flags, file, offset);
-    /* More than there is memory, and all of it counted. */
-    if ((protection & PROT_WRITE) && !(flags & MAP_NORESERVE))
+    /* What may become memory is counted, and so is what may be written. */
+    if ((protection & PROT_WRITE) || !(flags & MAP_NORESERVE))
         return MAP_FAILED;
-    if (memory == NONE || (memory == FEW && size > 7 * SLOT) ||
-        ((memory == PARTS || memory == NO_PARTS) && (protection & PROT_WRITE)))
+    if (memory == NONE || (memory == FEW && size > 7 * SLOT))
         return MAP_FAILED;
-    /* A page behind a multiple of 2 MiB, and what comes after it is somebody else's. */
+    /* A page behind a multiple of 2 MiB, and what is around it is somebody else's. */
     mapped = __real_mmap(NULL, size + SLOT, protection, flags, -1, 0);
     CHECK(mapped != MAP_FAILED);
     if (memory == MISPLACED)
         mapped = (char *)(((uintptr_t)mapped | (((uintptr_t)1 << 21) - 1)) + 1 + PAGE);
-    reserved = (uintptr_t)mapped;
-    reserved_end = reserved + size;
+    if (reserved == 0) {
+        reserved = (uintptr_t)mapped;
+        reserved_end = reserved + size;
+    }
     return mapped;
 }
 
-static bool has_guard;
+/* Of what was reserved, nothing that is next to it. */
+int __real_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size)
+{
+    if ((uintptr_t)at >= reserved && (uintptr_t)at < reserved_end) {
+        CHECK((uintptr_t)at + size <= reserved_end);
+        if ((uintptr_t)at == reserved)
+            reserved += size;
+        else
+            reserved_end = (uintptr_t)at;
+    }
+    return __real_munmap(at, size);
+}
+
 int __real_mprotect(void *at, size_t size, int protection);
 int __wrap_mprotect(void *at, size_t size, int protection);
 int __wrap_mprotect(void *at, size_t size, int protection)
 {
-    if (scenario->memory == NO_GUARD || (scenario->memory == NO_PARTS && has_guard))
+    if (scenario->memory == NO_ACCESS)
         return -1;
-    has_guard = true;
     return __real_mprotect(at, size, protection);
 }
 
@@ -417,12 +430,13 @@ static void look_at_places(void)
     const uintptr_t guard = base + percpu_area_num() * SLOT;
 
     CHECK(percpu_area_num() == scenario->areas);
-    CHECK(base % STRICT == 0 && base >= reserved && guard + SLOT <= reserved_end);
+    CHECK(base % STRICT == 0 && base == reserved && guard + SLOT == reserved_end);
     CHECK(no_huge <= base && guard <= no_huge_end);
     signal(SIGSEGV, on_fault);
     CHECK(faults(guard) && faults(guard + SLOT - 1));
-    /* In parts only what is used is there. */
-    CHECK(faults(guard - 1) == (scenario->memory == PARTS));
+    /* Of an area only what is used is there, and of what is behind it nothing is. */
+    CHECK(faults(guard - 1) && faults(base + SLOT - 1) && !faults(base));
+    CHECK(faults(base + percpu_area_size() + PAGE));
     signal(SIGSEGV, SIG_DFL);
 }
 
@@ -448,8 +462,7 @@ int main(void)
     CHECK(count_files() == files);
     look_at_places();
     count = count_views();
-    if (scenario->memory == PARTS ||
-        (scenario->file >= NO_FILE && scenario->file != ENOUGH && scenario->file != NO_VIEWS))
+    if (scenario->file >= NO_FILE && scenario->file != ENOUGH && scenario->file != NO_VIEWS)
         CHECK(count == 0);
     else
         CHECK(count > 0);

@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define LIMIT ((rlim_t)5 << 29) /* less than three slots of 1 GiB, more than two */
+#define LIMIT ((rlim_t)16 << 20) /* less than two pieces for two CPUs, more than for none */
 
 static PERCPU_DEFINE(unsigned long, hits) = 7;
 static int failures;

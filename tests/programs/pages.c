@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: pages [LIBRARY]
- * rseq: a program and a library, both this file, with variables in the same page of the areas. With
- * FILLS the program's take all of the areas that modules may have but 256 bytes.
+ * usage: pages [LIBRARY...]
+ * rseq: a program and libraries, all this file, with variables in the same page of the areas, or,
+ * with more WORDS, in several pieces of memory.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORDS = 3 * 512 };
+#ifndef WORDS
+#define WORDS (3 * 512)
+#endif
 
 #ifdef IS_LIBRARY
 static PERCPU_DEFINE(long[WORDS], values) = {[0 ... WORDS - 1] = 6};
@@ -44,14 +46,6 @@ int check(void)
 #else
 static PERCPU_DEFINE(long, value) = 5;
 
-#ifdef FILLS
-size_t __wrap_percpu__template_size(void);
-size_t __wrap_percpu__template_size(void)
-{
-    return ((size_t)1 << 28) - 4096 - 256; /* from byte 4,096: this file is linked so */
-}
-#endif
-
 #ifdef IS_LINKED
 size_t sizes(void);
 int check(void);
@@ -78,33 +72,37 @@ static int say(const char *what)
 
 int main(int argc, char **argv)
 {
-    int (*function)(void) = NULL;
 #ifdef IS_LINKED
     (void)argv;
     if (argc != 1 || percpu_area_size() != sizes())
         return say("a module has started twice");
-    function = check;
+    return check() == 0 ? 0 : say("the library's variables have other values");
 #else
-    unsigned views;
-    void *library;
-
     percpu_for_each(cpu)
         *percpu_remote_ptr(value, cpu) = (long)cpu + 50;
-    views = count_views();
-    library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
-    if (library)
-        *(void **)&function = dlsym(library, "check");
-    if (!function)
+    if (argc == 1)
         return say("there is no library");
+    for (int i = 1; i < argc; i++) {
+        int (*function)(void) = NULL;
+        unsigned views = count_views();
+        void *library = dlopen(argv[i], RTLD_NOW);
+
+        if (library)
+            *(void **)&function = dlsym(library, "check");
+        if (!function)
+            return say("there is no library");
+        if (count_views() <= views)
+            return say("the library's values are no views");
+        if (function() != 0)
+            return say("the library's variables have other values");
+    }
     percpu_for_each(cpu)
         if (percpu_remote_read(value, cpu) != (long)cpu + 50)
             return say("the program's variable has another value");
     percpu_reset_to_init(value);
     if (percpu_read(value) != 5)
         return say("the program's variable has another module's initial value");
-    if (count_views() <= views)
-        return say("the library's values are no views");
+    return 0;
 #endif
-    return function() == 0 ? 0 : say("the library's variables have other values");
 }
 #endif

@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#ifndef ALIGN
+#define ALIGN 65536
+#endif
 enum { STRICT = 65536, PAGE = 4096 };
-static __attribute__((aligned(STRICT))) PERCPU_DEFINE(uint64_t, strict) = 7;
+static __attribute__((aligned(ALIGN))) PERCPU_DEFINE(uint64_t, strict) = 7;
 
 void *__real_mmap(void *, size_t, int, int, int, off_t);
 void *__wrap_mmap(void *, size_t, int, int, int, off_t);
@@ -29,7 +32,7 @@ int main(void)
     const char *answer = "aligned";
 
     percpu_for_each(cpu)
-        if ((uintptr_t)percpu_remote_ptr(strict, cpu) % STRICT != 0 ||
+        if ((uintptr_t)percpu_remote_ptr(strict, cpu) % ALIGN != 0 ||
             percpu_remote_read(strict, cpu) != 7) {
             printf("%zu: %p\n", cpu, (void *)percpu_remote_ptr(strict, cpu));
             answer = "not all";

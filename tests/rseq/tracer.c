@@ -130,7 +130,7 @@ IN_SECTION static uint64_t slot_32(void)
     if (!percpu__sequence_cmpxchg_32(p32, (uint32_t)expected, (uint32_t)k, PERCPU__POINTER, &old,
                                      &now, &copy))
         return UINT64_MAX;
-    return old | (uint64_t)((copy - (uintptr_t)p32) >> PERCPU__SLOT_SHIFT) << 32;
+    return old | (uint64_t)((copy - (uintptr_t)p32) / PERCPU__SLOT_SIZE) << 32;
 }
 
 static PERCPU_DEFINE(struct percpu_list[3], lists);
@@ -477,7 +477,7 @@ static uintptr_t variable(const struct operation *o)
 
 static uintptr_t copy(const struct operation *o, size_t cpu)
 {
-    return variable(o) + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT);
+    return variable(o) + percpu__slot(cpu);
 }
 
 static void set(const struct operation *o, size_t cpu, uint64_t value)
@@ -865,7 +865,7 @@ static uint64_t sum_of(const uint64_t PERCPU *p)
     uint64_t sum = 0, value;
 
     percpu_for_each(cpu) {
-        peek((uintptr_t)p + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT), &value, sizeof value);
+        peek((uintptr_t)p + percpu__slot(cpu), &value, sizeof value);
         sum += value;
     }
     return sum;

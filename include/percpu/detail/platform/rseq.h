@@ -5,8 +5,9 @@
  * a thread that it preempts, migrates or signals inside one to the sequence's abort handler, which
  * begins again. Linux, Documentation/userspace-api/rseq.rst and include/uapi/linux/rseq.h.
  *
- * Areas lie in one reservation, 1 << PERCPU__SLOT_SHIFT bytes apart, so that a CPU number becomes a
- * distance by a shift. A per-CPU pointer is the address of CPU 0's copy. Each module of the
+ * Memory comes in pieces (src/platform/rseq_memory.c). In each piece the slots of CPUs are
+ * PERCPU__SLOT_SIZE bytes apart, so that a CPU number becomes a distance by one multiplication, or
+ * by a shift and an addition. A per-CPU pointer is the address of CPU 0's copy. Each module of the
  * process has a template of its own; percpu__bias leads from a symbol to its per-CPU pointer.
  *
  * With PERCPU_RSEQ_MM_CID an area belongs to a number that the kernel gives each running thread of
@@ -19,11 +20,22 @@
 
 #define PERCPU__PLATFORM_GUARD "percpu/detail/platform/rseq_guard.h"
 
-#if UINTPTR_MAX > 0xffffffff
-#define PERCPU__SLOT_SHIFT 30
-#else
-#define PERCPU__SLOT_SHIFT 24
-#endif
+/*
+ * 2 MiB and 64 KiB, which is n + (n << PERCPU__SLOT_ODD) shifted by PERCPU__SLOT_SHIFT: docs/rseq.md
+ * has the reasons. As literals, for assembly.
+ */
+#define PERCPU__SLOT_SIZE 0x210000
+#define PERCPU__SLOT_ODD 5
+#define PERCPU__SLOT_SHIFT 16
+PERCPU__ASSERT(PERCPU__SLOT_SIZE == (1 + (1 << PERCPU__SLOT_ODD)) << PERCPU__SLOT_SHIFT,
+               "the same for every architecture");
+
+/*
+ * Linkers keep the order in which sections first come: nothing is between these two then, of which
+ * each area would have a copy. Tables of sequences are as large as variables in some programs.
+ */
+__asm__(".pushsection percpu_vars, \"aw\", %progbits\n\t.popsection\n\t"
+        ".pushsection percpu_isolated, \"aw\", %progbits\n\t.popsection");
 
 /*
  * Words of this module, set before its constructors run and constant from then on: declared so,
@@ -94,29 +106,37 @@ PERCPU__HIDDEN uint64_t percpu__slow(enum percpu__slow_operation operation, vola
                                      size_t size, uint64_t value, uint64_t expected)
     __attribute__((cold));
 PERCPU__HIDDEN uintptr_t percpu__slow_slot(void) __attribute__((cold));
+PERCPU__HIDDEN size_t percpu__slow_cpu(void) __attribute__((cold));
 
-/* The distance from a per-CPU pointer to the current CPU's copy. */
-PERCPU__INLINE uintptr_t percpu__slot(void)
+/*
+ * The distance from a per-CPU pointer to the copy of a CPU, and the same of a number of 32 bits. An
+ * architecture defines them where compilers take more instructions than needed.
+ */
+PERCPU__INLINE uintptr_t percpu__slot(size_t cpu);
+PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu);
+
+/* And to that of the current CPU. */
+PERCPU__INLINE uintptr_t percpu__this_slot(void)
 {
     uint32_t cpu = percpu__rseq_index();
     if (__builtin_expect(cpu >= percpu__rseq_cpus, 0))
         return percpu__slow_slot();
-    return (uintptr_t)cpu << PERCPU__SLOT_SHIFT;
+    return percpu__slot_32(cpu);
 }
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {
     (void)where;
-    return percpu__hide(p) + percpu__slot();
+    return percpu__hide(p) + percpu__this_slot();
 }
 #define percpu__current percpu__current
 
-/* The slot is the CPU's number; there is no table. */
+/* The CPU's number says where; there is no table. */
 PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, enum percpu__where where,
                                             size_t cpu)
 {
     (void)where;
-    return percpu__hide(p) + ((uintptr_t)cpu << PERCPU__SLOT_SHIFT);
+    return percpu__hide(p) + percpu__slot(cpu);
 }
 
 PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__where where,
@@ -211,6 +231,19 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
 
 #include PERCPU__ARCH_RSEQ
 
+#ifndef percpu__slot
+PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
+{
+    return cpu * PERCPU__SLOT_SIZE;
+}
+#endif
+#ifndef percpu__slot_32
+PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu)
+{
+    return percpu__slot(cpu);
+}
+#endif
+
 #define PERCPU__WITHOUT_SEQUENCE percpu__slow
 #include <percpu/detail/sequence.h>
 
@@ -226,6 +259,9 @@ PERCPU__WRITE_FROM_SEQUENCE(64)
 
 PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void)
 {
-    return percpu__slot() >> PERCPU__SLOT_SHIFT;
+    uint32_t cpu = percpu__rseq_index();
+    if (__builtin_expect(cpu >= percpu__rseq_cpus, 0))
+        return percpu__slow_cpu();
+    return cpu;
 }
 #define percpu_cpu_id percpu_cpu_id

@@ -17,6 +17,26 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     return pointer;
 }
 
+/* Compilers would load the factor, or widen a number of 32 bits first. */
+PERCPU__INLINE uintptr_t percpu__slot_sum(uintptr_t n)
+{
+    uintptr_t sum;
+    __asm__("add %0, %1, %1, lsl #" PERCPU__STR(PERCPU__SLOT_ODD) : "=r"(sum) : "r"(n));
+    return sum;
+}
+PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
+{
+    if (__builtin_constant_p(cpu))
+        return cpu * PERCPU__SLOT_SIZE;
+    return percpu__slot_sum(cpu) << PERCPU__SLOT_SHIFT;
+}
+#define percpu__slot percpu__slot
+PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu)
+{
+    return percpu__slot_sum((uintptr_t)cpu << PERCPU__SLOT_SHIFT);
+}
+#define percpu__slot_32 percpu__slot_32
+
 /* The number of the current area, as percpu__rseq_index(). */
 #ifdef PERCPU_RSEQ_MM_CID
 #define PERCPU__A64_RSEQ_INDEX                                                                     \
@@ -25,6 +45,9 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 #else
 #define PERCPU__A64_RSEQ_INDEX "ldr %w[c], [%[rseq], #4]\n\t"
 #endif
+
+#define PERCPU__A64_RSEQ_ODD                                                                       \
+    "add %[c], %[c], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_ODD) "\n\t" PERCPU__RSEQ_DELAY
 
 #define PERCPU__A64_RSEQ(body)                                                                     \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
@@ -39,7 +62,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                 "str %[c], [%[rseq], #8]\n"                                        \
                                 ".Lpercpu_start%=:\n\t" PERCPU__A64_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
                                 "cmp %w[c], %w[cpus]\n\t" PERCPU__RSEQ_DELAY                       \
-                                "b.hs %l[slow]\n\t" PERCPU__RSEQ_DELAY                             \
+                                "b.hs %l[slow]\n\t" PERCPU__RSEQ_DELAY PERCPU__A64_RSEQ_ODD        \
                                 "add %[c], %[p], %[c], lsl #" PERCPU__STR(                         \
                                     PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
                                                         ".Lpercpu_commit%=:"                       \

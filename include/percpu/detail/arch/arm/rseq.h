@@ -54,6 +54,9 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 #define PERCPU__ARM_RSEQ_INDEX "ldr %[c], [%[rseq], #4]\n\t"
 #endif
 
+#define PERCPU__ARM_RSEQ_ODD                                                                       \
+    "add %[c], %[c], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_ODD) "\n\t" PERCPU__RSEQ_DELAY
+
 /* The high word of rseq_cs is and stays 0. */
 #define PERCPU__ARM_RSEQ(body, after)                                                              \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
@@ -68,7 +71,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
                                 "str %[c], [%[rseq], #8]\n"                                        \
                                 ".Lpercpu_start%=:\n\t" PERCPU__ARM_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
                                 "cmp %[c], %[cpus]\n\t" PERCPU__RSEQ_DELAY                         \
-                                "bhs %l[slow]\n\t" PERCPU__RSEQ_DELAY                              \
+                                "bhs %l[slow]\n\t" PERCPU__RSEQ_DELAY PERCPU__ARM_RSEQ_ODD         \
                                 "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
                                     PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
                                                         ".Lpercpu_commit%=:\n\t" after             \

@@ -28,6 +28,9 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 #define PERCPU__LOONG_RSEQ_INDEX "ld.wu %[c], %[rseq], 4\n\t"
 #endif
 
+#define PERCPU__LOONG_RSEQ_TIMES                                                                   \
+    "li.w %[n], " PERCPU__STR(PERCPU__SLOT_SIZE) "\n\tmul.d %[c], %[c], %[n]\n\t"
+
 #define PERCPU__LOONG_RSEQ(body)                                                                   \
     ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
     ".4byte " PERCPU__STR(                                                                         \
@@ -39,12 +42,10 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                 "la.pcrel %[c], .Lpercpu_cs%=\n\t"                                 \
                                 "st.d %[c], %[rseq], 8\n"                                          \
                                 ".Lpercpu_start%=:\n\t" PERCPU__LOONG_RSEQ_INDEX                   \
-                                "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
-                                "slli.d %[c], %[c], " PERCPU__STR(                                 \
-                                    PERCPU__SLOT_SHIFT) "\n\t"                                     \
-                                                        "add.d %[c], %[c], %[p]\n\t" body "\n"     \
-                                                        ".Lpercpu_commit%=:"                       \
-                                                        "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
+                                "bgeu %[c], %[cpus], %l[slow]\n\t" PERCPU__LOONG_RSEQ_TIMES        \
+                                "add.d %[c], %[c], %[p]\n\t" body "\n"                             \
+                                ".Lpercpu_commit%=:"                                               \
+                                "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
 
 /* clang-format off */
 #define PERCPU__LOONG_RSEQ_SEQUENCE(name, bits, loaded, body, value_in, ...)                       \

@@ -17,6 +17,16 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     return pointer;
 }
 
+/* GCC would make four instructions of it. */
+PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
+{
+    uintptr_t size = PERCPU__SLOT_SIZE;
+    if (!__builtin_constant_p(cpu))
+        __asm__("" : "+r"(size));
+    return cpu * size;
+}
+#define percpu__slot percpu__slot
+
 /* The number of the current area, as percpu__rseq_index(). */
 #ifdef PERCPU_RSEQ_MM_CID
 #define PERCPU__RISCV_RSEQ_INDEX                                                                   \
@@ -27,6 +37,9 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 #else
 #define PERCPU__RISCV_RSEQ_INDEX "lwu %[c], 4(%[rseq])\n\t"
 #endif
+
+#define PERCPU__RISCV_RSEQ_TIMES                                                                   \
+    "li %[n], " PERCPU__STR(PERCPU__SLOT_SIZE) "\n\tmul %[c], %[c], %[n]\n\t"
 
 /* Not relaxed: what the kernel compares with is a sequence's length. */
 #define PERCPU__RISCV_RSEQ(body)                                                                   \
@@ -42,13 +55,10 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
                                 "lla %[c], .Lpercpu_cs%=\n\t"                                      \
                                 "sd %[c], 8(%[rseq])\n"                                            \
                                 ".Lpercpu_start%=:\n\t" PERCPU__RISCV_RSEQ_INDEX                   \
-                                "bgeu %[c], %[cpus], %l[slow]\n\t"                                 \
-                                "slli %[c], %[c], " PERCPU__STR(                                   \
-                                    PERCPU__SLOT_SHIFT) "\n\t"                                     \
-                                                        "add %[c], %[c], %[p]\n\t" body "\n"       \
-                                                        ".Lpercpu_commit%=:"                       \
-                                                        "\n\t" PERCPU__RSEQ_TABLES(                \
-                                                            "%l[slow]") ".option pop\n"
+                                "bgeu %[c], %[cpus], %l[slow]\n\t" PERCPU__RISCV_RSEQ_TIMES        \
+                                "add %[c], %[c], %[p]\n\t" body "\n"                               \
+                                ".Lpercpu_commit%=:"                                               \
+                                "\n\t" PERCPU__RSEQ_TABLES("%l[slow]") ".option pop\n"
 
 /* clang-format off */
 #define PERCPU__RISCV_RSEQ_SEQUENCE(name, bits, loaded, body, value_in, ...)                       \

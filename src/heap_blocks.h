@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The blocks of the heap, by number and by address. Of heap_runs.h and heap.c. */
+#ifndef PERCPU_HEAP_BLOCKS_H
+#define PERCPU_HEAP_BLOCKS_H
+
+#include "heap.h"
+
+static struct block *block_of(granule g)
+{
+#ifdef PERCPU_PLATFORM_RSEQ
+    return &percpu__heap.block[g / NUMBERS];
+#else
+    struct block *b = percpu__heap.block;
+    while (g >= b->end)
+        b++;
+    return b;
+#endif
+}
+
+#ifdef PERCPU_PLATFORM_RSEQ
+
+/* By the 4 MiB that an address is in: a block is in two of them at most, and takes a place each. */
+static unsigned place_of(uintptr_t address)
+{
+    return (unsigned)((uint64_t)(address >> 22) * 0x9e3779b97f4a7c15u >> 32) % PLACES;
+}
+
+static void note_place(const struct block *b)
+{
+    for (uintptr_t at = b->home >> 22 << 22; at < b->home + b->bytes; at += 1 << 22) {
+        unsigned place = place_of(at);
+
+        while (percpu__heap.place[place] != 0)
+            place = (place + 1) % PLACES;
+        percpu__heap.place[place] = (uint16_t)(b - percpu__heap.block + 1);
+    }
+}
+
+/* The block that has the address, or NULL. */
+static struct block *block_at(uintptr_t home)
+{
+    for (unsigned place = place_of(home); percpu__heap.place[place] != 0;
+         place = (place + 1) % PLACES) {
+        struct block *b = &percpu__heap.block[percpu__heap.place[place] - 1];
+
+        if (home - b->home < (uintptr_t)(b->top - b->first) * GRANULE)
+            return b;
+    }
+    return NULL;
+}
+
+#else
+
+static struct block *block_at(uintptr_t home)
+{
+    for (unsigned i = 0; i < percpu__heap.blocks; i++) {
+        struct block *b = &percpu__heap.block[i];
+
+        if (home - b->home < (uintptr_t)(b->top - b->first) * GRANULE)
+            return b;
+    }
+    return NULL;
+}
+
+#endif
+
+#endif
