@@ -107,8 +107,9 @@ bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 #define PIECE ((size_t)PERCPU__SLOT_SIZE - PIECE_HEAD)
 
 /*
- * A new piece of memory for objects, of PIECE bytes for each CPU: the address of its first byte in the home copy, or 0 where
- * there is none. It can be given back before percpu__dynamic_grow() was called for it.
+ * A new piece of memory for objects, of PIECE bytes for each CPU: the address of its first byte in
+ * the home copy, or 0 where there is none. It can be given back before percpu__dynamic_grow() was
+ * called for it.
  */
 uintptr_t percpu__dynamic_piece(void) PERCPU__HIDDEN;
 void percpu__dynamic_give_back(uintptr_t home) PERCPU__HIDDEN;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu__report(): every call of percpu_panic() that the library makes. A percpu_panic() that prints
- * by code that uses per-CPU data comes here again, since what was wrong still is. The second report
- * traps, before any of it is printed; a third, of the trap's handler, waits.
+ * percpu__report(): every call of percpu_panic() that the library makes. A percpu_panic() that
+ * prints by code that uses per-CPU data comes here again, since what was wrong still is. The second
+ * report traps, before any of it is printed; a third, of the trap's handler, waits.
  *
  * It runs on CPUs whose register is not set, and before caches are on: no per-CPU data unless the
  * register holds an area's delta, and no atomic instruction.

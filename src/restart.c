@@ -178,7 +178,7 @@ bool percpu__restart_ready(void)
     return true;
 }
 
-/* -- Is the hook called? ------------------------------------------------------------------------ */
+/* -- Is the hook called? ----------------------------------------------------------------------- */
 
 #if defined(PERCPU__SEQUENCES) && !defined(PERCPU__RESTART_WAIT)
 #error "percpu: this port's restart.h has no PERCPU__RESTART_WAIT: docs/porting-to.md"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The library as one file, which takes a third of the time to compile. kernel-library.py sees that none is missing.
+// The library as one file, which takes a third of the time to compile.
+// tests/kernel-library.py sees that none is missing.
 #define PERCPU__DEFINE_CALLS 1
 #define PERCPU__DEFINE_CONFIG 1
 #include "../src/alloc.c"

@@ -117,7 +117,7 @@ static size_t rounded(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
-/* On rseq one object takes 1 MiB at most, and memory comes in pieces with room for a few of them. */
+/* On rseq one object takes 1 MiB at most, and a piece of memory has room for a few of them. */
 #ifdef PERCPU_PLATFORM_RSEQ
 enum { LARGE = 1 << 20, FILLERS = 2048 };
 #else

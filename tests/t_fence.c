@@ -56,7 +56,7 @@ static void is_up(size_t cpu, bool is)
     mailboxes[cpu].is_up = is;
 }
 
-#else
+#elif !HARNESS_BARE
 
 static void serve(size_t cpu)
 {

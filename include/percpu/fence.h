@@ -26,7 +26,11 @@
 #ifndef PERCPU_FENCE_H
 #define PERCPU_FENCE_H
 
-#include <percpu/percpu.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <percpu/detail/config.h>
+#include <percpu/detail/types.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -123,8 +123,8 @@ extern struct process *percpu__state PERCPU__HIDDEN;
 #define LARGEST ((size_t)1 << 20)
 
 /*
- * May areas take so many more mappings? The rest is the program's: vm.max_map_count is 65,530 unless
- * it was changed.
+ * May areas take so many more mappings? The rest is the program's: vm.max_map_count is 65,530
+ * unless it was changed.
  */
 static inline bool percpu__may_map(size_t mappings)
 {

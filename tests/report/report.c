@@ -72,7 +72,7 @@ void stopped(bool again)
 {
     size_t cpu = test_cpu();
 
-    inside++; /* one that should not have been stopped: nobody waits for it */
+    inside++;                      /* one that should not have been stopped: nobody waits for it */
     if (again || stops[cpu] > 8) { /* more than any test expects: there is no end */
         waits[cpu]++;
         return;

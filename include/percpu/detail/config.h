@@ -323,7 +323,8 @@
 #endif
 
 #if defined(PERCPU_CALL) && !defined(PERCPU_PLATFORM_BARE)
-#error "percpu: PERCPU_CALL is for PERCPU_PLATFORM_BARE: only a kernel calls functions on other CPUs"
+#error                                                                                             \
+    "percpu: PERCPU_CALL is for PERCPU_PLATFORM_BARE: only a kernel calls functions on other CPUs"
 #include <percpu/detail/refused.h>
 #endif
 

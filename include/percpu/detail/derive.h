@@ -103,7 +103,7 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 #if defined(PERCPU__ABSOLUTE) && defined(PERCPU_ZERO_VMA) && !defined(__OPTIMIZE__)
 #ifdef PERCPU__ABSOLUTE_CONSTANT
 #define PERCPU__REACHED(p, where)                                                                  \
-    ((where) == PERCPU__SYMBOL && PERCPU__IS_CONSTANT(PERCPU__PLAIN_POINTER(p))                           \
+    ((where) == PERCPU__SYMBOL && PERCPU__IS_CONSTANT(PERCPU__PLAIN_POINTER(p))                    \
          ? PERCPU__REACHED_BY(PERCPU__ABSOLUTE_CONSTANT, p)                                        \
          : (const volatile void *)(p))
 #else

@@ -7,8 +7,8 @@
 #include <percpu/detail/warnings_off.h>
 
 /*
- * In strict C99 glibc has a macro in place of the keyword, which GCC and clang know there, too. As a
- * macro that expands to itself it is the keyword again, also for the user.
+ * In strict C99 glibc has a macro in place of the keyword, which GCC and clang know there, too. As
+ * a macro that expands to itself it is the keyword again, also for the user.
  */
 #if !defined(__cplusplus) && defined(_Static_assert)
 #undef _Static_assert
@@ -218,7 +218,7 @@
 
 /*
  * Statements that do not compile for an x whose type ends with a flexible array: its size leaves
- * the elements out. clang and g++ refuse a member behind it, clang by a warning, which -w turns off.
+ * the elements out. clang and g++ refuse a member behind it, clang by a warning that -w turns off.
  * GCC's C allows that, and knows no size of a variable of such a type that is defined elsewhere.
  */
 #define PERCPU__FOLLOWED(T)                                                                        \

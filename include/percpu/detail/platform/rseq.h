@@ -21,7 +21,7 @@
 #define PERCPU__PLATFORM_GUARD "percpu/detail/platform/rseq_guard.h"
 
 /*
- * 2 MiB and 64 KiB, which is n + (n << PERCPU__SLOT_ODD) shifted by PERCPU__SLOT_SHIFT: docs/rseq.md
+ * 2 MiB and 64 KiB, n + (n << PERCPU__SLOT_ODD) shifted by PERCPU__SLOT_SHIFT: docs/rseq.md
  * has the reasons. As literals, for assembly.
  */
 #define PERCPU__SLOT_SIZE 0x210000
