@@ -26,11 +26,9 @@
 #ifndef PERCPU_FENCE_H
 #define PERCPU_FENCE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include <percpu/detail/config.h>
-#include <percpu/detail/types.h>
+#ifndef PERCPU_PERCPU_H /* which includes this */
+#include <percpu/percpu.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
