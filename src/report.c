@@ -39,7 +39,7 @@ enum { SAME_STACK = 4096 };
 static record without_area[4];
 
 /* Before caches are on two CPUs may take the same record, and then one may report once more. */
-static bool take(record *r, uint32_t was, uint32_t now)
+static bool take_record(record *r, uint32_t was, uint32_t now)
 {
     if (percpu__atomics_work())
         return __atomic_compare_exchange_n(r, &was, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
@@ -70,7 +70,7 @@ static record *report_begin(const struct call *call, record **inside)
     for (size_t i = 0; i < sizeof(without_area) / sizeof(without_area[0]); i++) {
         uint32_t was = without_area[i];
         if ((was == 0 || (was & ~(uint32_t)MARKS) == frame) &&
-            take(&without_area[i], was, frame | PRESENT))
+            take_record(&without_area[i], was, frame | PRESENT))
             return &without_area[i];
     }
     return NULL;
