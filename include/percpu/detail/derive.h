@@ -219,8 +219,8 @@ PERCPU__UNMARKED_READ(32)
 /* Not volatile: as percpu_read_stable() wants it, as far as percpu__current() lets it. */
 #ifndef percpu__stable_8
 #define PERCPU__DERIVE_STABLE(bits)                                                                \
-    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
-                                                        enum percpu__where where)                  \
+    PERCPU__UNMARKED uint##bits##_t percpu__stable_##bits(const volatile void *p,                  \
+                                                          enum percpu__where where)                \
     {                                                                                              \
         return *(const percpu__u##bits *)percpu__current(p, where);                                \
     }
@@ -273,7 +273,7 @@ PERCPU__UNMARKED uint64_t percpu__read_64(const volatile void *p, enum percpu__w
 #endif
 
 #ifndef percpu__stable_64
-PERCPU__INLINE uint64_t percpu__stable_64(const volatile void *p, enum percpu__where where)
+PERCPU__UNMARKED uint64_t percpu__stable_64(const volatile void *p, enum percpu__where where)
 {
 #if UINTPTR_MAX > 0xffffffff
     return *(const percpu__u64 *)percpu__current(p, where);
