@@ -218,16 +218,16 @@ PERCPU__UNMARKED_READ(32)
 
 /* Not volatile: as percpu_read_stable() wants it, as far as percpu__current() lets it. */
 #ifndef percpu__stable_8
-#define PERCPU__DERIVE_STABLE(bits)                                                                \
-    PERCPU__UNMARKED uint##bits##_t percpu__stable_##bits(const volatile void *p,                  \
-                                                          enum percpu__where where)                \
+#define PERCPU__UNMARKED_STABLE(bits)                                                              \
+    PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
+                                                        enum percpu__where where)                  \
     {                                                                                              \
         return *(const percpu__u##bits *)percpu__current(p, where);                                \
     }
-PERCPU__DERIVE_STABLE(8)
-PERCPU__DERIVE_STABLE(16)
-PERCPU__DERIVE_STABLE(32)
-#undef PERCPU__DERIVE_STABLE
+PERCPU__UNMARKED_STABLE(8)
+PERCPU__UNMARKED_STABLE(16)
+PERCPU__UNMARKED_STABLE(32)
+#undef PERCPU__UNMARKED_STABLE
 #endif
 
 #ifndef percpu__write_8
