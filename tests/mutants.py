@@ -20,8 +20,6 @@ A patch begins with these lines; a name of a test, which is one of TAP's, has a 
   Run: host PLATFORM FILE... FLAG...    programs of tests/FILE with the library: on this system,
   Run: musl PLATFORM FILE... FLAG...    or with musl;
   Run: bare TARGET FILE... FLAG...      a kernel under QEMU; --singlestep is a flag;
-                                        --apart: one object for each file of the library, as --wrap of
-                                        its functions needs;
   Run: right PLATFORM FILE... FLAG...   a program that says "right" and no more; Red: its arguments
   Run: script FILE ARG...               a script of tests/ that prints TAP, in the patched sources;
                                         "{}" stands for the tests' names
@@ -149,14 +147,11 @@ class Config:
             self.before = ['setarch', '-R'] if '-fsanitize=thread' in own and random > 28 else []
             if kind == 'musl':  # whose wrapper hides the kernel's headers
                 self.flags += '-idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include'.split()
-        self.apart = '--apart' in self.options or any('--wrap=percpu__' in flag for flag in own)
-        self.key = (*self.cc, *self.flags, self.apart)
+        self.key = (*self.cc, *self.flags)
 
     def sources(self, files):
         """Relative to the root. t_*.c share areas and reports."""
-        library = ['tests/library.c']
-        if self.apart:
-            library = [f'src/{file.relative_to(ROOT / "src")}' for file in sorted((ROOT / 'src').rglob('*.c'))]
+        library = [f'src/{file.relative_to(ROOT / "src")}' for file in sorted((ROOT / 'src').rglob('*.c'))]
         tests = [f'tests/{f}' for f in files]
         if self.kind == 'right':
             return library + tests
