@@ -43,8 +43,13 @@ herd() {
 
 # unwinds FLAGS: from an abort handler, with frames of one kind.
 unwinds() {
-    $CC $flags $1 -I"$root/include" -o "$work/unwind" "$here/rseq/unwind.c" "$root"/src/*.c \
-        "$root"/src/platform/*.c && [ "$("$work/unwind" | tee /dev/stderr)" = right ]
+    $CC $flags $1 -I"$root/include" -o "$work/unwind" "$here/rseq/unwind.c" "$here/library.c" && [ "$("$work/unwind" | tee /dev/stderr)" = right ]
+}
+
+cancels() {
+    # shellcheck disable=SC2086
+    $CC $flags -O2 -fexceptions -fasynchronous-unwind-tables -I"$root/include" -o "$work/cancelled" \
+        "$here/rseq/cancelled.c" "$here/library.c" && "$work/cancelled"
 }
 
 # -- Modules -----------------------------------------------------------------------------------
@@ -140,6 +145,7 @@ if [ "$libc" = glibc ]; then # the same with every libc
     for frames in -fomit-frame-pointer -fno-omit-frame-pointer; do
         check "a backtrace from an abort handler: $frames" unwinds $frames
     done
+    check 'threads that are cancelled in a sequence run their cleanups' cancels
 fi
 
 check 'modules are built' build_modules "$work/modules" "$root"
