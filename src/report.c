@@ -85,8 +85,9 @@ static bool set_stopped(record *r)
     return was;
 }
 
-static void report_end(record *r)
+static void report_end(record *r, const struct call *call)
 {
+    (void)call;
     *r = 0;
 }
 #else
@@ -119,10 +120,12 @@ static bool set_stopped(record *r)
     return was;
 }
 
-static void report_end(record *r)
+/* Another may have come on another stack, and have ended. */
+static void report_end(record *r, struct call *call)
 {
-    (*r)->self = NULL;
-    *r = NULL;
+    call->self = NULL;
+    if (*r == call)
+        *r = NULL;
 }
 #endif
 
@@ -146,8 +149,12 @@ static void stop(record *inside)
 #endif
 }
 
-/* Not inline: `call` is in the frame of this report. */
-__attribute__((noinline)) void percpu__report(const char *message)
+/*
+ * Not inline: `call` is in the frame of this report. AddressSanitizer would take it elsewhere, where
+ * addresses do not say what is deeper.
+ */
+__attribute__((noinline, no_sanitize("address"), no_sanitize("hwaddress"))) void
+percpu__report(const char *message)
 {
     struct call call = {NULL, false};
     record *inside, *mine = report_begin(&call, &inside);
@@ -158,7 +165,7 @@ __attribute__((noinline)) void percpu__report(const char *message)
     }
     percpu_panic_message = message;
     percpu_panic(message);
-    report_end(mine);
+    report_end(mine, &call);
     if (percpu_panic_message == message) /* it may be on a stack */
         percpu_panic_message = NULL;
 }
