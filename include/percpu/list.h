@@ -74,13 +74,16 @@ struct percpu_list {
 #define percpu_list_close(var, cpu) percpu_list_close_at(PERCPU__VAR(__PERCPU_##var), cpu)
 #define percpu_list_close_at(p, cpu)                                                               \
     (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))),                                                     \
-     percpu__list_close(percpu__remote_checked(p, PERCPU__POINTER, cpu)))
+     percpu__list_close(                                                                           \
+         percpu__remote_checked(PERCPU__REACHED(p, PERCPU__POINTER), PERCPU__POINTER, cpu)))
 #define percpu_list_open(var, cpu, first, rest)                                                    \
     percpu_list_open_at(PERCPU__VAR(__PERCPU_##var), cpu, first, rest)
 #define percpu_list_open_at(p, cpu, first, rest)                                                   \
     (PERCPU__CHECKS(PERCPU__CHECK_LIST(*(p))),                                                     \
-     percpu__list_open(PERCPU__WRITABLE(p, PERCPU__POINTER),                                       \
-                       percpu__remote_checked(p, PERCPU__POINTER, cpu), first, rest))
+     percpu__list_open(                                                                            \
+         PERCPU__WRITABLE(p, PERCPU__POINTER),                                                     \
+         percpu__remote_checked(PERCPU__REACHED(p, PERCPU__POINTER), PERCPU__POINTER, cpu), first, \
+         rest))
 #endif
 
 #include <percpu/detail/list.h>

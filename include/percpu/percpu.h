@@ -104,8 +104,10 @@ extern "C" {
  */
 #ifdef __CHECKER__
 #define PERCPU __attribute__((noderef, address_space(__PERCPU)))
+#define PERCPU__FORCE __attribute__((force)) /* a cast that is meant */
 #else
 #define PERCPU
+#define PERCPU__FORCE
 #endif
 
 /* ==== Start =========================================================================== */

@@ -125,6 +125,8 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
             PERCPU__ABSOLUTE : "=r"(percpu__reached) : constraint(p));                             \
         (const volatile void *)percpu__reached;                                                    \
     }))
+#elif defined(__CHECKER__)
+#define PERCPU__REACHED(p, where) ((const volatile void PERCPU__FORCE *)(p))
 #else
 #define PERCPU__REACHED(p, where) (p)
 #endif

@@ -75,7 +75,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum 
     percpu__debug_current();
     bool done = PERCPU__LIST_SEQUENCE(pop)(p, 0, 0, where, &old, &now, &copy);
     struct percpu_list_node *node = done ? (struct percpu_list_node *)(uintptr_t)old
-                                         : percpu__list_slow(PERCPU__LIST_POPS, p, 0);
+                                         : percpu__list_slow(PERCPU__LIST_POPS, p, PERCPU__NULL);
     PERCPU__LIST_ACQUIRE(p);
     return node;
 }
@@ -88,7 +88,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
     percpu__debug_current();
     bool done = PERCPU__LIST_SEQUENCE(take_all)(p, 0, 0, where, &old, &now, &copy);
     struct percpu_list_node *node = done ? (struct percpu_list_node *)(uintptr_t)old
-                                         : percpu__list_slow(PERCPU__LIST_TAKES, p, 0);
+                                         : percpu__list_slow(PERCPU__LIST_TAKES, p, PERCPU__NULL);
     PERCPU__LIST_ACQUIRE(p);
     return node;
 }
@@ -191,7 +191,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum 
     do {
         first = percpu__list_first(p, where);
         if (!first)
-            return 0;
+            return PERCPU__NULL;
         marked = first | PERCPU__LIST_MARK;
         if (first != marked && !percpu__list_replace(p, first, marked, where))
             continue;

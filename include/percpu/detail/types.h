@@ -23,7 +23,7 @@
  * the hooks of sanitizers, coverage and XRay themselves, of these, too; programs keep what
  * sanitizers see in them. Inlined, these functions are as the function that they are inlined into.
  */
-#if !defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__
+#if (!defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__) || defined(__CHECKER__)
 #define PERCPU__UNSANITIZED
 #elif defined(__clang__)
 #define PERCPU__UNSANITIZED                                                                        \
@@ -111,14 +111,20 @@
 
 /* GCC's typeof of an _Atomic expression drops _Atomic: only a pointer to it tells. */
 #define PERCPU__VALUE_TYPE(x) __typeof__(((void)0, (x)))
+#ifdef __CHECKER__ /* sparse reads no typeof in an association */
+#define PERCPU__IS_CONST_VOLATILE(x) 0
+#define PERCPU__IS_CONST(x) 0
+#define PERCPU__IS_ATOMIC_PTR(p, T) 0
+#else
 #define PERCPU__IS_CONST_VOLATILE(x)                                                               \
     _Generic(&(x), const volatile PERCPU__VALUE_TYPE(x) *: 1, default: 0)
 #define PERCPU__IS_CONST(x) _Generic(&(x), const PERCPU__VALUE_TYPE(x) *: 1, default: 0)
+#define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) *: 1, default: 0)
+#endif
 /* What a pointer into an area points to: the operand's type, without the mark of nearness. */
 #define PERCPU__PLAIN_TYPE(x)                                                                      \
     __typeof__(*__builtin_choose_expr(PERCPU__IS_NEAR(x), (PERCPU__VALUE_TYPE(x) *)0,              \
                                       (__typeof__(x) *)0))
-#define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) *: 1, default: 0)
 #define PERCPU__IS_ATOMIC(x) PERCPU__IS_ATOMIC_PTR(&(x), PERCPU__VALUE_TYPE(x))
 #define PERCPU__IS_ARRAY(x) (!__builtin_types_compatible_p(__typeof__(x), PERCPU__VALUE_TYPE(x)))
 #define PERCPU__IS_BOOL(x) __builtin_types_compatible_p(PERCPU__VALUE_TYPE(x), _Bool)
@@ -193,6 +199,8 @@
  */
 #ifdef __cplusplus
 #define PERCPU__CLASS(x) percpu__types::class_of<PERCPU__VALUE_TYPE(x)>::value
+#elif defined(__CHECKER__) /* which does not know it: compilers see what is no integer */
+#define PERCPU__CLASS(x) 1
 #else
 #define PERCPU__CLASS(x) __builtin_classify_type(*(PERCPU__VALUE_TYPE(x) *)0)
 #endif

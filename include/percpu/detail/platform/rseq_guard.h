@@ -52,4 +52,5 @@ PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__guard *guard, const vola
     return percpu__remote_raw(p, PERCPU__POINTER, guard->cpu);
 }
 #define PERCPU__GUARDED_PTR(guard, p, where)                                                       \
-    PERCPU__REINTERPRET_CALL(PERCPU__PLAIN_TYPE(*(p)) *, percpu__guarded(&(guard), p, sizeof(*(p))))
+    PERCPU__REINTERPRET_CALL(PERCPU__PLAIN_TYPE(*(p)) *,                                           \
+                             percpu__guarded(&(guard), PERCPU__REACHED(p, where), sizeof(*(p))))

@@ -9,6 +9,10 @@
  * one by way of RSP gave wrong values under QEMU's -singlestep.
  */
 
+#ifdef __CHECKER__ /* sparse does not know it */
+unsigned long long __builtin_ia32_readeflags_u64(void);
+#endif
+
 PERCPU__INLINE uintptr_t percpu__irq_save(void)
 {
     uintptr_t flags = __builtin_ia32_readeflags_u64();

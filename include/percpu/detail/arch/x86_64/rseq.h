@@ -12,8 +12,8 @@
 /* The thread control block begins with its own address (System V x86-64 ABI, %fs, and ELF TLS). */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 {
-    /* clang 14 has no __builtin_thread_pointer() here; GCC loads an asm's result anew. */
-#if defined(__clang__) || defined(PERCPU_RSEQ_FIBERS)
+    /* clang 14 and sparse have no __builtin_thread_pointer(); GCC loads an asm's result anew. */
+#if defined(__clang__) || defined(__CHECKER__) || defined(PERCPU_RSEQ_FIBERS)
     uintptr_t pointer;
     PERCPU__THREAD_ASM(PERCPU__X86_ATT "movq %%fs:0, %0" : "=r"(pointer));
     return pointer;
