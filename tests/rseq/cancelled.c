@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { THREADS = 2000 };
+#ifndef THREADS
+#define THREADS 2000
+#endif
 
 static PERCPU_DEFINE(long, count);
 static volatile int is_counting, cleaned;

@@ -7,8 +7,8 @@ usage: sequences.py [NAME...]       the tests with these names; default: all
 Links sequences.c with each compiler, without a libc: on riscv64 and loongarch64, for which there is no
 kernel to run them, this is how they are tested. Of each descriptor: the code stores its address for the
 kernel, and the sequence starts with the load of the CPU's number; there is one store to the copy, and it is
-the last instruction (a push writes to its node before); the abort handler has the signature in front of it
-and begins again; branches lead to the end, or to the exit that debuggers are told of. For the tests under
+the last instruction (a push writes to its node before); the abort handler is the beginning, in front of which
+the signature is jumped over; branches lead to the end, or to the exit that debuggers are told of. For the tests under
 kernels, linux.py: there is a delay between any two instructions.
 """
 import re
@@ -157,18 +157,14 @@ def check_sequence(target, descriptor, image, load, has_delays):
     if word_at(abort - 4) != syntax['signature']:
         return 'the signature is missing'
 
-    # The abort handler is `begin`, which comes before `start` or is it, or goes there.
-    values, begin = {}, abort if 0 <= start - abort <= 32 else None
-    for i in range(index[abort], index[abort] + 2) if begin is None else ():
-        at, text = instructions[i]
-        follow(values, text, at, instructions[i + 1][0])
-        found = re.match(rf'(?:jr|jalr zero,) (?:{N}\((\w+)\)|(\w+))', text)
-        begin = values.get(found[2] or found[3], 0) + int(found[1] or '0', 0) if found else \
-            branch(target, at, text)
-        if begin is not None:
-            break
-    if begin not in index or not start - 32 <= begin <= start:
-        return f'the abort handler does not go to the beginning, but to {begin}'
+    # The abort handler is `begin`, in the same function; what comes from before it jumps over the signature.
+    begin = abort
+    if not 0 <= start - abort <= 32:
+        return f'the abort handler is not at the beginning, but at {abort:#x}'
+    if target != 'x86_64':
+        jump = next((i for i in range(index[abort] - 1, -1, -1) if instructions[i][0] < abort - 4), 0)
+        if branch(target, *instructions[jump]) != begin:
+            return f'{instructions[jump][1]}: goes into the signature'
 
     first = index[begin]
     body = instructions[first:index[commit]]

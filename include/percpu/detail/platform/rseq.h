@@ -188,6 +188,18 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
 #define PERCPU__RSEQ_WORD(x) ".long " x ", 0\n\t"
 #endif
 /* clang-format off */
+/*
+ * The abort handler is the sequence's beginning, in front of which its signature has to lie: in an
+ * instruction without effect, or jumped over. So the handler is in the function, for which compilers
+ * describe the stack: a backtrace and a cancellation that begin there find the callers. A handler in
+ * a section of its own has no such description.
+ */
+#define PERCPU__RSEQ_BEGIN(signature)                                                              \
+    signature "\n"                                                                                 \
+    ".Lpercpu_begin%=:\n\t"
+#define PERCPU__RSEQ_JUMPED_OVER(branch, word)                                                     \
+    PERCPU__RSEQ_BEGIN(branch " .Lpercpu_begin%=\n\t" word " " PERCPU__STR(PERCPU__RSEQ_SIGNATURE))
+
 #define PERCPU__RSEQ_TABLES(exit)                                                                  \
     ".pushsection __rseq_cs,\"aw?\",%%progbits\n\t"                                                \
     ".balign 32\n"                                                                                 \
@@ -195,7 +207,7 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
     ".long 0, 0\n\t"                                                                               \
     PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
     PERCPU__RSEQ_WORD(".Lpercpu_commit%= - .Lpercpu_start%=")                                      \
-    PERCPU__RSEQ_WORD(".Lpercpu_abort%=")                                                          \
+    PERCPU__RSEQ_WORD(".Lpercpu_begin%=")                                                          \
     ".popsection\n\t"                                                                              \
     ".pushsection __rseq_cs_ptr_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                    \
     PERCPU__RSEQ_WORD(".Lpercpu_cs%=")                                                             \

@@ -49,26 +49,21 @@ PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu)
 #define PERCPU__A64_RSEQ_ODD                                                                       \
     "add %[c], %[c], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_ODD) "\n\t" PERCPU__RSEQ_DELAY
 
-#define PERCPU__A64_RSEQ(body)                                                                     \
-    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".inst " PERCPU__STR(                                                                          \
-        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
-                                ".Lpercpu_abort%=:\n\t"                                            \
-                                "b .Lpercpu_begin%=\n\t"                                           \
-                                ".popsection\n"                                                    \
-                                ".Lpercpu_begin%=:\n\t"                                            \
-                                "adrp %[c], .Lpercpu_cs%=\n\t"                                     \
-                                "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                          \
-                                "str %[c], [%[rseq], #8]\n"                                        \
-                                ".Lpercpu_start%=:\n\t" PERCPU__A64_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
-                                "cmp %w[c], %w[cpus]\n\t" PERCPU__RSEQ_DELAY                       \
-                                "b.hs %l[slow]\n\t" PERCPU__RSEQ_DELAY PERCPU__A64_RSEQ_ODD        \
-                                "add %[c], %[p], %[c], lsl #" PERCPU__STR(                         \
-                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
-                                                        ".Lpercpu_commit%=:"                       \
-                                                        "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
-
 /* clang-format off */
+#define PERCPU__A64_RSEQ(body)                                                                     \
+    PERCPU__RSEQ_JUMPED_OVER("b", ".inst")                                                         \
+    "adrp %[c], .Lpercpu_cs%=\n\t"                                                                 \
+    "add %[c], %[c], :lo12:.Lpercpu_cs%=\n\t"                                                      \
+    "str %[c], [%[rseq], #8]\n"                                                                    \
+    ".Lpercpu_start%=:\n\t"                                                                        \
+    PERCPU__A64_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
+    "cmp %w[c], %w[cpus]\n\t" PERCPU__RSEQ_DELAY                                                   \
+    "b.hs %l[slow]\n\t" PERCPU__RSEQ_DELAY PERCPU__A64_RSEQ_ODD                                    \
+    "add %[c], %[p], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t"                           \
+    PERCPU__RSEQ_DELAY body "\n"                                                                   \
+    ".Lpercpu_commit%=:\n\t"                                                                       \
+    PERCPU__RSEQ_TABLES("%l[slow]")
+
 #define PERCPU__A64_RSEQ_SEQUENCE(name, bits, word, same, body, value_in, ...)                     \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \

@@ -58,30 +58,29 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
     "add %[c], %[c], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_ODD) "\n\t" PERCPU__RSEQ_DELAY
 
 /* The high word of rseq_cs is and stays 0. */
+/* clang-format off */
 #define PERCPU__ARM_RSEQ(body, after)                                                              \
-    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".long " PERCPU__STR(                                                                          \
-        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
-                                ".Lpercpu_abort%=:\n\t"                                            \
-                                "b .Lpercpu_begin%=\n\t"                                           \
-                                ".popsection\n"                                                    \
-                                ".Lpercpu_begin%=:\n\t"                                            \
-                                "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                    \
-                                "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t" PERCPU__ARM_ADD_PC \
-                                "str %[c], [%[rseq], #8]\n"                                        \
-                                ".Lpercpu_start%=:\n\t" PERCPU__ARM_RSEQ_INDEX PERCPU__RSEQ_DELAY  \
-                                "cmp %[c], %[cpus]\n\t" PERCPU__RSEQ_DELAY                         \
-                                "bhs %l[slow]\n\t" PERCPU__RSEQ_DELAY PERCPU__ARM_RSEQ_ODD         \
-                                "add %[c], %m[p], %[c], lsl #" PERCPU__STR(                        \
-                                    PERCPU__SLOT_SHIFT) "\n\t" PERCPU__RSEQ_DELAY body "\n"        \
-                                                        ".Lpercpu_commit%=:\n\t" after             \
-                                                        "\n" PERCPU__RSEQ_TABLES("%l[slow]")
+    PERCPU__RSEQ_JUMPED_OVER("b", ".long")                                                         \
+    "movw %[c], #:lower16:(" PERCPU__ARM_CS ")\n\t"                                                \
+    "movt %[c], #:upper16:(" PERCPU__ARM_CS ")\n\t"                                                \
+    PERCPU__ARM_ADD_PC                                                                             \
+    "str %[c], [%[rseq], #8]\n"                                                                    \
+    ".Lpercpu_start%=:\n\t"                                                                        \
+    PERCPU__ARM_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
+    "cmp %[c], %[cpus]\n\t" PERCPU__RSEQ_DELAY                                                     \
+    "bhs %l[slow]\n\t" PERCPU__RSEQ_DELAY PERCPU__ARM_RSEQ_ODD                                     \
+    "add %[c], %m[p], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_SHIFT) "\n\t"                          \
+    PERCPU__RSEQ_DELAY body "\n"                                                                   \
+    ".Lpercpu_commit%=:\n\t"                                                                       \
+    after "\n"                                                                                     \
+    PERCPU__RSEQ_TABLES("%l[slow]")
+/* clang-format on */
 
 /*
  * GCC places literal pools by the length of what is between, an instruction per line of assembly,
  * but counts an asm goto as one: this counts the rest.
  */
-#define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
+#define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
 
 /* clang-format off */
 #define PERCPU__ARM_RSEQ_IN [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus)

@@ -31,23 +31,20 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 #define PERCPU__LOONG_RSEQ_TIMES                                                                   \
     "li.w %[n], " PERCPU__STR(PERCPU__SLOT_SIZE) "\n\tmul.d %[c], %[c], %[n]\n\t"
 
-#define PERCPU__LOONG_RSEQ(body)                                                                   \
-    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".4byte " PERCPU__STR(                                                                         \
-        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
-                                ".Lpercpu_abort%=:\n\t"                                            \
-                                "b .Lpercpu_begin%=\n\t"                                           \
-                                ".popsection\n"                                                    \
-                                ".Lpercpu_begin%=:\n\t"                                            \
-                                "la.pcrel %[c], .Lpercpu_cs%=\n\t"                                 \
-                                "st.d %[c], %[rseq], 8\n"                                          \
-                                ".Lpercpu_start%=:\n\t" PERCPU__LOONG_RSEQ_INDEX                   \
-                                "bgeu %[c], %[cpus], %l[slow]\n\t" PERCPU__LOONG_RSEQ_TIMES        \
-                                "add.d %[c], %[c], %[p]\n\t" body "\n"                             \
-                                ".Lpercpu_commit%=:"                                               \
-                                "\n\t" PERCPU__RSEQ_TABLES("%l[slow]")
-
 /* clang-format off */
+#define PERCPU__LOONG_RSEQ(body)                                                                   \
+    PERCPU__RSEQ_JUMPED_OVER("b", ".4byte")                                                        \
+    "la.pcrel %[c], .Lpercpu_cs%=\n\t"                                                             \
+    "st.d %[c], %[rseq], 8\n"                                                                      \
+    ".Lpercpu_start%=:\n\t"                                                                        \
+    PERCPU__LOONG_RSEQ_INDEX                                                                       \
+    "bgeu %[c], %[cpus], %l[slow]\n\t"                                                             \
+    PERCPU__LOONG_RSEQ_TIMES                                                                       \
+    "add.d %[c], %[c], %[p]\n\t"                                                                   \
+    body "\n"                                                                                      \
+    ".Lpercpu_commit%=:\n\t"                                                                       \
+    PERCPU__RSEQ_TABLES("%l[slow]")
+
 #define PERCPU__LOONG_RSEQ_SEQUENCE(name, bits, loaded, body, value_in, ...)                       \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \

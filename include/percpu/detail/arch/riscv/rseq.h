@@ -42,25 +42,22 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
     "li %[n], " PERCPU__STR(PERCPU__SLOT_SIZE) "\n\tmul %[c], %[c], %[n]\n\t"
 
 /* Not relaxed: what the kernel compares with is a sequence's length. */
+/* clang-format off */
 #define PERCPU__RISCV_RSEQ(body)                                                                   \
     ".option push\n\t"                                                                             \
     ".option norelax\n\t"                                                                          \
-    ".pushsection .text.unlikely.percpu,\"ax?\",%%progbits\n\t"                                    \
-    ".4byte " PERCPU__STR(                                                                         \
-        PERCPU__RSEQ_SIGNATURE) "\n"                                                               \
-                                ".Lpercpu_abort%=:\n\t"                                            \
-                                "jump .Lpercpu_begin%=, %[c]\n\t"                                  \
-                                ".popsection\n"                                                    \
-                                ".Lpercpu_begin%=:\n\t"                                            \
-                                "lla %[c], .Lpercpu_cs%=\n\t"                                      \
-                                "sd %[c], 8(%[rseq])\n"                                            \
-                                ".Lpercpu_start%=:\n\t" PERCPU__RISCV_RSEQ_INDEX                   \
-                                "bgeu %[c], %[cpus], %l[slow]\n\t" PERCPU__RISCV_RSEQ_TIMES        \
-                                "add %[c], %[c], %[p]\n\t" body "\n"                               \
-                                ".Lpercpu_commit%=:"                                               \
-                                "\n\t" PERCPU__RSEQ_TABLES("%l[slow]") ".option pop\n"
+    PERCPU__RSEQ_JUMPED_OVER("j", ".4byte")                                                        \
+    "lla %[c], .Lpercpu_cs%=\n\t"                                                                  \
+    "sd %[c], 8(%[rseq])\n"                                                                        \
+    ".Lpercpu_start%=:\n\t"                                                                        \
+    PERCPU__RISCV_RSEQ_INDEX                                                                       \
+    "bgeu %[c], %[cpus], %l[slow]\n\t"                                                             \
+    PERCPU__RISCV_RSEQ_TIMES                                                                       \
+    "add %[c], %[c], %[p]\n\t"                                                                     \
+    body "\n"                                                                                      \
+    ".Lpercpu_commit%=:\n\t"                                                                       \
+    PERCPU__RSEQ_TABLES("%l[slow]") ".option pop\n"
 
-/* clang-format off */
 #define PERCPU__RISCV_RSEQ_SEQUENCE(name, bits, loaded, body, value_in, ...)                       \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \

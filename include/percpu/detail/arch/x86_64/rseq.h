@@ -55,18 +55,11 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 #define PERCPU__X86_RSEQ_INDEX "movl 4(%[rseq]), %k[t]\n\t"
 #endif
 
-/*
- * The abort handler is the sequence's beginning. The signature before it, 0x53053053 (linux/rseq.h,
- * RSEQ_SIG; glibc, sys/rseq.h), is the displacement of a nop, 0f 1f 80 and 4 bytes. So the handler
- * lies in the function, for which compilers describe the stack: a backtrace and a cancellation that
- * begin there find the callers. A handler in a section of its own has no such description.
- */
+/* The signature (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h) is a nop's: 0f 1f 80 and 4 bytes. */
 /* clang-format off */
 #define PERCPU__X86_RSEQ(body)                                                                     \
     PERCPU__X86_ATT                                                                                \
-    "nopl 0x53053053(%%rax)\n"                                                                     \
-    ".Lpercpu_abort%=:\n"                                                                          \
-    ".Lpercpu_begin%=:\n\t" PERCPU__X86_SET_CS                                                     \
+    PERCPU__RSEQ_BEGIN("nopl 0x53053053(%%rax)") PERCPU__X86_SET_CS                                \
     ".Lpercpu_start%=:\n\t"                                                                        \
     PERCPU__X86_RSEQ_INDEX PERCPU__RSEQ_DELAY                                                      \
     "cmpl %[cpus], %k[t]\n\t" PERCPU__RSEQ_DELAY                                                   \
