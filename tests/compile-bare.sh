@@ -20,7 +20,7 @@ compile() { # source, flags, compiler...
     shift 2
     # shellcheck disable=SC2086
     check "$source, $flags" "$@" $flags -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef \
-        -Wcast-align -Wswitch-default -Wbad-function-cast -Wc++-compat -Wdeclaration-after-statement \
+        -Wcast-qual -Wcast-align -Wswitch-default -Wbad-function-cast -Wc++-compat -Wdeclaration-after-statement \
         -Wnested-externs -Werror -I"$root/include" -c -x c -o "$work/o" "$here/compile/$source"
 }
 

@@ -4,7 +4,7 @@
 derived, and what it lacks is an error that names it and is the last thing that the compiler says; so
 is a marker that was forgotten. TAP.
 
-usage: port.py [complete | refused | unmarked [NAME...]]      NAME: of a test
+usage: port.py [complete | refused | unmarked | no_wait [NAME...]]      NAME: of a test
 
 The ports are those of two targets, of 64 and 32 bits, in a copy of the sources: of their headers only
 irq.h and cpu.h are left. Their folder has the name of a macro that compilers predefine.
@@ -200,9 +200,28 @@ def unmarked(work):
                 result(title, '' if re.search(rf"redefinition of '{name}'\n.*UNMARKED", output) else output or 'nothing')
 
 
+def no_wait(work):
+    """A port with sequences without the text of percpu_restart_selftest()."""
+    root = work / 'no-wait'
+    for arch, flags in MARKERS.items():
+        header = root / f'percpu/detail/arch/{arch}/restart.h'
+        title = f'{arch}: PERCPU__RESTART_WAIT is missing'
+        if arch == 'x86_64' or wanted and title not in wanted: # it has none for kernels
+            continue
+        if absent('clang'):
+            result(title, skip='clang')
+            continue
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(ROOT / 'include', root)
+        edit(header, '#define PERCPU__RESTART_WAIT ', '#define PERCPU__RESTART_NO_WAIT ')
+        output, _ = run(['clang', *flags.split(), '-ffreestanding', '-fno-stack-protector', '-DPERCPU_PLATFORM_BARE',
+                         '-DPERCPU_RESTART', '-O2', f'-I{root}', '-fsyntax-only', ROOT / 'src/restart.c'])
+        result(title, '' if "this port's restart.h has no PERCPU__RESTART_WAIT" in output else output or 'nothing')
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for part in (complete, refused, unmarked):
+        for part in (complete, refused, unmarked, no_wait):
             if sys.argv[1:2] in ([], [part.__name__]):
                 part(Path(folder))
     print(f'1..{number}\n# end: {number - failed} passed, {failed} failed')

@@ -151,12 +151,14 @@ static void reader(unsigned round)
 static void pair(size_t cpu, void *unused)
 {
     (void)unused;
+    if (cpu > 1) /* down: it would have to serve calls as long as they come */
+        return;
     is_up(cpu, true);
-    for (unsigned round = 1; cpu < 2 && round <= ROUNDS; round++)
+    for (unsigned round = 1; round <= ROUNDS; round++)
         (cpu == 0 ? writer : reader)(round);
     if (cpu == 0)
         atomic_store(&begun, ROUNDS + 1);
-    else if (cpu == 1)
+    else
         until(&begun, ROUNDS + 1, 1);
     is_up(cpu, false);
 }

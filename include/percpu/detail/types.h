@@ -169,7 +169,9 @@
 /* A pointer as an integer, and the reverse, of what may have side effects. */
 #define PERCPU__REINTERPRET(T, x) ((T)(x))
 #define PERCPU__REINTERPRET_CALL(T, x) PERCPU__CAST_CALL(T, x)
-#define PERCPU__PLAIN_POINTER(p) ((const void *)(p))
+#define PERCPU__PLAIN_POINTER(p) ((const void *)(uintptr_t)(p))
+/* The qualifiers of near variables taken off, as a constant expression. (-Wcast-qual.) */
+#define PERCPU__POINTER_TO(T, p) ((T *)(uintptr_t)(p))
 #define PERCPU__NULL NULL
 
 /* The operand of an update, an integer, as a T. */

@@ -120,6 +120,7 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
 #define PERCPU__REINTERPRET(T, x) reinterpret_cast<T>(x)
 #define PERCPU__REINTERPRET_CALL(T, x) reinterpret_cast<T>(x)
 #define PERCPU__PLAIN_POINTER(p) const_cast<const void *>(static_cast<const volatile void *>(p))
+#define PERCPU__POINTER_TO(T, p) percpu__types::cast<T *>(p)
 #define PERCPU__NULL nullptr
 
 #define PERCPU__CONVERTED(T, value) percpu__types::converted<T>(value)
