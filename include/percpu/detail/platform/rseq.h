@@ -27,8 +27,9 @@
 #define PERCPU__SLOT_SIZE 0x210000
 #define PERCPU__SLOT_ODD 5
 #define PERCPU__SLOT_SHIFT 16
-PERCPU__ASSERT(PERCPU__SLOT_SIZE == (1 + (1 << PERCPU__SLOT_ODD)) << PERCPU__SLOT_SHIFT,
-               "the same for every architecture");
+#if PERCPU__SLOT_SIZE != (1 + (1 << PERCPU__SLOT_ODD)) << PERCPU__SLOT_SHIFT
+#error "percpu: PERCPU__SLOT_SIZE is the same for every architecture"
+#endif
 
 /*
  * Linkers keep the order in which sections first come: nothing is between these two then, of which
