@@ -248,8 +248,10 @@ if wanted hosted; then
     check "the program's own percpu_panic()" bash -c \
         "$GCC -pthread -o $work/out $work/user.o $work/hosted/libpercpu.a && $work/out"
 
-    must compile "$GCC" "$work/first.o" "$here/link/isolated_first.c" -DFIRST
-    must compile "$GCC" "$work/second.o" "$here/link/isolated_first.c"
+    # The headers of rseq say which section comes first.
+    library hosted "$GCC" -D_GNU_SOURCE -DPERCPU_PLATFORM_THREAD
+    must compile "$GCC" "$work/first.o" "$here/link/isolated_first.c" -DPERCPU_PLATFORM_THREAD -DFIRST
+    must compile "$GCC" "$work/second.o" "$here/link/isolated_first.c" -DPERCPU_PLATFORM_THREAD
     for ld in bfd lld; do
         check "peer_alignment, isolated variables first, $ld" bash -c \
             "$GCC -B$work/linkers -fuse-ld=$ld -pthread -o $work/out $work/first.o $work/second.o \
