@@ -150,8 +150,8 @@ static void stop(record *inside)
 }
 
 /*
- * Not inline: `call` is in the frame of this report. AddressSanitizer would take it elsewhere, where
- * addresses do not say what is deeper.
+ * Not inline: `call` is in the frame of this report. AddressSanitizer would take it elsewhere,
+ * where addresses do not say what is deeper.
  */
 __attribute__((noinline, no_sanitize("address"), no_sanitize("hwaddress"))) void
 percpu__report(const char *message)

@@ -219,8 +219,8 @@ static int init_areas(void)
 }
 #else
 /*
- * In place are as many areas as there are CPUs, which may be fewer. Behind the template: a processor
- * without FSGSBASE takes no negative delta.
+ * In place are as many areas as there are CPUs, which may be fewer. Behind the template: a
+ * processor without FSGSBASE takes no negative delta.
  */
 static _Alignas(4096) unsigned char memory[1 << 20];
 

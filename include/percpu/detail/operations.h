@@ -269,7 +269,8 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
  */
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
 
-#define PERCPU__ADDR(x) PERCPU__POINTER_TO(PERCPU__PLAIN_TYPE(x) PERCPU PERCPU__FORCE, PERCPU__VAR(x))
+#define PERCPU__ADDR(x)                                                                            \
+    PERCPU__POINTER_TO(PERCPU__PLAIN_TYPE(x) PERCPU PERCPU__FORCE, PERCPU__VAR(x))
 
 #define PERCPU__WRITABLE(p, where)                                                                 \
     PERCPU__REINTERPRET(volatile void *, PERCPU__REINTERPRET(uintptr_t, PERCPU__REACHED(p, where)))

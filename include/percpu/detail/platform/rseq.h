@@ -191,9 +191,9 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
 /* clang-format off */
 /*
  * The abort handler is the sequence's beginning, in front of which its signature has to lie: in an
- * instruction without effect, or jumped over. So the handler is in the function, for which compilers
- * describe the stack: a backtrace and a cancellation that begin there find the callers. A handler in
- * a section of its own has no such description.
+ * instruction without effect, or jumped over. So the handler is in the function, for which
+ * compilers describe the stack: a backtrace and a cancellation that begin there find the callers.
+ * A handler in a section of its own has no such description.
  */
 #define PERCPU__RSEQ_BEGIN(signature)                                                              \
     signature "\n"                                                                                 \
