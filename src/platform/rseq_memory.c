@@ -166,11 +166,6 @@ uintptr_t percpu_area_base(size_t cpu)
     return cpu < percpu__limit ? (uintptr_t)percpu__slot_of(cpu) : 0;
 }
 
-size_t percpu__next_cpu(size_t cpu)
-{
-    return cpu < percpu__limit ? cpu : PERCPU__NO_CPU;
-}
-
 /* All copies, of a size that the compiler knows. */
 PERCPU__INLINE uint64_t sum_of(uintptr_t copy, size_t size)
 {

@@ -23,7 +23,14 @@ PERCPU__CALLED void percpu__check_current(void);
 PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
 PERCPU__CALLED void percpu__moved(void);
 /* The first CPU from `cpu` on that has an area, or PERCPU__NO_CPU. */
+#ifdef PERCPU_PLATFORM_RSEQ /* which gives one to each CPU: no call in percpu_for_each() */
+PERCPU__INLINE size_t percpu__next_cpu(size_t cpu)
+{
+    return cpu < percpu__limit ? cpu : PERCPU__NO_CPU;
+}
+#else
 PERCPU__CALLED size_t percpu__next_cpu(size_t cpu);
+#endif
 /* The same of CPUs that are up. */
 PERCPU__CALLED size_t percpu__next_up(size_t cpu);
 PERCPU__CALLED uintptr_t percpu__offset(uintptr_t vma);
