@@ -109,7 +109,7 @@ def main():
     others = [HERE / 't_areas.c', *LIBRARY]
     # A signal that is pending is not sent again: of the mutant's hundreds have to arrive.
     programs = {'clang': (400, '-rseq_debug'), 'gcc': (400, '-rseq_debug -from_elsewhere'),
-                'cancelled': (0, ''), 'mutant': (1500, ' '.join(name for line in MUST_FAIL for name in line))}
+                'cancelled': (0, ''), 'overcommit': (0, ''), 'mutant': (1500, ' '.join(name for line in MUST_FAIL for name in line))}
     if target == 'aarch64':
         programs |= {'numa': (400, ''), 'no-numa': (400, '')}
     ran, tap = {}, Tap()
@@ -126,6 +126,9 @@ def main():
     def build_cancelled():
         linked(clang, work / 'cancelled', compiled(clang, work / 'cancellation', [
             HERE / 'rseq/cancelled.c', *LIBRARY], DELAY, '-DTHREADS=300', '-fexceptions', '-fasynchronous-unwind-tables'))
+
+    def build_overcommit():
+        linked(gcc, work / 'overcommit', compiled(gcc, work / 'commitment', [HERE / 'rseq/overcommit.c', *LIBRARY]))
 
     def build_mutant():
         mutants = compiled(clang, work / 'mutants', herds, DELAY, include=mutate(target, work))
@@ -160,8 +163,8 @@ def main():
             raise Failure(f'{text}there were no sequences')
         return f'{counts[1]} passed'
 
-    def are_right():
-        status, text = ran.get('cancelled', (None, 'it did not run to its end\n'))
+    def is_right(name):
+        status, text = ran.get(name, (None, 'it did not run to its end\n'))
         if status != 0 or 'right' not in text:
             raise Failure(f'{text}status {status}')
 
@@ -182,13 +185,15 @@ def main():
         check(f'{clang}: tests with delays are built', build_clang)
         check(f'{gcc}: tests are built', build_gcc)
         check('threads to be cancelled are built', build_cancelled)
+        check('a program for vm.overcommit_memory=2 is built', build_overcommit)
         check('a mutant is built: no descriptor is stored', build_mutant)
         if 'numa' in programs:
             check('a program for several nodes is built, and one that copies initial values', build_numa)
         check('Linux boots and runs them', lambda: ran.update(boot(target, programs, work)))
         check(f'{clang}: the tests pass', lambda: passes('clang'))
         check(f'{gcc}: the tests pass', lambda: passes('gcc'))
-        check('threads that are cancelled in a sequence run their cleanups', are_right)
+        check('threads that are cancelled in a sequence run their cleanups', lambda: is_right('cancelled'))
+        check('vm.overcommit_memory=2: what is charged is what is used, and fork() works', lambda: is_right('overcommit'))
         if 'numa' in programs:
             check("each area is on its CPU's node", is_on_nodes)
             check('copies are on one node', is_on_one_node)
