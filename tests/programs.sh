@@ -514,6 +514,14 @@ limited() {
     link "$work" rseq limited limited.c && runs "$work/limited"
 }
 
+# Of a library that came by dlopen() the threads' records are there before threads need them.
+starved() {
+    $CC $flags -DPERCPU_PLATFORM_RSEQ -fPIC -shared -DNAME=a -DMODULE=11 -I"$root/include" "$here/rseq/module.c" \
+        "$here/library.c" -o "$work/starved.so" &&
+        $CC $flags "$here/rseq/starved.c" -ldl -o "$work/starved" &&
+        [ "$("$work/starved" "$work/starved.so" | tee /dev/stderr)" = right ]
+}
+
 # Zeros are in the file, too.
 large() {
     echo '#include <percpu/percpu.h>
@@ -564,6 +572,7 @@ many() {
 if [[ $parts = *limits* ]]; then
     archive "$work" rseq
     check 'a limit on addresses, after the start' limited
+    check "a library's block, in a thread without memory" starved
     check 'a large variable is as large in the file' large
     check 'the header links the library, an unused object file does not' includes
     check '50,000 definitions in a file' many

@@ -43,6 +43,14 @@ static struct thread *find_record(int tid)
     return NULL;
 }
 
+/* Empty, or null. Async-signal-safe: a thread's first block may be in a handler. */
+static struct records *map_records(void)
+{
+    void *records = mmap(NULL, sizeof(struct records), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return records == MAP_FAILED ? NULL : records;
+}
+
 /* A free one, or that of a thread that has ended. The caller owns its own tid. */
 static struct record *take_record(int tid)
 {
@@ -54,9 +62,8 @@ static struct record *take_record(int tid)
 
         group = __atomic_load_n(link, __ATOMIC_ACQUIRE);
         if (!group) {
-            struct records *added = mmap(NULL, sizeof(*added), PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-            if (added == MAP_FAILED)
+            struct records *added = map_records();
+            if (!added)
                 percpu__refuse(NULL, "no memory for a thread's blocks");
             if (__atomic_compare_exchange_n(link, &group, added, false, __ATOMIC_ACQ_REL,
                                             __ATOMIC_ACQUIRE))
@@ -222,6 +229,9 @@ void percpu__threads_begin(bool is_program)
 {
     is_in_program = is_program;
     percpu__state->has_key = percpu__state->has_key || make_key(&percpu__state->at_thread_exit);
+    /* Early: a thread that has no memory in its first block could only end the process. */
+    if (!is_program && !percpu__state->records)
+        percpu__state->records = map_records();
     if (pthread_atfork(thread_before_fork, NULL, thread_after_fork) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
 }
