@@ -44,6 +44,11 @@ HOST = (
     ('single-clang-sanitize', 'clang', *SANITIZE, '-Dplatform=single'),
 )
 
+# Builds that differ little from another one take turns in `make test`: each commit runs a third of these, and of
+# clang's builds of the bare targets that GCC builds, too.
+TURNS = ('gcc-cid', 'clang-14', 'thread-gcc-O0', 'thread-gcc-Os', 'thread-clang', 'thread-musl', 'single-clang-sanitize',
+         'aarch64-el2', 'aarch64-el3', 'aarch64-x18', 'arm-m', 'riscv64-m', 'riscv64-own')
+
 # A hosted test that takes longer than 10 times its limit hangs; bare ones are tools/qemu-run's.
 TIMEOUT_MULTIPLIER = '10'
 CPUS = max(2, os.cpu_count() or 2)
@@ -269,6 +274,19 @@ class Build:
             what += ': ' + ', '.join(bad)
         command = self.words(env, result.get('command', []))
         self.fail(what, log, count, notes=(f'command: {command}', f'alone:   {self.alone(name)}'))
+
+
+def take_turns(table):
+    """Leaves the third of those builds that this commit runs. -> the others."""
+    seldom = [build for builds in table.values() for build in builds
+              if (build.name if build.target == 'host' else build.target) in TURNS
+              or build.name == 'clang' and any(b.name == 'gcc' for b in builds) and build.target != 'host']
+    done, commit = run(['git', 'rev-parse', 'HEAD'])
+    first = int(commit, 16) % 3 if done else 0
+    others = [build for build in seldom if build not in seldom[first::3]]
+    for target in table:
+        table[target] = [build for build in table[target] if build not in others]
+    return others
 
 
 def lacking(text):
