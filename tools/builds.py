@@ -44,8 +44,8 @@ HOST = (
     ('single-clang-sanitize', 'clang', *SANITIZE, '-Dplatform=single'),
 )
 
-# Builds that differ little from another one take turns in `make test`: each commit runs a third of these, and of
-# clang's builds of the bare targets that GCC builds, too.
+# Builds that differ little from another one take turns in `make test`: each commit runs a third of these
+# and of clang's builds of the bare targets that GCC builds, too.
 TURNS = ('gcc-cid', 'clang-14', 'thread-gcc-O0', 'thread-gcc-Os', 'thread-clang', 'thread-musl', 'single-clang-sanitize',
          'aarch64-el2', 'aarch64-el3', 'aarch64-x18', 'arm-m', 'riscv64-m', 'riscv64-own')
 
