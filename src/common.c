@@ -5,7 +5,7 @@
 
 #include <percpu/asm.h>
 
-/* What assembly is told. */
+/* The offsets that assembly uses. */
 PERCPU__ASSERT(PERCPU_HEAD_DELTA == offsetof(struct percpu__head, delta), "as in asm.h");
 PERCPU__ASSERT(PERCPU_HEAD_CPU == offsetof(struct percpu__head, cpu), "as in asm.h");
 PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &&
@@ -41,7 +41,7 @@ size_t percpu__next_cpu(size_t cpu)
     for (; cpu < limit; cpu++)
         if (__atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT)
             return cpu;
-    /* Not the limit: by the time it is compared with it, it may be a CPU in a gap. */
+    /* Not `limit`: percpu__limit may have grown since, and that CPU may be a gap. */
     return PERCPU__NO_CPU;
 }
 
