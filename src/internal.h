@@ -54,7 +54,6 @@ size_t percpu__slots_reserve(void) PERCPU__HIDDEN;
 int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *base) PERCPU__HIDDEN;
 void percpu__slots_give_back(void) PERCPU__HIDDEN;
 
-/* May the register hold this delta? */
 bool percpu__delta_fits(uintptr_t delta) PERCPU__HIDDEN;
 
 /*

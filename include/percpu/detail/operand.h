@@ -11,13 +11,13 @@
 #endif
 
 /*
- * PERCPU__WHERE(x) is the kind of the variable, member or element x, for architectures whose
- * instructions name symbols (PERCPU__ARCH_NAMES_SYMBOLS). x is a symbol plus a constant, which an
- * "i" operand can be, if the maximum and the minimum of the bytes that follow it in its object are
- * equal: then GCC, after inlining, knows the object and the offset. clang does not know the maximum
- * for an external variable; there the front end decides: the maximum is a constant expression
- * unless an index is variable. It is one, too, if x has side effects (an index that is another
- * operation); then the minimum is 0.
+ * PERCPU__WHERE(x) is the kind of the variable, member or element x, where instructions name
+ * symbols (PERCPU__ARCH_NAMES_SYMBOLS). x is a symbol plus a constant, which an "i" operand can be,
+ * if the maximum and the minimum of the bytes that follow it in its object are equal: then GCC,
+ * after inlining, knows the object and the offset. clang does not know the maximum for an external
+ * variable; there the front end decides: the maximum is a constant expression unless an index is
+ * variable. If x has side effects (an index that is another operation) it is one, too, and the
+ * minimum is 0.
  */
 #define PERCPU__IS_CONSTANT(p)                                                                     \
     PERCPU__FRONT_END_IF(__builtin_constant_p(__builtin_object_size(p, 0)),                        \

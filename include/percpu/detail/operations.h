@@ -351,8 +351,8 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     }))
 
 /*
- * Two loops that run once each: `break` leaves the inner one; then the outer one ends, and with it
- * the guard. The guard is named after the block's pointer, so that blocks nest where their pointers
+ * Two loops that run once each: `break` leaves the inner one, then the outer one ends, and its
+ * guard. The guard is named after the block's pointer, so that blocks nest where their pointers
  * may.
  */
 #define PERCPU__WITH(p, where, take, q)                                                            \

@@ -21,8 +21,7 @@
  * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, if it counts
  * in a per-CPU variable: they must not call the hook, or the recursion never ends. In kernels,
  * which define the hooks of sanitizers, coverage and XRay themselves, nor those; in programs
- * sanitizers see these functions. Where they are inlined, the attributes of the function around
- * them apply.
+ * sanitizers see these functions. Inlined, they get the attributes of the function around them.
  */
 #if (!defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__) || defined(__CHECKER__)
 #define PERCPU__UNSANITIZED
@@ -211,8 +210,7 @@
 
 /*
  * Assertions about operands: PERCPU__CHECK_SCALAR for each access, PERCPU__CHECK_WRITABLE for
- * writes, too, PERCPU__CHECK_INTEGER for arithmetic. (const volatile marks a near variable, which
- * is writable.)
+ * writes, too, PERCPU__CHECK_INTEGER for arithmetic. (const volatile marks near variables.)
  */
 #define PERCPU__CHECK_SCALAR(x)                                                                    \
     PERCPU__ASSERT(!PERCPU__IS_ARRAY(x) && PERCPU__CLASS(x) >= 1 && PERCPU__CLASS(x) <= 5,         \
@@ -229,10 +227,9 @@
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
 
 /*
- * PERCPU__CHECK_SIZE_IS_WHOLE does not compile for an x whose type ends with a flexible array,
- * since its size leaves the elements out. clang and g++ refuse a member behind such an array, clang
- * by a warning that -w turns off. GCC's C allows one; there the object size of a variable of that
- * type, defined elsewhere, is unknown.
+ * PERCPU__CHECK_SIZE_IS_WHOLE(x) does not compile if x's type ends with a flexible array, which the
+ * size leaves out. clang and g++ refuse a member behind such an array, clang by a warning that -w
+ * turns off. GCC's C allows one; there the object size of a variable defined elsewhere is unknown.
  */
 #define PERCPU__FOLLOWED(T)                                                                        \
     struct percpu__flexible {                                                                      \

@@ -40,9 +40,9 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 #define PERCPU__ONE_INSTRUCTION(size, where) true
 
 /*
- * Distance from a variable to its initial value, in the copy that was made before main() (hosted)
- * or by percpu_init*() (freestanding, in the slot that the linker script keeps: without such a
- * script the reference to _percpu_template below does not link).
+ * Distance from a variable to its initial value, in the copy made before main() (hosted) or by
+ * percpu_init*() (freestanding, in the slot that the linker script keeps: else the reset's
+ * reference to _percpu_template does not link).
  */
 PERCPU__HIDDEN uintptr_t percpu__pristine(const void *p);
 

@@ -4,10 +4,9 @@
  * on x86_64 Linux) accesses are those of a kernel; elsewhere the delta is a thread-local word, and
  * no other thread can come between: each CPU is played by one thread at a time.
  *
- * A process has one set of areas. Their owner is the first module that embeds the library: the
- * program, if it does. A per-CPU pointer is an address in the owner's template, or beside it. The
- * template of any other module has a place below, to which percpu__shift leads from a symbol. Code
- * for programs needs no shift.
+ * A process has one set of areas, owned by the first module that embeds the library: the program,
+ * if it does. A per-CPU pointer is an address in the owner's template, or beside it. Any other
+ * module's template has a place below; percpu__shift leads there. Code for programs needs no shift.
  */
 
 /*

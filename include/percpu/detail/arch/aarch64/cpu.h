@@ -62,9 +62,9 @@ PERCPU__INLINE int percpu__reg_check(void)
 
 /*
  * Exclusives and atomics need cacheable memory (Arm ARM, "Load-Exclusive and Store-Exclusive
- * instruction usage restrictions"): SCTLR_ELx.M (bit 0) and C (bit 2), of the level that the CPU is
- * at and not of PERCPU__A64_EL: percpu_init() runs before percpu_init_reg() refuses, and EL1 cannot
- * read SCTLR_EL2.
+ * instruction usage restrictions"): SCTLR_ELx.M (bit 0) and C (bit 2). x is the CPU's level and not
+ * PERCPU__A64_EL: percpu_init() runs before percpu_init_reg() refuses, and EL1 cannot read
+ * SCTLR_EL2.
  */
 PERCPU__INLINE bool percpu__atomics_work(void)
 {
