@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dynamic memory: the interface, the lock of the heap, and areas that are added and go. */
+/* Dynamic memory: the interface, the lock of the heap, and areas that come and go. */
 #if __STDC_HOSTED__ && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

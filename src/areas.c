@@ -161,7 +161,7 @@ static struct slot slot_with(size_t room)
     return slot;
 }
 
-/* Takes memory in place, with half the room for objects until it is had. 0 or a negative error. */
+/* Takes memory in place, halving the room for objects until there is some. 0 or an error. */
 static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
 {
     int error;

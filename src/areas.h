@@ -20,7 +20,7 @@ struct percpu__module {
     const char *name;
     uintptr_t start, size; /* of its template */
     size_t align;          /* of its segments; the owner's: of its template */
-    uintptr_t head;        /* of its percpu__head */
+    uintptr_t head;        /* address of its percpu__head */
     void (*copy)(uintptr_t area);
     uintptr_t first; /* per-CPU pointer of the template */
     const struct percpu__module *next;

@@ -30,7 +30,7 @@ int percpu_init_cpu(size_t cpu, void *base)
 }
 
 #ifdef PERCPU_ZERO_VMA
-/* For a section behind the one at VMA 0, which other sections may follow: ld/percpu-vma0.ld. */
+/* A byte for a section behind the one at VMA 0, which others may follow: ld/percpu-vma0.ld. */
 __asm__(".pushsection .percpu..behind, \"aw\", %progbits\n\t.byte 0\n\t.popsection");
 #endif
 

@@ -30,8 +30,8 @@ enum { COLUMN_BITS = 5, COLUMNS = 1 << COLUMN_BITS, ROWS = 28 };
 
 /*
  * rseq: a block is a piece of the platform's memory, which is added when the others have no room.
- * Blocks are NUMBERS granule numbers apart, so that a number tells the block. An object has at most
- * OBJECT_MAX granules.
+ * Their granule numbers begin NUMBERS apart, so that a number tells the block. An object has at
+ * most OBJECT_MAX granules.
  */
 #ifdef PERCPU_PLATFORM_RSEQ
 enum { BLOCKS = UINTPTR_MAX > 0xffffffff ? 512 : 64, NUMBERS = 1 << 19, PLACES = 4 * BLOCKS };
@@ -46,7 +46,7 @@ struct block {
     unsigned long *bits;     /* a word of start bits, a word of busy bits, and so on */
     size_t metadata;         /* bytes of `bits` */
     size_t bytes;            /* of one CPU */
-    bool is_in_area;         /* and its copies go with the areas */
+    bool is_in_area;         /* its copies lie in the areas, and go with them */
     bool is_systems;         /* pages can be returned to the system */
     granule first, top, end; /* numbers */
 };

@@ -18,9 +18,9 @@ static struct entry *const volatile table_start = __start_percpu_restart;
 static struct entry *const volatile table_stop = __stop_percpu_restart;
 
 /*
- * Returns the table, and has an entry of its own in it, so that every link that asks for the bounds
- * has the section. The entry covers the first byte of a nop, and leads from there to there. Without
- * an instruction clang 14 for riscv64 fails where the label would be the first thing in a section.
+ * Returns the table, and has an entry of its own in it, so that each link that asks for the bounds
+ * has the section. The entry covers the first byte of a nop, its own restart address. Without an
+ * instruction clang 14 for riscv64 fails if the label comes first in a section.
  */
 static inline struct entry *table(void)
 {
@@ -73,7 +73,7 @@ static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
 
 /*
  * The order of the table. It becomes SORTED before the first area is made, so that a CPU with an
- * area sees it. Only handlers that interrupt the sort see MOVING, and they return to no sequence.
+ * area sees it. Only handlers that interrupt the sort see MOVING, and they return to the sort.
  */
 enum { LINKED, MOVING, SORTED };
 static int order = LINKED;
@@ -134,8 +134,8 @@ static void sort(struct entry *e, size_t n)
 }
 
 /*
- * Does each entry describe code? Not in a table that was not loaded: zeros lead to themselves. An
- * empty table lacks even this file's entry, by the fault of a linker script.
+ * Does each entry describe code? Not in a table that was not loaded: zero distances lead to the
+ * table itself. An empty table lacks even this file's entry, by the fault of a linker script.
  */
 static bool are_entries(const struct entry *start, const struct entry *stop)
 {

@@ -215,7 +215,7 @@ static void report_way(bool all_views)
                 all_views ? "" : "; initial values are copied for each");
 }
 
-/* By one thread at a time, since modules of a process may start concurrently. */
+/* Called by one thread at a time, since modules of a process may start concurrently. */
 static void start_module(const struct percpu__joined *joined)
 {
     bool is_first = !percpu__state->has_begun, all_views;
@@ -286,7 +286,7 @@ __attribute__((constructor(101))) static void constructor(void)
 {
     struct percpu__joined joined = join_process();
 
-    /* The kernel reads the descriptor of a thread's last sequence when the thread wakes. */
+    /* Pinned: the kernel reads the descriptor of a thread's last sequence when that wakes. */
     if (!joined.is_program)
         percpu__pin(joined.name);
 }

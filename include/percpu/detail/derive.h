@@ -315,7 +315,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void)
 
 /*
  * A kernel masks interrupts. In a program, with one thread per area, only signal handlers
- * interrupt, and atomics do. For 8 bytes on 32-bit architectures, and for 1 and 2 on riscv,
+ * interrupt, and atomics are enough. For 8 bytes on 32-bit architectures, and for 1 and 2 on riscv,
  * compilers would call libatomic, which a freestanding system does not have.
  */
 #if defined(PERCPU_PLATFORM_BARE)

@@ -43,8 +43,8 @@ __asm__(".pushsection percpu_vars, \"aw\", %progbits\n\t.popsection\n\t"
  * compilers load them once per function and not once per access.
  */
 extern const PERCPU__HIDDEN uintptr_t percpu__bias;        /* per-CPU pointer minus symbol */
-extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* of struct rseq from */
-extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* (thread pointer & this) */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* from thread pointer to struct rseq */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* 0: that offset is an address */
 extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below it */
 
 #define PERCPU__VAR(x)                                                                             \
@@ -133,7 +133,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 }
 #define percpu__current percpu__current
 
-/* The CPU's number says where; there is no table. */
+/* The CPU's number gives the distance: there is no table of deltas. */
 PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, enum percpu__where where,
                                             size_t cpu)
 {
@@ -261,7 +261,7 @@ PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu)
 #define PERCPU__WITHOUT_SEQUENCE percpu__slow
 #include <percpu/detail/sequence.h>
 
-/* A write is a sequence, too. */
+/* A write is a sequence, too: a store after a migration would go to another CPU's copy. */
 #define PERCPU__WRITE_FROM_SEQUENCE(bits)                                                          \
     PERCPU__VOID_FROM_SEQUENCE(write, bits, PERCPU__SLOW_WRITE)
 PERCPU__WRITE_FROM_SEQUENCE(8)
