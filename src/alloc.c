@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dynamic memory: the calls, the lock of the heap, and what happens to areas meanwhile. */
+/* Dynamic memory: the interface, the lock of the heap, and areas that come and go. */
 #if __STDC_HOSTED__ && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -20,7 +20,7 @@
 static struct percpu__fork_lock fork_lock;
 
 #ifdef PERCPU_ALLOC_LOCK
-/* The word of the other lock says who has the program's. */
+/* The program's own lock is taken; fork_lock.word only says which thread has it. */
 static uintptr_t take_lock(void)
 {
     uintptr_t state = percpu_alloc_lock();
@@ -93,7 +93,7 @@ static void unlock(uintptr_t state)
         give_lock(state);
 }
 
-/* fork() copies the memory as it is: nobody may be at work. Locks in the order of all others. */
+/* fork() copies the heap as it is: no thread may be changing it. Lock order: areas, heap. */
 static uintptr_t state_in_fork;
 
 static void before_fork(void)
@@ -118,7 +118,7 @@ static void after_fork(void)
 #endif
 }
 
-/* Before there are threads that allocate: one that forks meanwhile must not miss the lock. */
+/* Registered before threads allocate: one that forks meanwhile must not miss the lock. */
 __attribute__((constructor(101))) static void tell_of_forks(void)
 {
     if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
@@ -138,7 +138,7 @@ static void fini(void);
 static const struct percpu__alloc_hooks hooks = {new_area, fini};
 #endif
 
-/* At a call that needs the heap, until it is ready. 0, or a negative error: not yet. */
+/* Called when the heap is needed, until it is ready. 0, or a negative error: not ready yet. */
 static int prepare_heap(void)
 {
     struct percpu__memory memory;
@@ -147,7 +147,7 @@ static int prepare_heap(void)
     if (percpu__heap.is_ready)
         return 0;
 #ifndef PERCPU_PLATFORM_RSEQ
-    percpu__alloc_tell(&hooks); /* first: a CPU may be coming */
+    percpu__alloc_tell(&hooks); /* first: a CPU may be on its way */
 #endif
     if (!percpu__dynamic_memory(&memory))
         return -PERCPU_ENOTINIT;
@@ -176,14 +176,14 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     if (p)
         p -= percpu__heap.delta;
     unlock(state);
-    /* It is nobody else's by now. Where an area is made meanwhile, it is made of zeros. */
+    /* Without the lock: nobody else has the object, and new areas are made of zeros. */
     if (used)
         percpu_for_each(cpu)
             percpu__zero(percpu__copy_on((uintptr_t)p, cpu), (size_t)used * GRANULE);
     return (void PERCPU *)p;
 }
 
-/* "percpu: CALL(0x123): WHAT". Never of 0. Kept until a handful of further ones has come. */
+/* Reports "percpu: CALL(0x123): WHAT", p not 0. The eighth report from now reuses the text. */
 static void report(const char *call, uintptr_t p, const char *what)
 {
     static char texts[8][120];
@@ -267,7 +267,7 @@ static struct percpu_alloc_usage stats(void)
 
 #ifndef PERCPU_PLATFORM_RSEQ
 
-/* Where the CPU with this delta has its copy of a block. */
+/* The address of a block's copy on the CPU with this delta. */
 static uintptr_t copy_of(const struct block *b, uintptr_t delta)
 {
     return b->home - percpu__heap.delta + delta;
@@ -287,7 +287,7 @@ static bool is_taken(uintptr_t at, uintptr_t end)
     return false;
 }
 
-/* Granules that a block needs to be of use. On bare its end is the bits' place. */
+/* A block needs more granules than this. Without mmap() its end holds the bits. */
 static size_t least_block(void)
 {
     return HOSTED ? 0 : percpu__heap_metadata(1) / GRANULE + 1;
@@ -378,7 +378,7 @@ static int check_area(uintptr_t delta, uintptr_t base, uintptr_t end)
     return 0;
 }
 
-/* A heap that is not ready has not asked yet what is coming. */
+/* A heap that is not ready sees the new area later, in percpu__dynamic_memory(). */
 static int new_area(uintptr_t delta, uintptr_t base, uintptr_t end)
 {
     uintptr_t state = lock();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The areas: who has one, where, and how they come to be. Not on single, which has none. */
+/* bare, thread: which CPUs have areas, where these are, and how they are made. */
 #include "areas.h"
 
 #if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
@@ -57,7 +57,7 @@ static bool take(int seen)
     if (percpu__atomics_work())
         return __atomic_compare_exchange_n(&percpu__areas->state, &seen, STARTING, false,
                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-    /* The caller is alone: see percpu.h. */
+    /* The caller is alone before caches are on: percpu.h. */
     __atomic_store_n(&percpu__areas->state, STARTING, __ATOMIC_RELAXED);
     return true;
 }
@@ -126,7 +126,7 @@ static int check_deltas(uintptr_t base, size_t count, size_t each)
     return 0;
 }
 
-/* Memory fresh from the system holds zeros. */
+/* `fresh` memory comes from the system and holds zeros. */
 static void make_area(size_t cpu, uintptr_t base, bool fresh)
 {
     uintptr_t delta = base - percpu__owner_start();
@@ -141,11 +141,11 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
 #endif
     head->delta = delta;
     head->cpu = cpu;
-    head->up = 0; /* in place without a template apart it may be an earlier CPU 0's */
+    head->up = 0; /* not so where the template is CPU 0's area, and was used before */
     __atomic_store_n(&PERCPU__DELTAS[cpu], delta, __ATOMIC_RELEASE);
 }
 
-/* In place: what one CPU gets. */
+/* In place: one CPU's share of the memory. */
 struct slot {
     size_t room, module_room, align, step;
 };
@@ -161,7 +161,7 @@ static struct slot slot_with(size_t room)
     return slot;
 }
 
-/* In place, with as much for objects and for other modules as there is. 0 or a negative error. */
+/* Takes memory in place, halving the room for objects until there is some. 0 or an error. */
 static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
 {
     int error;
@@ -218,7 +218,7 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
         for (size_t cpu = 0; cpu < count; cpu++)
             percpu__make_variables(m, cpu);
 #endif
-#if defined(PERCPU_DEBUG) || defined(PERCPU_PLATFORM_THREAD) /* another module may be */
+#if defined(PERCPU_DEBUG) || defined(PERCPU_PLATFORM_THREAD) /* another module may be debug */
     percpu__areas->first_base = in_place ? 0 : base;
     percpu__areas->first_count = in_place ? 0 : count;
 #endif
@@ -250,7 +250,7 @@ bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
     return false;
 }
 
-/* Of a CPU that comes when others have areas. */
+/* Checks for a CPU that is added when others have areas. */
 static int check_late(uintptr_t base, size_t room)
 {
     uintptr_t end = base + percpu__stride_with(room);
@@ -259,7 +259,7 @@ static int check_late(uintptr_t base, size_t room)
         return -PERCPU_EOVERLAP;
     if (room < percpu__areas->reserve && !percpu__reserve_becomes(GONE))
         return -PERCPU_ERESERVE;
-    /* Either this sees the hooks, or dynamic_memory() what is coming: both orders are SEQ_CST. */
+    /* Store, then load, both SEQ_CST, as in query.c: this sees the hooks, or that sees `coming`. */
     __atomic_store_n(&percpu__areas->coming, base - percpu__owner_start(), __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&percpu__areas->hooks, __ATOMIC_SEQ_CST))
         return percpu__areas->hooks->new_area(base - percpu__owner_start(), base, end);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bare, thread: the state of the areas, and arithmetic about it. thread: any module of a process
- * may call, and works on the state of the module that owns the areas. That one's template is the
- * one that areas are made of.
+ * bare, thread: the state of the areas, and arithmetic on it. On thread each module of a process
+ * has these functions; they work on the state of the module that owns the areas, whose template
+ * areas are made of.
  */
 #ifndef PERCPU_AREAS_H
 #define PERCPU_AREAS_H
@@ -15,22 +15,22 @@
 #if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
 #ifdef PERCPU_PLATFORM_THREAD
-/* A module: its template, and where the variables of that are. */
+/* A module's template, and where its variables have their copies. */
 struct percpu__module {
     const char *name;
     uintptr_t start, size; /* of its template */
     size_t align;          /* of its segments; the owner's: of its template */
-    uintptr_t head;        /* in its template */
+    uintptr_t head;        /* address of its percpu__head */
     void (*copy)(uintptr_t area);
     uintptr_t first; /* per-CPU pointer of the template */
     const struct percpu__module *next;
 };
 #endif
 
-/* What is known of the memory for objects; thread, in place: nobody asked for it. */
+/* The memory of areas for objects: thread, in place, has it without being asked, as UNUSED. */
 enum {
     ASKED_FOR,
-    UNUSED, /* it goes when a CPU comes without */
+    UNUSED, /* given up when a CPU without it is added */
     USED,
     GONE,
 };
@@ -38,12 +38,12 @@ enum {
 enum { IDLE, STARTING, READY };
 
 struct percpu__areas {
-    int state; /* of the initialisation; STARTING not on thread, which has a lock */
+    int state; /* of the initialisation; on thread, which has a lock, never STARTING */
     size_t count;
-    size_t reserve; /* bytes of each area for objects, beyond the template, which every area has */
+    size_t reserve; /* bytes for objects, behind the template, that every area has */
     int reserve_is;
     const struct percpu__alloc_hooks *hooks;
-    /* The delta of a CPU that comes late, from before it asks for hooks until its area is there. */
+    /* The delta of a CPU that is being added, set before it reads `hooks` until it has its area. */
     uintptr_t coming;
     size_t module_room; /* thread, in place: bytes before each area for other modules' variables */
     /* PERCPU_DEBUG: what the first percpu_init*() was called with. */
@@ -63,10 +63,10 @@ struct percpu__areas {
 #ifdef PERCPU_PLATFORM_THREAD
 extern struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* the owner's; null before the start */
 
-/* Multiples of this stay between two areas: what variables of other modules may be aligned to. */
+/* The distance of areas is a multiple of this, to which other modules' variables may be aligned. */
 #define PERCPU__MODULE_ALIGN ((size_t)1 << (sizeof(uintptr_t) == 8 ? 21 : 16))
 #else
-extern struct percpu__areas percpu__areas[1] PERCPU__HIDDEN; /* written as there */
+extern struct percpu__areas percpu__areas[1] PERCPU__HIDDEN; /* to be written as that pointer */
 #define PERCPU__MODULE_ALIGN ((size_t)1)
 #endif
 
@@ -108,7 +108,7 @@ static inline size_t percpu__owner_align(void)
 #endif
 }
 
-/* Does [first, end) overlap it, where it can be read? */
+/* Does [first, end) overlap the memory that the template is read from? */
 static inline bool percpu__overlaps_owner(uintptr_t first, uintptr_t end)
 {
     uintptr_t image, image_end;
@@ -137,7 +137,7 @@ static inline size_t percpu__reserve_offset(void)
     return (percpu__owner_size() + PERCPU_CACHE_LINE - 1) & ~(size_t)(PERCPU_CACHE_LINE - 1);
 }
 
-/* Of areas with this much for objects; 0: it does not fit the address space. */
+/* The size of an area with `room` bytes for objects; 0: it does not fit the address space. */
 static inline size_t percpu__stride_with(size_t room)
 {
     size_t align = percpu__align_with(room),
@@ -163,7 +163,7 @@ static inline struct percpu__head *percpu__head_at(uintptr_t delta)
 #ifdef PERCPU_PLATFORM_THREAD
     return (struct percpu__head *)(percpu__areas->owner.head + delta);
 #else
-    /* A word reaches VMA 0 from a distant image, where an instruction's address may not. */
+    /* A data word reaches VMA 0 from a distant image, where an instruction's address may not. */
     static const volatile uintptr_t head_vma = (uintptr_t)&__PERCPU_percpu__head;
 
     return (struct percpu__head *)(head_vma + delta);
@@ -176,7 +176,7 @@ static inline bool percpu__has_area(size_t cpu)
            __atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
 
-/* Of UNUSED memory for objects: true for one caller. */
+/* UNUSED memory for objects becomes `next`: true for one caller only. */
 static inline bool percpu__reserve_becomes(int next)
 {
     int unused = UNUSED;
@@ -192,7 +192,7 @@ static inline bool percpu__reserve_becomes(int next)
 void percpu__make_variables(const struct percpu__module *m, size_t cpu) PERCPU__HIDDEN;
 size_t percpu__module_room(size_t room) PERCPU__HIDDEN;
 
-/* Of fork(): calls nest. */
+/* Called around fork(); pairs nest. */
 void percpu__areas_before_fork(void) PERCPU__HIDDEN;
 void percpu__areas_after_fork(void) PERCPU__HIDDEN;
 #else
@@ -203,7 +203,7 @@ static inline size_t percpu__module_room(size_t room)
 }
 #endif
 
-/* One initialises, the others wait. Answers what it was, IDLE or READY. */
+/* Enters the initialisation, one caller at a time. Returns the state before it: IDLE or READY. */
 int percpu__areas_begin(void) PERCPU__HIDDEN;
 void percpu__areas_end(int next) PERCPU__HIDDEN;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What code that is not optimised calls. Each function is the operation of its name. */
+/* Functions that code without optimisation calls. Each is the operation of its name. */
 #define PERCPU__DEFINE_CALLS 1
 #include "internal.h"
 

@@ -5,7 +5,7 @@
 
 #include <percpu/asm.h>
 
-/* What assembly is told. */
+/* The offsets that assembly uses. */
 PERCPU__ASSERT(PERCPU_HEAD_DELTA == offsetof(struct percpu__head, delta), "as in asm.h");
 PERCPU__ASSERT(PERCPU_HEAD_CPU == offsetof(struct percpu__head, cpu), "as in asm.h");
 PERCPU__ASSERT(sizeof(((struct percpu__head *)0)->delta) == __SIZEOF_POINTER__ &&
@@ -30,7 +30,7 @@ int percpu_init_cpu(size_t cpu, void *base)
 }
 
 #ifdef PERCPU_ZERO_VMA
-/* For a section behind the one at VMA 0, which other sections may follow: ld/percpu-vma0.ld. */
+/* A byte for a section behind the one at VMA 0, which others may follow: ld/percpu-vma0.ld. */
 __asm__(".pushsection .percpu..behind, \"aw\", %progbits\n\t.byte 0\n\t.popsection");
 #endif
 
@@ -41,7 +41,7 @@ size_t percpu__next_cpu(size_t cpu)
     for (; cpu < limit; cpu++)
         if (__atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT)
             return cpu;
-    /* Not the limit: by the time it is compared with it, it may be a CPU in a gap. */
+    /* Not `limit`: percpu__limit may have grown since, and that CPU may be a gap. */
     return PERCPU__NO_CPU;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hosted: a lock that the thread in fork() holds, so that the child finds in order what the lock
- * protects. Fork handlers of others run while it is held, in the child, too, and may call what
- * takes it: the lock is open to that thread.
+ * Hosted: a lock that is held across fork(), so that the child finds what it protects in order.
+ * Fork handlers of others run meanwhile, in the child, too, and may call what takes the lock: it
+ * does not stop the thread that is in fork().
  *
  * The lock's word is the thread that has it, so that there is no moment at which a thread has the
  * lock and a signal handler that interrupts it does not see whose it is.
@@ -21,9 +21,9 @@
 struct percpu__fork_lock {
     uintptr_t word;  /* pthread_self() of the thread that has the lock, with WAITED; 0 for none */
     bool is_forking; /* that thread is in fork() */
-    unsigned again;  /* handlers of that fork() that found the lock the thread's own */
+    unsigned again;  /* fork handlers that found that the thread had the lock already */
 };
-#define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; of no address of a thread */
+#define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; bit 0 of no pthread_self() */
 
 static inline bool percpu__has_lock(const struct percpu__fork_lock *lock)
 {
@@ -36,7 +36,7 @@ static inline bool percpu__is_forking(const struct percpu__fork_lock *lock)
     return percpu__has_lock(lock) && lock->is_forking;
 }
 
-/* On the word's lower half, which has the mark: where upper halves differ there is no harm. */
+/* The futex is the lower half, with the mark: while that is set, waiting is never wrong. */
 static inline void percpu__lock_futex(struct percpu__fork_lock *lock, int operation, uint32_t value)
 {
     int saved = errno;
@@ -45,7 +45,7 @@ static inline void percpu__lock_futex(struct percpu__fork_lock *lock, int operat
     errno = saved;
 }
 
-/* Who has waited does not know whether others do, and leaves the mark for them. */
+/* A thread that has waited takes the lock with the mark, since others may still wait. */
 static inline void percpu__lock_take(struct percpu__fork_lock *lock)
 {
     uintptr_t me = (uintptr_t)pthread_self(), seen = 0;
@@ -69,8 +69,8 @@ static inline void percpu__lock_give(struct percpu__fork_lock *lock)
 }
 
 /*
- * Is the lock to be taken? Not again, and not when fork() is called by a signal handler that
- * interrupted the thread with the lock, which goes on in the child.
+ * Must a fork handler take the lock? Not if the thread has it: by an earlier handler, or since a
+ * signal handler that interrupted the thread with the lock, which goes on in the child, forks.
  */
 static inline bool percpu__fork_begins(struct percpu__fork_lock *lock)
 {
@@ -80,7 +80,7 @@ static inline bool percpu__fork_begins(struct percpu__fork_lock *lock)
     return false;
 }
 
-/* Is it to be given back? */
+/* Must a fork handler release the lock? */
 static inline bool percpu__fork_ends(struct percpu__fork_lock *lock)
 {
     if (lock->again != 0) {

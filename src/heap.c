@@ -2,12 +2,11 @@
 /*
  * Dynamic memory: two-level segregated fit (Masmano et al., ECRTS 2004), in constant time.
  *
- * One allocation takes the same bytes of every CPU's copy, so that its metadata exists once. It
- * describes the home copy, the first CPU's; a per-CPU pointer is `delta` below an object's address
- * there.
+ * One allocation takes the same bytes of every CPU's copy, so that its metadata exists once: for
+ * the home copy, the first CPU's. A per-CPU pointer is `delta` below an object's address there.
  *
  * Memory is counted in granules of 8 bytes, each with a number of its own over all blocks. Two bits
- * for each lie outside of it:
+ * for each granule lie outside of it:
  *
  *   start  something begins here: an object, or a free run
  *   busy   an object begins or ends here
@@ -40,7 +39,7 @@ static size_t lead_of(const struct block *b, granule g, size_t align)
     return (-home_of(b, g) & (align - 1)) / GRANULE;
 }
 
-/* The first run, of `tries` at most, of a list that an object fits. */
+/* The first of at most `tries` runs of a list that the object fits into. */
 static granule find_in(struct list list, uint32_t size, size_t align, unsigned tries)
 {
     granule g = percpu__heap.list[list.row][list.column];
@@ -55,7 +54,7 @@ static granule find_in(struct list list, uint32_t size, size_t align, unsigned t
     return NONE;
 }
 
-/* The first list from this one on that is not empty, by columns and rows; false: none. */
+/* The first list from this one on that is not empty, by the bit masks; false: there is none. */
 static bool next_list(struct list *list)
 {
     uint32_t ones = 0;
@@ -73,7 +72,7 @@ static bool next_list(struct list *list)
     return true;
 }
 
-/* A run in whose list each fits. */
+/* A run of a list in which every run has at least this size. */
 static granule find_larger(uint64_t size)
 {
     struct list list;
@@ -86,7 +85,7 @@ static granule find_larger(uint64_t size)
     return next_list(&list) ? percpu__heap.list[list.row][list.column] : NONE;
 }
 
-/* Each run that may fit. For when nothing else is left. */
+/* Tries every run that may be large enough, in linear time: when nothing else is left. */
 static granule find_anywhere(uint32_t size, size_t align)
 {
     for (struct list list = list_of(size); next_list(&list); list.column++) {
@@ -97,7 +96,7 @@ static granule find_anywhere(uint32_t size, size_t align)
     return NONE;
 }
 
-/* A run that is in no list any more. */
+/* A run that was taken out of its list. */
 struct found {
     struct block *block;
     granule g;
@@ -105,7 +104,7 @@ struct found {
     granule top; /* from here on it holds zeros */
 };
 
-/* What is free at the end of a block, and as much behind top as it takes. */
+/* Takes the free run before `top`, if there is one, and as much behind `top` as is missing. */
 static bool grow_block(struct block *b, uint32_t size, size_t align, struct found *f)
 {
     uint32_t free_before = run_before(b, b->top);
@@ -153,7 +152,7 @@ static bool add_piece(void)
     return false;
 }
 
-/* First in the newest block: the others are full, but for what was too little once. */
+/* Tries the newest block first: the others were full before it was added. */
 static bool grow(uint32_t size, size_t align, struct found *f)
 {
     unsigned blocks = percpu__heap.blocks;
@@ -232,12 +231,12 @@ uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used)
 
 #if HOSTED
 
-/* Not for less than this, since pages that are used again cost a fault each. */
+/* Less is not returned, since each page that is used again costs a fault. */
 enum { RETURN_GRANULES = 256 * 1024 / 8 };
 
 /*
- * The system gets the whole pages of a run, on every CPU, and they hold zeros then. What is at the
- * end becomes as if never used. Returns the size of what is left.
+ * Returns the whole pages of a run to the system, on every CPU; they hold zeros then. At the end of
+ * a block `top` moves back, as if they were never used. Returns the size of the rest of the run.
  */
 static uint32_t return_pages(struct block *b, granule g, uint32_t size, uint32_t *dirty)
 {
@@ -295,7 +294,7 @@ void percpu__heap_give_back(struct block *b, granule g, uint32_t size)
         size += other;
     }
 #if HOSTED
-    /* At the end of a block also to forget what was returned before, piece by piece. */
+    /* At the end of a block `top` also moves back over pages that were returned before. */
     if (b->is_systems &&
         (dirty >= RETURN_GRANULES || (g + size == b->top && size - dirty >= RETURN_GRANULES)))
         size = return_pages(b, g, size, &dirty);
@@ -346,7 +345,7 @@ int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems)
     return 0;
 }
 
-/* -- Objects, and all of it -------------------------------------------------------------------- */
+/* -- Objects, usage, reset --------------------------------------------------------------------- */
 
 uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g, const char **wrong)
 {
@@ -393,7 +392,7 @@ void percpu__heap_usage(struct percpu_alloc_usage *all)
         }
     }
 #ifdef PERCPU_PLATFORM_RSEQ
-    /* More pieces may come. */
+    /* Pieces that can still be added count, too. */
     reserved = percpu__heap.is_ready ? BLOCKS * (PIECE / GRANULE) : 0;
     if (percpu__heap.is_ready && (percpu__heap.blocks < BLOCKS || largest > OBJECT_MAX))
         largest = OBJECT_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The heap of dynamic memory, between its algorithm (heap.c) and the interface (alloc.c). Callers
- * hold the lock of alloc.c.
+ * The heap of dynamic memory: what its algorithm (heap.c) offers to the interface (alloc.c).
+ * Callers hold the lock of alloc.c.
  */
 #ifndef PERCPU_HEAP_H
 #define PERCPU_HEAP_H
@@ -14,12 +14,12 @@
 #define HOSTED 0
 #endif
 
-/* A freestanding single system without a port has no way to mask interrupts but its own lock. */
+/* Freestanding single without a port cannot mask interrupts: it needs PERCPU_ALLOC_LOCK. */
 #if HOSTED || defined(PERCPU_ALLOC_LOCK) || defined(percpu__irq_save)
 #define PERCPU__HAS_HEAP 1
 #endif
 
-typedef uint32_t granule; /* a number; 0 is none */
+typedef uint32_t granule; /* a granule's number; 0 is none */
 #define NONE 0
 
 #define GRANULE sizeof(uint64_t)
@@ -29,8 +29,8 @@ typedef uint32_t granule; /* a number; 0 is none */
 enum { COLUMN_BITS = 5, COLUMNS = 1 << COLUMN_BITS, ROWS = 28 };
 
 /*
- * rseq: a block is in a piece of the platform's memory, and comes when the others have no room.
- * Their numbers are NUMBERS apart, so that a granule's number tells the block. An object has at
+ * rseq: a block is a piece of the platform's memory, which is added when the others have no room.
+ * Their granule numbers begin NUMBERS apart, so that a number tells the block. An object has at
  * most OBJECT_MAX granules.
  */
 #ifdef PERCPU_PLATFORM_RSEQ
@@ -44,10 +44,10 @@ enum { BLOCKS = PERCPU_ALLOC_BLOCKS + 1 };
 struct block {
     uintptr_t home;          /* address of its first granule's home copy */
     unsigned long *bits;     /* a word of start bits, a word of busy bits, and so on */
-    size_t metadata;         /* bytes of these */
+    size_t metadata;         /* bytes of `bits` */
     size_t bytes;            /* of one CPU */
-    bool is_in_area;         /* and goes with it */
-    bool is_systems;         /* pages can be returned */
+    bool is_in_area;         /* its copies lie in the areas, and go with them */
+    bool is_systems;         /* pages can be returned to the system */
     granule first, top, end; /* numbers */
 };
 
@@ -64,28 +64,27 @@ extern struct percpu__heap {
     uint32_t columns[ROWS];
     granule list[ROWS][COLUMNS];
 #ifdef PERCPU_PLATFORM_RSEQ
-    uint16_t place[PLACES]; /* blocks by address, and 1; 0: free */
+    uint16_t place[PLACES]; /* hash table by address: a block's index plus 1; 0: free */
 #endif
 } percpu__heap PERCPU__HIDDEN;
 
-/* An object's address, or 0. `used` is how many of its granules may hold something. */
+/* Returns an object's address, or 0. *used: how many of its granules may hold something. */
 uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used) PERCPU__HIDDEN;
 
 /*
- * The object that begins at p: its size in granules, and where it is; or 0, and what is wrong
- * instead.
+ * Finds the object that begins at p. Returns its size in granules, or 0 and in *wrong the reason.
  */
 uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g,
                            const char **wrong) PERCPU__HIDDEN;
 
 void percpu__heap_give_back(struct block *b, granule g, uint32_t size) PERCPU__HIDDEN;
 
-/* Room for the bits of `granules`, and of one more. */
+/* The bytes of the bits of `granules` granules and of the sentinel. */
 size_t percpu__heap_metadata(size_t granules) PERCPU__HIDDEN;
 
 /*
- * Zeroed memory: more than least_block(), which what an area has is, being cache lines.
- * -PERCPU_EOVERFLOW: it is too large for numbers; -PERCPU_ENOMEM: there is no memory for its bits
+ * Adds zeroed memory, more than least_block() granules: areas have that, being whole cache lines.
+ * -PERCPU_EOVERFLOW: there are fewer numbers than granules; -PERCPU_ENOMEM: no memory for its bits
  * now.
  */
 int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems) PERCPU__HIDDEN;
@@ -95,7 +94,6 @@ void percpu__heap_usage(struct percpu_alloc_usage *all) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: the per-CPU pointer of an object, or 0. */
 uintptr_t percpu__heap_any_object(void) PERCPU__HIDDEN;
 
-/* Forgets everything. */
 void percpu__heap_reset(void) PERCPU__HIDDEN;
 
 #endif

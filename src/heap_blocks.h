@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The blocks of the heap, by number and by address. Of heap_runs.h and heap.c. */
+/* The blocks of the heap, by number and by address. Part of heap_runs.h and heap.c. */
 #ifndef PERCPU_HEAP_BLOCKS_H
 #define PERCPU_HEAP_BLOCKS_H
 
@@ -19,7 +19,7 @@ static struct block *block_of(granule g)
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-/* By the 4 MiB that an address is in: a block is in two of them at most, and takes a place each. */
+/* Hash of an address's 4 MiB. A block lies in two of these at most, and has a place for each. */
 static unsigned place_of(uintptr_t address)
 {
     return (unsigned)((uint64_t)(address >> 22) * 0x9e3779b97f4a7c15u >> 32) % PLACES;

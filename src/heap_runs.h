@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The bits and the free runs of the heap, of which heap.c is made. */
+/* The bits and the free runs of the heap. Part of heap.c. */
 #ifndef PERCPU_HEAP_RUNS_H
 #define PERCPU_HEAP_RUNS_H
 
 #include "heap_blocks.h"
 
-/* The start of a free run. The last 4 bytes of one are its size, too. */
+/* The head of a free run. A run's last 4 bytes are its size, too (a boundary tag). */
 struct run {
     granule next, previous;
-    uint32_t size;  /* not of a single granule */
-    uint32_t dirty; /* granules that the system does not have; of LARGE ones only */
+    uint32_t size;  /* not in a run of one granule */
+    uint32_t dirty; /* granules that were not returned to the system; of LARGE runs only */
 } __attribute__((may_alias));
 enum { LARGE = 512 };
 
 /* -- Bits -------------------------------------------------------------------------------------- */
 
 /*
- * The lowest and the highest one. A kernel may have neither the instructions nor the compiler's
- * library, which the built-in functions then call.
+ * The index of the lowest and of the highest bit that is set. A kernel may have neither the
+ * instructions nor the compiler's library, which the built-in functions then call.
  */
 static unsigned lowest(unsigned long x)
 {
@@ -76,7 +76,7 @@ static void clear(const struct block *b, granule g, enum kind kind)
     *word_of(b, g, kind) &= ~bit_of(b, g);
 }
 
-/* The next start after g, which there is: at top at the latest. */
+/* The next start after g: the sentinel, at `top`, at the latest. */
 static granule next_start(const struct block *b, granule g)
 {
     size_t at = g - b->first + 1, index = at / BITS;
@@ -90,7 +90,7 @@ static granule next_start(const struct block *b, granule g)
     return b->first + (granule)(index * BITS) + lowest(ones);
 }
 
-/* The start at g or before, which there is. */
+/* The start at g or before: the block's first granule always is one. */
 static granule start_before(const struct block *b, granule g)
 {
     size_t at = g - b->first, index = at / BITS;
@@ -113,7 +113,7 @@ static struct run *run_at(const struct block *b, granule g)
     return (struct run *)home_of(b, g);
 }
 
-/* Somebody wrote to what was free, so that nothing that follows from it can be trusted. */
+/* Traps if somebody wrote to a free run: its links could lead anywhere. */
 static void check_run(const struct block *b, granule g)
 {
     if (__builtin_expect(!is_set(b, g, START) || is_set(b, g, BUSY), 0)) {

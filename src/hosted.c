@@ -10,10 +10,10 @@
 #include <link.h>
 
 /*
- * Both sections must exist, whatever variables a program has. Not by weak symbols: GNU ld exports
- * these from shared libraries, and mold takes a program's weak reference for one to theirs. And
- * code must refer to something in each: with --gc-sections some linkers drop sections to which only
- * these symbols lead (LLD; -z start-stop-gc).
+ * Both sections must exist, whatever variables a program has. Weak symbols would not do: GNU ld
+ * exports these from shared libraries, and mold takes a program's weak reference for one to theirs.
+ * And code must refer to something in each section: with --gc-sections some linkers drop sections
+ * to which only these symbols lead (LLD; -z start-stop-gc).
  */
 static PERCPU_DEFINE_ISOLATED(char, percpu__alone);
 extern const char __start_percpu_vars[] PERCPU__HIDDEN, __stop_percpu_vars[] PERCPU__HIDDEN;
@@ -49,8 +49,8 @@ static int find_align(struct dl_phdr_info *info, size_t info_size, void *align)
 }
 
 /*
- * No linker script, so no symbol that tells the strictest alignment. Each section's divides its
- * address, and the linker has given the segment at least as much (ELF gABI, p_align).
+ * Without a linker script no symbol tells the strictest alignment. Each section's alignment divides
+ * its address, and that of its segment is no smaller (ELF gABI, p_align).
  */
 size_t percpu__template_align(void)
 {
@@ -89,7 +89,7 @@ void percpu__template_image(uintptr_t *first, uintptr_t *end)
     *end = percpu__template_start() + percpu__template_size();
 }
 
-/* Two segments may have the two sections, and between segments there may be no memory. */
+/* The sections may be in two segments, and between segments there may be no memory. */
 bool percpu__template_overlaps(uintptr_t first, uintptr_t end)
 {
     uintptr_t vars = (uintptr_t)__start_percpu_vars, lone = (uintptr_t)__start_percpu_isolated;
@@ -104,7 +104,7 @@ static void copy(uintptr_t area, const char *first, const char *end)
                      (size_t)(end - first));
 }
 
-/* Whatever lies between the two sections is none of ours. */
+/* What lies between the two sections is not the library's. */
 void percpu__template_copy(uintptr_t area)
 {
     copy(area, __start_percpu_vars, __stop_percpu_vars);

@@ -11,7 +11,7 @@ uintptr_t percpu__template_start(void) PERCPU__HIDDEN;
 size_t percpu__template_size(void) PERCPU__HIDDEN;
 size_t percpu__template_align(void) PERCPU__HIDDEN;
 
-/* 0, or a negative error: it is not linked, loaded or as fresh as it must be. */
+/* 0, or a negative error: the template is not linked or loaded as it must be, or was changed. */
 int percpu__template_check(void) PERCPU__HIDDEN;
 
 /*
@@ -26,7 +26,7 @@ bool percpu__restart_ready(void) PERCPU__HIDDEN;
 /* Where the template can be read. For overlap checks. */
 void percpu__template_image(uintptr_t *first, uintptr_t *end) PERCPU__HIDDEN;
 
-/* Hosted: are there variables in [first, end) of it? Elsewhere there may be nothing to read. */
+/* Hosted: does [first, end) contain variables of the template? If not, it may not be readable. */
 bool percpu__template_overlaps(uintptr_t first, uintptr_t end) PERCPU__HIDDEN;
 
 /* Copy the template into an area, nothing else. */
@@ -54,31 +54,30 @@ size_t percpu__slots_reserve(void) PERCPU__HIDDEN;
 int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *base) PERCPU__HIDDEN;
 void percpu__slots_give_back(void) PERCPU__HIDDEN;
 
-/* May the register hold this delta? */
 bool percpu__delta_fits(uintptr_t delta) PERCPU__HIDDEN;
 
 /*
- * percpu_init_reg(): claim the CPU and set the register; 0, a negative error, or that a
- * percpu_fini() came between: look again whether there are areas.
+ * percpu_init_reg(): claims the CPU and sets the register. Returns 0, a negative error, or
+ * PERCPU__CLAIM_AGAIN when a percpu_fini() came between: are there still areas?
  */
 enum { PERCPU__CLAIM_AGAIN = 1 };
 int percpu__reg_claim(size_t cpu, uintptr_t delta) PERCPU__HIDDEN;
 /*
- * percpu_fini(): 0, and the calling CPU's claim is gone, or a negative error. After 0 nobody gets a
- * claim until percpu__reg_reopen(), which comes when the areas are gone.
+ * percpu_fini(): releases the calling CPU's claim and returns 0, or a negative error. After 0 no
+ * claim succeeds until percpu__reg_reopen(), which is called when the areas are gone.
  */
 int percpu__reg_release_all(void) PERCPU__HIDDEN;
 void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
 PERCPU__CALLED bool percpu__reg_valid(void);
 
-/* percpu_down() of CPU `cpu`, which nobody plays any more (thread), whoever calls. */
+/* percpu_down() for CPU `cpu`, by any caller: on thread no thread may play it any more. */
 void percpu__left(size_t cpu) PERCPU__HIDDEN;
 
-/* Another CPU holds the lock: let it go on. */
+/* A round of a wait for another CPU, which holds the lock. */
 void percpu__wait(void) PERCPU__HIDDEN;
 
-/* rseq, single: percpu_init*() is called, and answers this. */
+/* rseq, single: what each percpu_init*() does and returns. */
 int percpu__init_existing(void) PERCPU__HIDDEN;
 
 /* -- Dynamic memory: between alloc.c, areas.c and the platforms -------------------------------- */
@@ -86,19 +85,18 @@ int percpu__init_existing(void) PERCPU__HIDDEN;
 /* Zeroes `size` bytes, a multiple of 8, at a multiple of 8. Writes nothing where zeros are. */
 void percpu__zero(uintptr_t at, size_t size) PERCPU__HIDDEN;
 
-/* What areas have for objects, as addresses of the home copy: the first CPU's that has an area. */
+/* Memory of areas for objects, as addresses of the home copy: the first CPU's with an area. */
 struct percpu__memory {
     uintptr_t home;
     size_t size;     /* may be 0 */
     uintptr_t delta; /* home copy minus per-CPU pointer */
-    size_t align;    /* what the distance of any two copies is a multiple of */
+    size_t align;    /* divides the distance of any two copies */
     bool is_systems; /* private, anonymous: pages can be returned */
 };
 
 /*
- * Asked between percpu_init*() and percpu_fini(), by the first allocation, after
- * percpu__alloc_tell(); again where there was no memory for the books. False: there are no areas
- * yet.
+ * Called by the first allocation, after percpu__alloc_tell(), and again if there was no memory for
+ * the heap's metadata. False: there are no areas yet.
  */
 bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 
@@ -114,15 +112,15 @@ bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 uintptr_t percpu__dynamic_piece(void) PERCPU__HIDDEN;
 void percpu__dynamic_give_back(uintptr_t home) PERCPU__HIDDEN;
 
-/* Its memory up to `end` is going to be used, on every CPU; false: there is none. */
+/* Makes its memory up to `end` accessible on every CPU; false: there is none. */
 bool percpu__dynamic_grow(uintptr_t home, uintptr_t end) PERCPU__HIDDEN;
 #endif
 
 /*
- * Callbacks that alloc.c registers at its first allocation, so that programs that never allocate
- * do not link it. new_area(): the CPU with this delta is to get an area, at [base,
- * end); 0 or a negative error. fini(): no object is used any more. Both are called with the lock of
- * the areas held: the heap's own comes after it, everywhere.
+ * Callbacks that alloc.c registers at its first allocation, so that programs that never allocate do
+ * not link it. new_area(): the CPU with this delta is to get an area, at [base, end); 0 or a
+ * negative error. fini(): no object is used any more. Both are called with the lock of the areas
+ * held. Lock order: areas, heap.
  */
 struct percpu__alloc_hooks {
     int (*new_area)(uintptr_t delta, uintptr_t base, uintptr_t end);
@@ -130,7 +128,7 @@ struct percpu__alloc_hooks {
 };
 void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks) PERCPU__HIDDEN;
 
-/* Keep percpu_init_cpu() out, so that areas stay as they are; not from interrupt handlers. */
+/* Keep percpu_init_cpu() out, so that areas stay as they are; not for interrupt handlers. */
 void percpu__areas_lock(void) PERCPU__HIDDEN;
 void percpu__areas_unlock(void) PERCPU__HIDDEN;
 
@@ -144,8 +142,8 @@ bool percpu__areas_overlap(uintptr_t base, uintptr_t end) PERCPU__HIDDEN;
 #endif
 
 /*
- * Any module may allocate, and any other free: one of them, the first to do either, does it for
- * all. Given one's own calls, returns those of the process.
+ * Any module may allocate, and any other free: the functions of the first module that does either
+ * work for all. percpu__allocator() gets the caller's own and returns those.
  */
 struct percpu__allocator {
     void PERCPU *(*alloc)(size_t size, size_t align);
@@ -157,7 +155,7 @@ struct percpu__allocator {
 const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
 
-/* The address on a CPU that has an area of what `p`, a per-CPU pointer, designates. */
+/* The address of the copy of `p`, a per-CPU pointer, on a CPU that has an area. */
 static inline uintptr_t percpu__copy_on(uintptr_t p, size_t cpu)
 {
     return percpu__remote_raw((const void *)p, PERCPU__POINTER, cpu);

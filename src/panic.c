@@ -9,7 +9,7 @@
 
 __attribute__((weak)) void percpu_panic(const char *message)
 {
-    /* write(): also from a signal handler. Nothing can be done when it fails. */
+    /* write() is async-signal-safe. Nothing can be done when it fails. */
     if (write(STDERR_FILENO, message, strlen(message)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
         abort();
     abort();

@@ -6,14 +6,14 @@
 
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
-    /* First: a CPU that does not come any more can be seen by what is read next. */
+    /* Read before the areas: a CPU that is not `coming` any more is seen there, if it has one. */
     uintptr_t late = __atomic_load_n(&percpu__areas->coming, __ATOMIC_SEQ_CST), distances = 0;
     size_t home = percpu__next_cpu(0);
     bool is_there;
 
     if (home == PERCPU__NO_CPU)
         return false;
-    /* From now on a CPU without it is refused, unless one has come. */
+    /* From now on a CPU without such memory is refused, unless one was added before. */
     is_there = percpu__reserve_becomes(USED) || percpu__areas->reserve_is != GONE;
     memory->delta = PERCPU__DELTAS[home];
     if (late != PERCPU__ABSENT)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu__report(): every call of percpu_panic() that the library makes. A percpu_panic() that
- * prints by code that uses per-CPU data comes here again, since what was wrong still is. The second
- * report traps, before any of it is printed; a third, of the trap's handler, waits.
+ * percpu__report() makes every call of percpu_panic(). If that uses per-CPU data itself, what was
+ * wrong is reported again, recursively: the second report traps, before any of it is printed; a
+ * third, in the trap's handler, waits.
  *
- * It runs on CPUs whose register is not set, and before caches are on: no per-CPU data unless the
- * register holds an area's delta, and no atomic instruction.
+ * percpu__report() runs on CPUs whose register is not set, and before caches are on: it uses no
+ * per-CPU data unless the register holds an area's delta, and atomic instructions if they work.
  */
 #include "areas.h"
 
 PERCPU__HIDDEN const char *volatile percpu_panic_message;
 
-/* On the stack of percpu__report(). */
+/* A report in progress, on the stack of percpu__report(). */
 struct call {
     struct call *volatile self;
     volatile bool stopped;
@@ -19,9 +19,9 @@ struct call {
 
 #if defined(PERCPU_PLATFORM_BARE)
 /*
- * A record of the call in progress: the low bits of its frame's address, a multiple of 4, and
- * marks. 0: there is none. A call from deeper in the stack is a call from inside of it; one that is
- * not was made after percpu_panic() had been left, or on another stack.
+ * The record of a report in progress: the low bits of its frame's address, a multiple of 4, and
+ * marks; 0 for none. A report from deeper in the stack is nested in it; any other was made after
+ * percpu_panic() had been left, or on another stack.
  */
 typedef volatile uint32_t record;
 enum { PRESENT = 1, STOPPED = 2, MARKS = 3 };
@@ -47,7 +47,7 @@ static bool take_record(record *r, uint32_t was, uint32_t now)
     return true;
 }
 
-/* The record of this CPU, taken, or null: this call is from inside of that of `*inside`. */
+/* Takes a record for this CPU. Null: this report is nested in *inside, or none is free. */
 static record *report_begin(const struct call *call, record **inside)
 {
     uint32_t frame = (uint32_t)(uintptr_t)call & ~(uint32_t)MARKS;
@@ -92,9 +92,9 @@ static void report_end(record *r, const struct call *call)
 }
 #else
 /*
- * The call in progress of this thread (freestanding single: of the CPU). One that percpu_panic()
- * has left by longjmp() is not in progress: what is there now is not the address of itself, or it
- * is not deeper in the stack.
+ * The report in progress of this thread (freestanding single: of the CPU). One that percpu_panic()
+ * has left by longjmp() is not in progress: its `self` is overwritten, or the new one is not
+ * deeper in the stack.
  */
 typedef struct call *volatile record;
 #if __STDC_HOSTED__
@@ -120,7 +120,7 @@ static bool set_stopped(record *r)
     return was;
 }
 
-/* Another may have come on another stack, and have ended. */
+/* A report on another stack may have replaced this one, and have ended. */
 static void report_end(record *r, struct call *call)
 {
     call->self = NULL;
@@ -129,12 +129,12 @@ static void report_end(record *r, struct call *call)
 }
 #endif
 
-/* A test's function may be told that a report stops, and whether another has; it goes on. */
+/* Tests define a function to be called in place of the trap; again: an earlier report stopped. */
 #ifdef PERCPU__STOPPED
 void PERCPU__STOPPED(bool again) PERCPU__HIDDEN;
 #endif
 
-/* A call from inside of this one. Null: there was no record left for this CPU. */
+/* Ends a nested report. Null: there was no record left for this CPU. */
 static void stop(record *inside)
 {
     bool again = set_stopped(inside);
@@ -150,8 +150,8 @@ static void stop(record *inside)
 }
 
 /*
- * Not inline: `call` is in the frame of this report. AddressSanitizer would take it elsewhere,
- * where addresses do not say what is deeper.
+ * Not inlined, so that `call` is in the frame of this report. AddressSanitizer would move it
+ * elsewhere, where addresses do not tell what is deeper.
  */
 __attribute__((noinline, no_sanitize("address"), no_sanitize("hwaddress"))) void
 percpu__report(const char *message)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PERCPU_RESTART: where an interrupted sequence begins. */
+/* PERCPU_RESTART: finds the start of an interrupted sequence. */
 #include "internal.h"
 
 #ifdef PERCPU_RESTART
@@ -18,9 +18,9 @@ static struct entry *const volatile table_start = __start_percpu_restart;
 static struct entry *const volatile table_stop = __stop_percpu_restart;
 
 /*
- * The table, with an entry of this file's own, which is in every link where the bounds are asked
- * for. It covers one byte, the first of a nop, from where it leads to itself. Without an
- * instruction clang 14 for riscv64 fails where the label would be the first thing in a section.
+ * Returns the table, and has an entry of its own in it, so that each link that asks for the bounds
+ * has the section. The entry covers the first byte of a nop, its own restart address. Without an
+ * instruction clang 14 for riscv64 fails if the label comes first in a section.
  */
 static inline struct entry *table(void)
 {
@@ -41,8 +41,8 @@ static uintptr_t end_of(const struct entry *e)
 }
 
 /*
- * In quarters, and without branches that depend on pc: nobody could predict them, and the three
- * entries of a step are loaded together. 7 steps for 10,000 entries, of which there is one.
+ * Searches n entries, at least one, by quarters and without branches that depend on pc, which could
+ * not be predicted; the three entries of a step are loaded together. 7 steps for 10,000 entries.
  */
 static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
 {
@@ -62,7 +62,7 @@ static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
     return pc < end_of(e) ? begin_of(e) : pc;
 }
 
-/* Of a table in any order. */
+/* Searches a table in any order. */
 static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
 {
     for (; n > 0; n--, e++)
@@ -73,7 +73,7 @@ static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
 
 /*
  * The order of the table. It becomes SORTED before the first area is made, so that a CPU with an
- * area knows. MOVING is seen by handlers on the CPU that sorts, which return to the sorting.
+ * area sees it. Only handlers that interrupt the sort see MOVING, and they return to the sort.
  */
 enum { LINKED, MOVING, SORTED };
 static int order = LINKED;
@@ -98,7 +98,7 @@ uintptr_t percpu_restart_pc(uintptr_t pc)
 
 /* -- Order: scripts, symbol ordering and ld -r put functions elsewhere than their entries ------ */
 
-/* An entry holds distances from itself. */
+/* Entries hold distances from themselves, so moving one changes them. */
 static void swap(struct entry *a, struct entry *b)
 {
     uintptr_t from_b_to_a = (uintptr_t)a - (uintptr_t)b;
@@ -110,7 +110,7 @@ static void swap(struct entry *a, struct entry *b)
     b->end = (intptr_t)((uintptr_t)was.end + from_b_to_a);
 }
 
-/* Of a heap whose children are not above their parents, but for the one at `at`. */
+/* Restores the heap, in which no child is above its parent, where it is violated at `at` only. */
 static void sift(struct entry *e, size_t at, size_t n)
 {
     for (size_t child; (child = 2 * at + 1) < n; at = child) {
@@ -134,8 +134,8 @@ static void sort(struct entry *e, size_t n)
 }
 
 /*
- * Does each entry describe code? Not in a table that was not loaded: zeros lead to themselves. Nor
- * in one without this file's entry, which a script can make.
+ * Does each entry describe code? Not in a table that was not loaded: zero distances lead to the
+ * table itself. An empty table lacks even this file's entry, by the fault of a linker script.
  */
 static bool are_entries(const struct entry *start, const struct entry *stop)
 {
@@ -186,9 +186,9 @@ bool percpu__restart_ready(void)
 
 /*
  * The architecture's text adds 1 to `begun` and loops until the counter has moved by 2. An
- * interrupted sequence keeps its registers, so `begun` counts the restarts, where other sequences
- * may not change an input. Three times, since one interrupt may count by 2, and that may come
- * between the look at the counter and the sequence.
+ * interrupted sequence keeps its registers, so `begun` counts its starts. (Other sequences may not
+ * change an input.) Three attempts, since one interrupt may count by 2, and may come between the
+ * read of the counter and the sequence.
  */
 int percpu_restart_selftest(const volatile unsigned long *ticks)
 {

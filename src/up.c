@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs that are up: percpu_up() to percpu_down(). The mark lies in the head of the CPU's own area,
- * in a cache line that no other CPU writes to; thread: in that of the owner's.
+ * CPUs that are up: from percpu_up() to percpu_down(). The mark lies in the head of the CPU's own
+ * area, in a cache line that no other CPU writes to; on thread in the owner's head.
  */
 #include "areas.h"
 
 #if defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_THREAD)
 
-/* Null for a CPU without an area. */
+/* The mark of a CPU; null without an area. */
 static uint32_t *mark_of(size_t cpu)
 {
     return percpu__has_area(cpu) ? &percpu__head_at(PERCPU__DELTAS[cpu])->up : NULL;
@@ -44,7 +44,7 @@ void percpu__left(size_t cpu)
 
 #else
 
-/* rseq: whatever CPU the system lets threads run on. single: the only one. */
+/* rseq, single: each CPU that has an area is always up. */
 int percpu_up(void)
 {
     return 0;

@@ -79,7 +79,7 @@ int percpu__template_check(void)
     if (load_start != 0)
         return -PERCPU_EVMA;
 #ifdef PERCPU__ARCH_ZERO_VMA_LIMIT
-    /* Our fragment asserts it; another script does not. */
+    /* ld/percpu-vma0.ld asserts it; another script may not. */
     static const volatile uintptr_t limit = (uintptr_t)__percpu_zero_vma_limit;
     if (load_end > limit)
         return -PERCPU_EVMA;
@@ -105,7 +105,7 @@ void percpu__template_image(uintptr_t *first, uintptr_t *image_end)
 
 void percpu__template_copy(uintptr_t area)
 {
-    percpu__copy(area, template_image(), percpu__template_size()); /* onto itself, perhaps */
+    percpu__copy(area, template_image(), percpu__template_size()); /* area 0 may be the template */
 }
 
 size_t percpu__slots_reserve(void)
@@ -173,7 +173,7 @@ bool percpu__reg_valid(void)
     if (percpu__reg_check())
         return false;
     delta = percpu__reg_read();
-    /* The register can hold anything: look for it, do not go where it points. */
+    /* The register can hold anything: it is looked up, and not followed. */
     for (size_t cpu = 0; cpu < percpu__limit; cpu++)
         if (percpu__delta[cpu] == delta && delta != PERCPU__ABSENT)
             return true;

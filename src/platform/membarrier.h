@@ -30,7 +30,7 @@ static inline bool percpu__fence_works(int *known, int registers)
     return is == FENCE_WORKS;
 }
 
-/* Only where it works: children inherit the registration. errno is kept. */
+/* Only after percpu__fence_works(): children inherit the registration. errno is kept. */
 static inline bool percpu__fenced(int command, unsigned flags, size_t cpu)
 {
     int saved = errno;

@@ -15,11 +15,11 @@
 #include <sys/auxv.h>
 
 /*
- * By this the modules of a process find each other. It is in the image from which each thread's
- * local data is made: dl_iterate_phdr() tells where that is (PT_TLS), in static programs, too; it
- * is small; linkers and loaders relocate pointers in it, as the language demands; and tools that
- * edit files leave it where it is, which they do not do with notes, symbols and the dynamic section
- * (patchelf(1)). Threads have copies, which are of no use.
+ * The mark by which the modules of a process find each other. It is in the image from which each
+ * thread's local data is made: dl_iterate_phdr() tells where that is (PT_TLS), in static programs,
+ * too; the image is small; linkers and loaders relocate pointers in it, as the language demands;
+ * and tools that edit files leave it where it is, which they do not do with notes, symbols and the
+ * dynamic section (patchelf(1)). The copies of threads are not used.
  */
 struct mark {
     uint64_t magic;
@@ -63,7 +63,7 @@ static struct percpu__version *version_in(const struct dl_phdr_info *info)
     return NULL;
 }
 
-/* What its dynamic section has under a tag; addresses are where they are loaded (glibc) or not. */
+/* The address of a dynamic tag, which glibc has relocated in place, and others have not. */
 static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
@@ -80,7 +80,7 @@ static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
     return 0;
 }
 
-/* The hash tables are what knows how many symbols there are; ELF gABI, and GNU's by its buckets. */
+/* Only hash tables tell the number of symbols: DT_HASH (ELF gABI), or the chains of DT_GNU_HASH. */
 static size_t count_symbols(const struct dl_phdr_info *info)
 {
     const uint32_t *sysv = (const uint32_t *)dynamic(info, DT_HASH);
@@ -105,8 +105,9 @@ static size_t count_symbols(const struct dl_phdr_info *info)
 }
 
 /*
- * A variable without `static` that GCC compiled into a shared library is exported, and if a module
- * before it has one of its name, the dynamic linker gives it that one's address. Answers the name.
+ * The name of a variable that the dynamic linker has replaced, or NULL. GCC exports a variable
+ * without `static` from a shared library; if an earlier module has one of its name, the dynamic
+ * linker takes that one.
  */
 static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up)
 {
@@ -131,7 +132,7 @@ static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dls
 
 /* -- Joining ----------------------------------------------------------------------------------- */
 
-/* Not in static programs, where linkers warn of dlopen by name. */
+/* Weak: static programs have none, and linkers would warn of a call of dlopen() in them. */
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 struct search {
@@ -197,13 +198,13 @@ struct percpu__joined percpu__join(const struct percpu__version *mine)
 
     dl_iterate_phdr(visit, &search);
     owner = search.joined.owner;
-    /* Read by name: to what no code refers, no linker needs to keep. */
+    /* The mark is read by name, since linkers need not keep what no code refers to. */
     if (!search.is_found || ((volatile struct mark *)&mark)->magic != MAGIC)
         percpu__refuse(search.joined.name,
                        "the library's mark is not in the image of this module's "
                        "thread-local data (PT_TLS), or another copy's is: "
                        "has a tool removed it?");
-    /* Threads have one register; fork() and ends of threads are not told to its C library. */
+    /* A namespace's own C library misses fork() and ends of threads; threads have one register. */
     if (search.is_elsewhere)
         percpu__refuse(search.joined.name, "not in a namespace of dlmopen()");
     if (owner->version != mine->version || owner->size != mine->size)
@@ -231,7 +232,7 @@ const struct percpu__allocator *percpu__first_allocator(const struct percpu__all
 
     if (found)
         return found;
-    /* Its module is pinned. */
+    /* A module that has allocated is pinned. */
     return __atomic_compare_exchange_n(first, &found, mine, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE)
                ? mine

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The modules of a process, the program and its shared libraries: several may embed the library,
- * and each has its code and data then. The first one in the dynamic linker's list owns what the
- * process has, its percpu__process. The others find that by a mark (modules.c).
+ * The modules of a process are the program and its shared libraries. Several may embed the library,
+ * each with code and data of its own. The first one in the dynamic linker's list is the owner: its
+ * percpu__process is the state of the process, which the others find by a mark (modules.c).
  */
 #ifndef PERCPU_MODULES_H
 #define PERCPU_MODULES_H
 
 #include "../internal.h"
 
-/* What every percpu__process begins with: those of a process have to be alike. */
+/* The begin of each percpu__process, which has to be alike in all modules of a process. */
 struct percpu__version {
     uint32_t version; /* of the platform, its settings, and the layout */
     uint32_t size;    /* of the whole */
@@ -22,16 +22,16 @@ struct percpu__joined {
     bool is_program;
 };
 
-/* This module's, of its platform. It begins with a struct percpu__version. */
+/* This module's state, of its platform's type, which begins with a struct percpu__version. */
 extern struct process percpu__process PERCPU__HIDDEN;
 
 /* Called by each module's constructor. Does not return when it cannot work. */
 struct percpu__joined percpu__join(const struct percpu__version *mine) PERCPU__HIDDEN;
 
-/* Keeps this module, which is not the program, in the process. */
+/* Pins this module, a shared library: dlclose() does not unload it. */
 void percpu__pin(const char *name) PERCPU__HIDDEN;
 
-/* "percpu: NAME: WHAT", or without the name when it is null, and the end. */
+/* Reports "percpu: NAME: WHAT", or without the name when it is null, and aborts. */
 void percpu__refuse(const char *name, const char *what) PERCPU__HIDDEN __attribute__((noreturn));
 
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_PLATFORM_THREAD)
@@ -41,7 +41,7 @@ void percpu__refuse(const char *name, const char *what) PERCPU__HIDDEN __attribu
 extern void __tsan_acquire(void *) __attribute__((weak));
 extern void __tsan_release(void *) __attribute__((weak));
 
-/* Of the destructors of a thread's keys. In the very last one ThreadSanitizer leaves the thread. */
+/* The last round of key destructors to use: ThreadSanitizer leaves the thread in the very last. */
 static inline int percpu__last_round(void)
 {
     return _POSIX_THREAD_DESTRUCTOR_ITERATIONS - (&__tsan_release ? 1 : 0);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rseq, thread: the state of a process, which its modules share: that of the module that owns it
- * (modules.h). Every module has the functions below, and they work on that state; only what is
- * thread-local, and what starts the owner, is asked of the owner's code.
+ * (modules.h). Every module has the functions below, which work on that state. For thread-local
+ * data, and to start the owner, they call the owner's code.
  */
 #ifndef PERCPU_PROCESS_H
 #define PERCPU_PROCESS_H
 
-#ifndef _GNU_SOURCE /* this is what the files that need it include first */
+#ifndef _GNU_SOURCE /* files that need it include this header first */
 #define _GNU_SOURCE
 #endif
 #include "../areas.h"
@@ -26,7 +26,7 @@ static inline int percpu__gettid(void)
     return (int)syscall(SYS_gettid);
 }
 
-/* Is no thread of this process any more. */
+/* Is `tid` no thread of this process any more? */
 static inline bool percpu__is_gone(int tid)
 {
     int saved = errno;
@@ -50,7 +50,7 @@ struct module {
     struct module *next;
 };
 
-/* What is known of a thread. It lies in memory of the owner: percpu__this_thread(). */
+/* A thread's record. It lies in memory of the owner: percpu__this_thread(). */
 struct thread {
     int tid;        /* 0: not known yet */
     unsigned depth; /* nesting depth of the thread's blocks */
@@ -63,10 +63,7 @@ struct thread {
 };
 enum { NO_AREA = -1 };
 
-/*
- * The state of a process's start. While a thread starts a module it is READY plus the id of the
- * process that this thread belongs to.
- */
+/* process.state. While a thread starts a module it is READY plus the thread's process id. */
 enum { IDLE, READY };
 
 /* Pinned with its module, and found by modules that are loaded later: the layout has a version. */
@@ -77,10 +74,10 @@ struct process {
     bool has_begun;    /* the members below are set */
     uintptr_t base;    /* address of slot 0 in the first piece */
     size_t cpus;       /* how many slots belong to CPUs; one more belongs to none */
-    size_t size;       /* bytes of a slot there that modules take */
+    size_t size;       /* bytes of a slot of the first piece that modules take */
     uintptr_t place;   /* the piece for the next module's variables: the first, or a later one */
-    size_t used;       /* bytes of a slot there that modules take, */
-    size_t accessible; /* and that are accessible in each */
+    size_t used;       /* bytes of a slot there that modules take */
+    size_t accessible; /* bytes of a slot there that are accessible */
     size_t mappings;   /* upper bound of the mappings that areas are made of */
     bool has_owners;   /* true once any thread may have owned an area or held a list's lock */
     bool has_looked;   /* percpu__in_child() has run before the library's fork handler */
@@ -102,8 +99,8 @@ struct process {
 };
 
 /*
- * The start of each slot: the futex that a block's owner holds; the lock of lists, where no
- * sequence runs: 0, 1 locked, 2 and somebody may wait.
+ * The head of each slot. owner: the futex that a block's owner holds. lists: the lock of lists,
+ * where no sequence runs: 0 free, 1 locked, 2 locked and somebody may wait.
  */
 struct slot {
     uint32_t owner; /* its tid, with WAITED when somebody may wait; 0: free */
@@ -119,31 +116,31 @@ extern struct process *percpu__state PERCPU__HIDDEN;
 /* The strictest alignment that all copies keep: slots begin at multiples of it. */
 #define STRICTEST ((uintptr_t)1 << PERCPU__SLOT_SHIFT)
 
-/* Of one module's variables, and of one object: a slot has room for two of them at least. */
+/* Limit of a module's variables, and of an object: a slot has room for two of them at least. */
 #define LARGEST ((size_t)1 << 20)
 
 /*
- * May areas take so many more mappings? The rest is the program's: vm.max_map_count is 65,530
- * unless it was changed.
+ * May areas take so many more mappings? Half of vm.max_map_count, which is 65,530 unless it was
+ * changed, is left to the program.
  */
 static inline bool percpu__may_map(size_t mappings)
 {
     return __atomic_load_n(&percpu__state->mappings, __ATOMIC_RELAXED) + mappings <= 32768;
 }
 
-/* Says how many CPUs have a slot, and maps the first piece. */
+/* Decides how many CPUs have a slot, and maps the first piece. */
 bool percpu__reserve_areas(void) PERCPU__HIDDEN;
 
 /* Maps a piece for modules that do not fit the one before. */
 bool percpu__new_place(void) PERCPU__HIDDEN;
 
-/* Makes these pages of each slot accessible, or says that there is no memory for it. */
+/* Makes these pages of each slot accessible; false: there is no memory for it. */
 bool percpu__make_accessible(uintptr_t piece, size_t from, size_t end) PERCPU__HIDDEN;
 
-/* What this part of each slot points to is no leak. */
+/* Tells LeakSanitizer that what this part of each slot points to is no leak. */
 void percpu__register_roots(uintptr_t piece, size_t from, size_t end) PERCPU__HIDDEN;
 
-/* Is it in the dynamic memory of slot 0? */
+/* Is `place`, a per-CPU pointer, in dynamic memory? */
 bool percpu__is_dynamic(uintptr_t place) PERCPU__HIDDEN;
 
 static inline struct slot *percpu__slot_of(size_t cpu)
@@ -155,10 +152,10 @@ static inline struct slot *percpu__slot_of(size_t cpu)
 
 extern struct module percpu__this_module PERCPU__HIDDEN;
 
-/* Addresses keep their distance to a boundary of `align`, and with it every alignment. */
+/* Places this module's aligned variables in each slot. True: all initial values are file views. */
 bool percpu__place_module(const struct percpu__joined *joined, bool is_first) PERCPU__HIDDEN;
 
-/* Of a per-CPU pointer: any module's. */
+/* The module that has the variable of a per-CPU pointer, or NULL. */
 const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
 
 /* -- Without a sequence: rseq_slow.c ----------------------------------------------------------- */
@@ -167,7 +164,8 @@ const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
 
 /*
  * The number of this thread's area, for atomic instructions: in a process without sequences its
- * CPU's, else the one that no sequence touches. NO_CPU: it is registered now, so use sequences.
+ * CPU's, else the one that no sequence touches. NO_CPU: the thread has just been registered, and is
+ * to use sequences.
  */
 size_t percpu__atomic_cpu(void) PERCPU__HIDDEN;
 
@@ -181,19 +179,19 @@ void percpu__lists_pass(size_t cpu) PERCPU__HIDDEN;
 void percpu__threads_begin(bool is_program) PERCPU__HIDDEN;
 struct thread *percpu__this_thread(void) PERCPU__HIDDEN;
 
-/* Gives back what the thread has, which is about to end. */
+/* Gives back the area of a thread that is about to end, if it owns one. */
 void percpu__leave_blocks(struct thread *thread) PERCPU__HIDDEN;
 
 /* Unregisters the calling thread, if this library has registered it. */
 void percpu__unregister_thread(void) PERCPU__HIDDEN;
 
 /*
- * Only the calling thread lives on in a child: what others own is free. Called by the fork handler,
- * and before that by what would wait.
+ * Called in a child, where only the calling thread lives on: areas and locks of others become free.
+ * By the fork handler, and before that by what would wait for one of these.
  */
 void percpu__in_child(void) PERCPU__HIDDEN;
 
-/* Before there is one: for a child that another thread forks meanwhile. Read first, for all do. */
+/* Called before a thread owns anything, for a child forked meanwhile. Mostly just a load. */
 static inline void percpu__note_owner(void)
 {
     if (!__atomic_load_n(&percpu__state->has_owners, __ATOMIC_RELAXED))
@@ -211,7 +209,7 @@ static inline uint32_t percpu__area_owner(size_t cpu)
     return __atomic_load_n(&percpu__slot_of(cpu)->owner, __ATOMIC_RELAXED) & ~WAITED;
 }
 
-/* Between two steps a signal handler may enter and leave blocks of its own. */
+/* Between two steps that this separates a signal handler may enter and leave blocks of its own. */
 static inline void percpu__signal_fence(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -223,10 +221,10 @@ static inline void percpu__signal_fence(void)
 
 #ifdef PERCPU_PLATFORM_THREAD
 
-/* A thread's. The owner has it. */
+/* A thread's record, thread-local in the owner. */
 struct thread {
     int tid;    /* 0: not known yet */
-    size_t cpu; /* plus 1; 0: it plays none */
+    size_t cpu; /* that the thread plays, plus 1; 0: none */
     int exit_rounds;
     /* The area that it set itself: a new thread may inherit its parent's register. */
     uintptr_t base;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq: one run-time per process. Every module (the program, a shared library) that embeds the
- * library has a copy of this file's code and data; the first one in the dynamic linker's list owns
- * the process's state, struct process, which the others find by a mark (modules.c).
+ * rseq: the state of the process, which its modules share (modules.h), how it is started, and the
+ * choice between sequences and atomic instructions.
  */
 #include "process.h"
 
@@ -17,8 +16,8 @@
 /* -- This module's words ----------------------------------------------------------------------- */
 
 /*
- * Defined where no compiler sees them: they are const for all but the constructor. Until that has
- * run, an access faults: a bias that leads outside of the address space, a mask of 0.
+ * Defined in assembly, since they are const for all C code but the constructor. Until that has run,
+ * an access faults: a bias that leads outside of the address space, a mask of 0.
  */
 __asm__(".pushsection .data.percpu_words,\"aw\",%progbits\n\t"
         ".balign 64\n\t"
@@ -46,7 +45,7 @@ extern PERCPU__HIDDEN struct {
 
 size_t percpu__limit;
 
-/* The library has no variable of its own; the section must exist. */
+/* Nobody uses this variable, but the section must exist. */
 __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head);
 
 /* -- The process ------------------------------------------------------------------------------- */
@@ -55,7 +54,7 @@ static void start_owner(void);
 static struct percpu__rseq *rseq_of_thread(void);
 static bool register_thread(void);
 
-/* Modules with different settings of these would update the same area in different ways. */
+/* Modules that differ in this setting would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
 #define VERSION 0x10005
 #else
@@ -77,13 +76,13 @@ enum {
     RSEQ_BYTES = 32,
     RSEQ_UNREGISTER = 1,
     AUXV_RSEQ_FEATURE_SIZE = 27
-}; /* linux/rseq.h; the size before features had one */
+}; /* linux/rseq.h; before it had features, its size was 32 */
 
 /* glibc 2.35 and newer; weak, since other libraries have none and static ones leave it out. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
-/* Where libc registers nothing. Every thread's starts as unregistered. */
+/* Registered by this library where libc registers nothing. Each thread's starts as unregistered. */
 static __thread struct percpu__rseq thread_rseq
     __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
 _Static_assert(sizeof(struct percpu__rseq) == 32 && offsetof(struct percpu__rseq, mm_cid) == 24,
@@ -129,7 +128,7 @@ void percpu__unregister_thread(void)
 #define RESTARTABLE_SEQUENCES "restartable sequences"
 #endif
 
-/* Linux, kernel/rseq.c: what is registered already is EINVAL, and EBUSY where it is the same. */
+/* Linux, kernel/rseq.c: EINVAL for a registered thread, EBUSY if by the same struct rseq. */
 static const char *why_not(int error)
 {
     switch (error) {
@@ -153,8 +152,8 @@ static void choose_way(struct process *p, bool is_program)
     p->rseq_offset = (uintptr_t)&unregistered_rseq;
 #ifdef PERCPU_RSEQ_MM_CID
     /*
-     * Of the kernel, not of what libc registered: that is 32 bytes everywhere, whatever __rseq_size
-     * says, and the kernel writes all of them.
+     * The kernel's feature size decides, and not __rseq_size: libc registers 32 bytes everywhere,
+     * whatever __rseq_size says, and the kernel writes all of them.
      */
     if (getauxval(AUXV_RSEQ_FEATURE_SIZE) <
         offsetof(struct percpu__rseq, mm_cid) + sizeof(unregistered_rseq.mm_cid)) {
@@ -216,7 +215,7 @@ static void report_way(bool all_views)
                 all_views ? "" : "; initial values are copied for each");
 }
 
-/* Alone, for the modules of a process may start at the same time. */
+/* Called by one thread at a time, since modules of a process may start concurrently. */
 static void start_module(const struct percpu__joined *joined)
 {
     bool is_first = !percpu__state->has_begun, all_views;
@@ -236,8 +235,9 @@ static void start_module(const struct percpu__joined *joined)
 }
 
 /*
- * Who is busy in another process was so at a fork(), in a thread that the child does not have: what
- * that thread had not finished is begun anew, or is a hole in the areas. Its module stays without.
+ * A state that names another process was copied by fork() while a thread was starting a module. The
+ * child does not have that thread: what it had not finished is begun anew, or is a hole in the
+ * areas, and its module is not started.
  */
 static void take_state(void)
 {
@@ -253,9 +253,9 @@ static void take_state(void)
 }
 
 /*
- * What a constructor calls may be a cancellation point, such as open(2): a thread with a request of
- * pthread_cancel() would end in the middle, with dlopen()'s locks. The program's start is nobody's
- * to cancel, and its thread must look as one that can be: register_thread().
+ * A constructor may call cancellation points, such as open(2): a thread with a request of
+ * pthread_cancel() would end inside of dlopen(), with its locks. Not at the program's start, which
+ * nobody cancels, and where register_thread() must see that cancellation is enabled.
  */
 static struct percpu__joined join_process(void)
 {
@@ -275,7 +275,7 @@ static struct percpu__joined join_process(void)
     return joined;
 }
 
-/* The constructors of a library that a program is linked with are before the program's. */
+/* Other modules call it: constructors of libraries that a program is linked with run first. */
 static void start_owner(void)
 {
     (void)join_process();
@@ -286,7 +286,7 @@ __attribute__((constructor(101))) static void constructor(void)
 {
     struct percpu__joined joined = join_process();
 
-    /* The kernel looks at a thread's last sequence when the thread wakes. */
+    /* Pinned: the kernel reads the descriptor of a thread's last sequence when that wakes. */
     if (!joined.is_program)
         percpu__pin(joined.name);
 }

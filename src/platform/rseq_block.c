@@ -5,8 +5,8 @@
 #ifdef PERCPU_PLATFORM_RSEQ
 
 /*
- * Take the area of the CPU that this runs on: its number when it was free. Plain where a sequence
- * can do it, for nobody writes the word of a free area but a sequence on its CPU.
+ * Tries to take the area of the CPU that this runs on, *cpu. A sequence does it by a plain store,
+ * since only sequences on its CPU write the owner of a free area.
  */
 static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
 {
@@ -31,8 +31,8 @@ static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
 }
 
 /*
- * The owner may be none that gives back: a thread of the parent, in a child in which
- * percpu__in_child() has not run yet, or one that has ended in its block without a key.
+ * Waits for the owner. It may be one that never gives back: a thread of the parent, in a child in
+ * which percpu__in_child() has not run yet, or one that has ended in its block without a key.
  */
 static void wait_for(size_t cpu, uint32_t seen)
 {
@@ -52,7 +52,7 @@ static void wait_for(size_t cpu, uint32_t seen)
         percpu__futex(owner, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* Wakes all: the first may run on another CPU by now, and then take that one's area. */
+/* Wakes all waiters: the first may run on another CPU by now, and take that one's area. */
 static void give_back(size_t cpu)
 {
     if (&__tsan_release)
@@ -62,8 +62,8 @@ static void give_back(size_t cpu)
 }
 
 /*
- * A signal handler came while the area was taken or given back: is there one? Not, where another
- * handler that forked has the child look for its parent's: it looks again.
+ * For a signal handler that came while the area was taken or given back: the area that the thread
+ * owns, or NO_AREA. A nested handler may have forked: the thread's tid is another then, look again.
  */
 static size_t find_own(const struct thread *thread)
 {
@@ -81,8 +81,9 @@ static size_t find_own(const struct thread *thread)
 }
 
 /*
- * A handler may have forked since the thread read its tid, and this be the child. False: there a
- * block of another handler found that the parent's thread is gone, and the area is free.
+ * Has the thread taken the area as `tid`? A handler may have forked since the thread read its tid,
+ * and this be the child. False: there a block of another handler found that the parent's thread is
+ * gone, and the area is free.
  */
 static bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t tid)
 {
@@ -141,7 +142,7 @@ size_t percpu__take_area(void)
     percpu__signal_fence();
     for (;;) {
         tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
-        /* Or its own: of a thread that ended in a block, and had the same tid. */
+        /* An area with this tid is own, too: a thread that had it has ended in a block. */
         if (!try_take(tid, &cpu, &seen) && percpu__area_owner(cpu) != tid)
             wait_for(cpu, seen);
         else if (is_taken_by(thread, cpu, tid))

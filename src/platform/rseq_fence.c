@@ -29,8 +29,8 @@ static bool fence(unsigned flags, size_t cpu)
 }
 
 /*
- * Where sequences run the kernel stops those on the CPU; a thread that does not run aborts its own
- * when it does. On the other areas what takes more than one instruction holds the lock.
+ * Where sequences run the kernel aborts those on the CPU; a thread that does not run aborts its own
+ * when it resumes. On the other areas operations of several instructions hold the lock.
  */
 int percpu_fence_cpu(size_t cpu)
 {
@@ -42,7 +42,7 @@ int percpu_fence_cpu(size_t cpu)
     if (!is_cpu)
         percpu__lists_pass(cpu);
 #ifdef PERCPU_RSEQ_MM_CID
-    is_cpu = false; /* whose threads have the number, the kernel does not tell */
+    is_cpu = false; /* the kernel does not tell which CPU uses an mm_cid */
 #endif
     return fence(is_cpu ? MEMBARRIER_CMD_FLAG_CPU : 0, is_cpu ? cpu : 0) ? 0 : -PERCPU_ESYS;
 }

@@ -10,10 +10,10 @@
 #include <time.h>
 
 /*
- * Without a sequence an operation holds its area's lock, signals blocked: a handler on this thread
- * must not wait for it. It reads, makes, and commits by one store, as a sequence does, so that what
- * a sequence may do to the mark of a closed list, it may do, too. A child after fork() finds lists
- * as they were before or after an operation of a thread that is not in it.
+ * Without a sequence an operation holds its area's lock, with signals blocked: a handler on this
+ * thread would wait for ever. The operation commits by one store, as a sequence does: like one, it
+ * may overwrite the mark of a list that is closed meanwhile, and a child after fork() finds lists
+ * as they were before or after an operation of another thread.
  */
 static void lock_lists(struct slot *slot, sigset_t *old_mask)
 {
@@ -98,14 +98,14 @@ static bool list_sequence(enum percpu__list_operation operation, volatile void *
     return done;
 }
 
-/* A closed list is open again soon; its drainer may be a thread of lower priority on this CPU. */
+/* Sleeps while the list is closed: its drainer may be a thread of lower priority on this CPU. */
 struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation, volatile void *p,
                                            struct percpu_list_node *node)
 {
     const struct timespec nap = {0, 10000};
     int saved = errno, cancelable;
 
-    /* Not later: a thread that cannot be cancelled is not registered. */
+    /* Registers the thread if possible: register_thread() refuses while it cannot be cancelled. */
     if (percpu__rseq_index() >= percpu__state->rseq_cpus)
         (void)percpu__atomic_cpu();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);

@@ -49,9 +49,9 @@ static size_t possible_cpus(void)
 /* -- Pieces ------------------------------------------------------------------------------------ */
 
 /*
- * A piece of memory: a slot per CPU, one more, and one for the address that a CPU too many would
- * have. It is not accessible, and a slot is as far as it is used: nothing that counts, locks, dumps
- * or copies memory sees more than that. It is two mappings per CPU. 0: there are no addresses.
+ * Reserves the addresses of a piece: a slot per CPU, the last slot, and a guard for the address
+ * that a CPU too many would have. Slots become accessible as far as they are used: nothing that
+ * counts, locks, dumps or copies memory sees more. Two mappings per CPU. 0: no addresses.
  */
 static uintptr_t map_piece(size_t cpus)
 {
@@ -71,7 +71,7 @@ static uintptr_t map_piece(size_t cpus)
     return (uintptr_t)memory + before;
 }
 
-/* For the first piece a quarter of the addresses that the process may have (ulimit -v). */
+/* Limit of the first piece: a quarter of the addresses that the process may have (ulimit -v). */
 static size_t most_addresses(void)
 {
     struct rlimit limit;
@@ -110,7 +110,7 @@ bool percpu__new_place(void)
 
     if (place == 0)
         return false;
-    /* In this order: in a child of a fork() meanwhile the next module takes another one. */
+    /* In this order: in a child forked between two stores the next module takes a new place. */
     __atomic_store_n(&p->used, PERCPU__SLOT_SIZE, __ATOMIC_RELEASE);
     __atomic_store_n(&p->accessible, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&p->place, place, __ATOMIC_RELEASE);
@@ -166,7 +166,7 @@ uintptr_t percpu_area_base(size_t cpu)
     return cpu < percpu__limit ? (uintptr_t)percpu__slot_of(cpu) : 0;
 }
 
-/* All copies, of a size that the compiler knows. */
+/* Inline, so that the size is a constant in the loop. */
 PERCPU__INLINE uint64_t sum_of(uintptr_t copy, size_t size)
 {
     uint64_t sum = 0;
@@ -176,7 +176,6 @@ PERCPU__INLINE uint64_t sum_of(uintptr_t copy, size_t size)
     return sum;
 }
 
-/* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
 uint64_t percpu__sum(const volatile void *p, size_t size)
 {
     switch (size) {
@@ -195,14 +194,14 @@ void percpu__check_current(void)
 
 /* -- For alloc.c ------------------------------------------------------------------------------- */
 
-/* The heap asks for pieces when it needs them. */
+/* None at first: the heap asks for pieces when it needs them. */
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
     *memory = (struct percpu__memory){0, 0, 0, STRICTEST, true};
     return percpu__limit != 0;
 }
 
-/* At the start of slot 0; nothing is there in the other ones. */
+/* The head of a piece of dynamic memory, in slot 0; the other slots' place for it is unused. */
 struct piece {
     struct piece *next;
     size_t accessible; /* bytes of each slot */
@@ -212,8 +211,8 @@ enum { STEP = 65536 };
 _Static_assert(sizeof(struct piece) <= PIECE_HEAD && PERCPU__SLOT_SIZE % STEP == 0, "");
 
 /*
- * Where that makes too many mappings, which many CPUs and much memory do, all of a piece is
- * accessible: that is one mapping, if the system does not count what nobody wrote.
+ * How much of a new piece is accessible. Where that makes too many mappings (many CPUs, much
+ * memory) it is all of the piece: one mapping, if the system does not count untouched pages.
  */
 static size_t accessible_at_first(uintptr_t piece)
 {

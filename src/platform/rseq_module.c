@@ -13,13 +13,13 @@
 /* linux/memfd.h; the second one, Linux 6.3, is all that vm.memfd_noexec=2 allows. */
 enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC_SEAL = 8 };
 
-/* A file in memory that may become as large; -1: there is none. */
+/* A memory file (memfd) that may grow to this size; -1: there is none. */
 static int template_file(size_t size)
 {
     struct rlimit limit;
     int file;
 
-    /* A file that is too large is not only refused: SIGXFSZ. */
+    /* A write beyond the limit raises SIGXFSZ, and does not only fail. */
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < size)
         return -1;
     file = (int)syscall(SYS_memfd_create, "percpu", MEMFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
@@ -28,7 +28,7 @@ static int template_file(size_t size)
     return file;
 }
 
-/* Are there values other than 0 in this page of slot 0? Without variables it may not be there. */
+/* Has this page of slot 0 initial values but 0? Without variables it may have no template. */
 static bool has_values(const struct module *module, uintptr_t at, size_t page)
 {
     uintptr_t from = at > module->first ? at : module->first;
@@ -40,9 +40,10 @@ static bool has_values(const struct module *module, uintptr_t at, size_t page)
 }
 
 /*
- * Pages with values are each slot's own view of a file: such a page becomes memory when somebody
- * writes to it, of that CPU's node. Values are copied where pages before free_from have other
- * things already, and where a file or mappings cannot be had. Answers whether all are views.
+ * Gives each slot the initial values. A page with values is each slot's own view (private mapping)
+ * of a file: it becomes memory, of that CPU's node, when somebody writes to it. Values are copied
+ * where pages before free_from hold other variables already, and where there is no file or mapping.
+ * Returns whether all are views.
  */
 static bool fill_slots(struct process *p, const struct module *module, uintptr_t free_from)
 {
@@ -91,9 +92,9 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
 struct module percpu__this_module;
 
 /*
- * Where in a slot a template goes behind `used`. What is below `align`, which is the strictest
- * alignment of its variables or more, stays as it is in the module. A program that tools have told
- * of a smaller alignment than that of a page has variables that are aligned so still.
+ * The offset in a slot, behind `used`, of a template. Modulo `align`, which is the strictest
+ * alignment of its variables or more, addresses stay as in the module. Modulo a page, too: tools
+ * may lower the alignment of segments, and variables in them stay aligned to a page.
  */
 static uintptr_t offset_behind(size_t used, uintptr_t start, uintptr_t align)
 {
@@ -148,7 +149,6 @@ uintptr_t percpu__offset(uintptr_t vma)
     return vma + percpu__this_module.bias - percpu__state->base;
 }
 
-/* Of a per-CPU pointer: any module's. */
 const struct module *percpu__module_of(uintptr_t place)
 {
     const struct module *m =
@@ -159,7 +159,7 @@ const struct module *percpu__module_of(uintptr_t place)
     return m;
 }
 
-/* A sequence where one store does it. */
+/* By a sequence where one store is enough, else in a block. */
 static void reset_from(uintptr_t from, void *p, size_t size)
 {
     bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;

@@ -23,7 +23,7 @@ size_t percpu__atomic_cpu(void)
     return last;
 }
 
-/* For pointers and reads. */
+/* The CPU whose area pointers and reads use. */
 size_t percpu__slow_cpu(void)
 {
     size_t cpu = percpu__atomic_cpu();

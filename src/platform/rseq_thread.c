@@ -11,7 +11,7 @@ static bool is_in_program; /* this copy of the library, the owner's */
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
 
-/* Threads' records, found by thread pointers. A record is the living thread's that it names. */
+/* Hash tables of threads by thread pointer. A record is that of the living thread with its tid. */
 enum { RECORDS = 1024 };
 struct records {
     struct record {
@@ -21,13 +21,13 @@ struct records {
     struct records *next;
 };
 
-/* Where this thread's may be in each group of records. */
+/* The index that this thread's record has, if any, in each group of records. */
 static size_t place_of_record(void)
 {
     return (size_t)((uint64_t)percpu__thread_pointer() * 0x9e3779b97f4a7c15u >> 32) % RECORDS;
 }
 
-/* tid 0: any, in a child whose only thread does not know its own yet. NULL: there is none. */
+/* tid 0 is any: in a child, whose only thread does not know its own yet. NULL: there is none. */
 static struct thread *find_record(int tid)
 {
     struct records *group = __atomic_load_n(&percpu__state->records, __ATOMIC_ACQUIRE);
@@ -51,7 +51,7 @@ static struct records *map_records(void)
     return records == MAP_FAILED ? NULL : records;
 }
 
-/* A free one, or that of a thread that has ended. The caller owns its own tid. */
+/* Takes a free record, or that of a thread that has ended, for the calling thread. */
 static struct record *take_record(int tid)
 {
     struct records **link = &percpu__state->records, *group;
@@ -80,7 +80,7 @@ static struct record *take_record(int tid)
     }
 }
 
-/* No handler of this thread interferes. One that came before may have forked: tids are others. */
+/* Signals are blocked. A handler that came before may have forked: the tid is read anew. */
 static struct thread *new_thread(void)
 {
     struct thread *thread;
@@ -109,10 +109,10 @@ static struct thread *new_thread(void)
 }
 
 /*
- * In a library that came by dlopen() glibc allocates thread-local storage when a thread first uses
- * it, by malloc(): not in a signal handler, which may be the first. Without a key the system says
- * which thread this is, as others may have had this thread pointer before; with one the record of a
- * thread that ends has no key any more, and is found in the same way.
+ * Thread-local in the program only: in a library that came by dlopen() glibc allocates thread-local
+ * storage by malloc() when a thread first uses it, which may be in a signal handler. Elsewhere it
+ * is the key's value. Without a key, or when a thread that ends has lost its value, the record is
+ * found by the tid, as others may have had this thread pointer before.
  */
 struct thread *percpu__this_thread(void)
 {
@@ -127,9 +127,11 @@ struct thread *percpu__this_thread(void)
     thread = find_record(percpu__gettid());
     return thread ? thread : new_thread();
 }
+
 /*
- * Other keys' destructors may still use per-CPU data: go in the last round. Handlers' blocks may
- * come until the thread is gone: they must neither find an area that is given back nor wait for it.
+ * Other keys' destructors may still use per-CPU data: this acts in the last round. Handlers' blocks
+ * may come until the thread is gone: they must neither find an area that is given back nor wait for
+ * it.
  */
 static void thread_exits(void *value)
 {
@@ -141,14 +143,14 @@ static void thread_exits(void *value)
         return;
     percpu__leave_blocks(thread);
     thread->is_leaving = true;
-    /* Its memory goes before the thread does. */
+    /* libc frees the thread's struct rseq before the thread is gone. */
     percpu__unregister_thread();
     pthread_setspecific(percpu__state->at_thread_exit, NULL);
 }
 
 /*
- * Without a key a record outlives its thread, and a child would take it for that of a thread which
- * has the pointer now.
+ * Frees the record of a thread that has ended, which stays if there is no key: a child would take
+ * it for that of the thread which has the pointer now.
  */
 static void thread_before_fork(void)
 {
@@ -167,7 +169,7 @@ static void thread_before_fork(void)
     errno = saved;
 }
 
-/* The child may have its parent's id: the first process of a PID namespace, as the parent is. */
+/* Resets the pid: a child may have its parent's, as the first process of a PID namespace. */
 static void thread_after_fork(void)
 {
     if (!percpu__state->has_looked)
@@ -186,7 +188,7 @@ void percpu__in_child(void)
         return;
     percpu__state->pid = pid;
     percpu__state->has_looked = true;
-    /* To look takes page tables for each slot. */
+    /* The loop below takes page tables for each slot. */
     if (!__atomic_load_n(&percpu__state->has_owners, __ATOMIC_RELAXED))
         return;
     thread = is_in_program            ? &thread_storage
@@ -208,8 +210,8 @@ void percpu__in_child(void)
 }
 
 /*
- * A signal handler may be what sets a thread's key, and must not allocate. glibc has room for the
- * first 32 keys in each thread, and allocates it for others (nptl/descr.h,
+ * A signal handler may be the first to set a thread's value of the key, and must not allocate.
+ * glibc has room for the first 32 keys in each thread, and allocates it for others (nptl/descr.h,
  * PTHREAD_KEY_2NDLEVEL_SIZE); musl has room for all.
  */
 static bool make_key(pthread_key_t *key)

@@ -20,7 +20,7 @@ void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
 
 static unsigned initialised;  /* a word: GCC for riscv calls functions for atomics on bytes */
 static uintptr_t pristine;    /* distance from a variable to its initial value; 0: no copy yet */
-static uintptr_t first, size; /* of the variables, with pristine */
+static uintptr_t first, size; /* of the variables; valid with pristine */
 
 #if __STDC_HOSTED__
 /*
@@ -92,7 +92,7 @@ uintptr_t percpu__offset(uintptr_t vma)
     return vma;
 }
 
-/* If percpu_panic() returns, 0: the variable's value is its own. */
+/* Returns 0 after a report: the reset then copies the variable to itself. */
 uintptr_t percpu__pristine(const void *p)
 {
     if (!pristine) {
@@ -121,7 +121,7 @@ static void unmap_arena(void)
     arena = NULL;
 }
 
-/* Addresses: what is not touched costs nothing else. */
+/* Reserves addresses: pages that are not touched take no memory. */
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
     size_t room = UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 26;
@@ -154,7 +154,7 @@ static void keep_initial_values(void)
     pristine = (uintptr_t)memory - first;
 }
 
-/* Of the calling thread: only its signals are blocked. */
+/* Thread-local, since a thread blocks only its own signals. */
 static __thread sigset_t outer_mask;
 static __thread unsigned depth;
 
@@ -194,8 +194,8 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
 }
 
 /*
- * Only a script that includes our fragment has a slot for them; without one there is no reset.
- * Hidden, and read from data words, as in bare.c.
+ * The symbols of a linker script that includes the fragment of ld/, which has a slot for initial
+ * values; without one there is no reset. Hidden, and read from data words, as in bare.c.
  */
 extern const char _percpu_template[] PERCPU__HIDDEN __attribute__((weak));
 extern char _percpu_start[] PERCPU__HIDDEN __attribute__((weak));

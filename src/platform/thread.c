@@ -18,7 +18,7 @@ size_t percpu__slots(void)
     return (size_t)configured < percpu__max_cpus() ? (size_t)configured : percpu__max_cpus();
 }
 
-/* Addresses for each area. Those that are not touched cost nothing else. */
+/* Reserves addresses for each area: pages that are not touched take no memory. */
 size_t percpu__slots_reserve(void)
 {
     return UINTPTR_MAX > 0xffffffff ? (size_t)1 << 30 : (size_t)1 << 24;
@@ -120,7 +120,7 @@ struct thread *percpu__this_thread(void)
     return &thread_storage;
 }
 
-/* A handler's fork() changes it in the child. */
+/* A signal handler's fork() changes the tid in the child. */
 static int this_tid(void)
 {
     struct thread *thread = percpu__state->thread();
@@ -136,10 +136,10 @@ static int this_tid(void)
 }
 
 /*
- * Also what a thread left that had the same id: what this one has is known already. And what one
- * left that first claimed a CPU in one of its last destructors: the key's round is over then, and
- * there may be none after it. A handler may fork: in the child a claim that was about to be made is
- * another's, and one that was made is not.
+ * Takes a free claim, and one left by a thread that has ended: with the same tid (this thread's own
+ * claim is in thread->cpu), or because it first claimed a CPU in one of its last destructors, with
+ * no round of the key's after it. A signal handler may fork meanwhile: in the child a claim made
+ * after that has the parent's tid, and is corrected.
  */
 static bool take_claim(size_t cpu)
 {
@@ -174,7 +174,7 @@ static void thread_exits(void *value)
     release_claim(thread);
 }
 
-/* At the first claim for which there is one: a program that uses up all keys may give some back. */
+/* Made at the first claim for which there is one: a program that uses up all keys may free some. */
 static bool get_key(pthread_key_t *key)
 {
     unsigned known = __atomic_load_n(&percpu__state->at_thread_exit, __ATOMIC_ACQUIRE);
@@ -207,7 +207,7 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
     }
     if (!take_claim(cpu))
         return -PERCPU_EBUSY;
-    /* Either percpu_fini() sees the claim, or this that it was or is at work. */
+    /* SEQ_CST on both sides: percpu_fini() sees the claim, or this that it was or is at work. */
     if (__atomic_load_n(&percpu__state->closing, __ATOMIC_SEQ_CST) || cpu >= PERCPU__LIMIT ||
         PERCPU__DELTAS[cpu] != delta) {
         __atomic_store_n(&percpu__state->claims[cpu], 0, __ATOMIC_RELEASE);

@@ -7,8 +7,8 @@
 /* -- This module's words ----------------------------------------------------------------------- */
 
 /*
- * Defined where no compiler sees them: they are const for all but the constructor. Until that has
- * run, an access faults: a shift that leads outside of the address space.
+ * Defined in assembly, since they are const for all C code but the constructor. Until that has run,
+ * an access faults: a shift that leads outside of the address space, on 32 bits null pointers.
  */
 __asm__(".pushsection .data.percpu_words,\"aw\",%progbits\n\t"
         ".balign 64\n\t"
@@ -56,7 +56,7 @@ uintptr_t *percpu__thread_delta_of_process(void)
 
 static int claims[PERCPU_MAX_CPUS];
 
-/* No platform has another's. */
+/* Versions of different platforms differ, too. */
 #define VERSION 0x20004
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
@@ -88,7 +88,7 @@ static void in_child(void)
     percpu__areas_after_fork();
 }
 
-/* Of linkers: where our module is loaded. */
+/* Defined by linkers: the address that this module is loaded at. */
 extern const char __ehdr_start[] PERCPU__HIDDEN __attribute__((weak));
 
 static void begin_once(void)
@@ -109,7 +109,7 @@ static void begin_once(void)
         percpu__refuse(NULL, "pthread_atfork() failed");
 }
 
-/* The constructors of shared libraries run before the program's. */
+/* Other modules call it: constructors of shared libraries run before the program's. */
 static void start_owner(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -123,9 +123,10 @@ static void start_owner(void)
 /* -- Other modules ----------------------------------------------------------------------------- */
 
 /*
- * Their places are below the owner's template, so that no per-CPU pointer depends on how much
- * memory there is for objects; and below all of the owner, so that an access by a register that was
- * not set does not reach it. None may be 0: where the module lies low they are below 0.
+ * The distance from the owner's template down to other modules' places. They are below it, so that
+ * no per-CPU pointer depends on how much memory there is for objects, and below all of the owner,
+ * so that an access by a register that was not set does not reach it. Where the owner is loaded low
+ * they are below 0, since no place may be at 0.
  */
 static size_t modules_begin(void)
 {
@@ -152,8 +153,8 @@ void percpu__make_variables(const struct percpu__module *m, size_t cpu)
 }
 
 /*
- * Called by its constructor: what cannot be had ends the process. Not inlined: this module's words
- * are const for the compiler, and the caller has just set them.
+ * Called by the module's constructor; an error ends the process. Not inlined: the compiler takes
+ * this module's words for const, and the caller has just set them.
  */
 __attribute__((noinline)) static void add_module(struct percpu__module *m)
 {
@@ -165,7 +166,7 @@ __attribute__((noinline)) static void add_module(struct percpu__module *m)
         percpu__refuse(m->name, "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
     was = percpu__areas_begin();
     size = (percpu__areas->modules ? percpu__areas->modules_size : modules_begin()) + m->size;
-    /* Addresses keep their distance to a boundary, and with it every alignment. */
+    /* Modulo `align` the place is as the template's address, so that variables stay aligned. */
     size += (-m->start - size) & (align - 1);
     if ((was == READY && size > percpu__areas->module_room) ||
         (size >= start && size - m->size < start))
@@ -196,7 +197,7 @@ static uintptr_t initial_of(uintptr_t p)
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
-/* Of object files that were compiled for programs (config.h). */
+/* The section of code that was compiled for programs (config.h). */
 extern const char __start_percpu_for_programs[] PERCPU__HIDDEN __attribute__((weak));
 extern const char __stop_percpu_for_programs[] PERCPU__HIDDEN __attribute__((weak));
 
@@ -225,7 +226,7 @@ __attribute__((constructor(101))) static void constructor(void)
         add_module(&this_module);
         percpu__words.shift = this_module.first - this_module.start;
     }
-    /* Its copies of variables, and what it keeps for threads, last as long as the process. */
+    /* Pinned, since copies of its variables, and its thread-local data, stay in use. */
     if (!joined.is_program)
         percpu__pin(joined.name);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq, PERCPU_DEBUG: is a variable that blocks change the operand of updates as well? The two do
+ * rseq, PERCPU_DEBUG: reports a variable that blocks change and updates have as operand. The two do
  * not exclude each other, and updates would be lost.
  *
- * Of each word, 8 bytes of a variable on all CPUs, that is updated or changed in a block a table
- * knows which bytes are, and how often they were written. A block has changed what differs at its
- * end from its begin, if nothing else wrote to the word meanwhile. Any context: no locks.
+ * A hash table has an entry for each word (8 bytes, on all CPUs) that is updated, or changed in a
+ * block: which of its bytes are, and how often operations wrote to it. A block has changed what
+ * differs at its end, if no operation wrote to the word meanwhile. Any context: no locks.
  */
 #include "process.h"
 
@@ -23,7 +23,7 @@ struct word {
     uint8_t updated, changed;
 };
 
-/* Of the first module of the process that needs one. */
+/* The table of the process is that of the first module that needs one. */
 static struct word own_table[ENTRIES];
 
 static struct word *table(void)
@@ -38,7 +38,7 @@ static struct word *table(void)
     return known;
 }
 
-/* NULL: it is not there, and there is no room or no wish to add it. */
+/* The word's entry. NULL: there is none, and `add` is false or the table is full. */
 static struct word *entry_of(uintptr_t address, bool add)
 {
     struct word *words = table();
@@ -94,7 +94,7 @@ static void report_mixed(uintptr_t address, uint8_t bytes)
     percpu__report(message);
 }
 
-/* Sets bits of one mask; a report when they are new and in the other mask, too. */
+/* Adds bytes to one mask, and reports those that are new there and in the other mask, too. */
 static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, uint8_t bytes)
 {
     uint8_t old;
@@ -108,7 +108,6 @@ static void add_bytes(struct word *word, uint8_t *mask, const uint8_t *other, ui
         report_mixed(__atomic_load_n(&word->address, __ATOMIC_RELAXED), bytes);
 }
 
-/* Is it a variable of a module, or dynamic memory? */
 static bool is_known(uintptr_t place)
 {
     return percpu__module_of(place) || percpu__is_dynamic(place);
@@ -150,7 +149,7 @@ void percpu__watch_written(const volatile void *p)
         __atomic_fetch_add(&word->done, 1, __ATOMIC_SEQ_CST);
 }
 
-/* What comes there next is another variable. */
+/* The next object at this place is another variable. */
 void percpu__watch_freed(uintptr_t first, size_t size)
 {
     for (uintptr_t address = first; address < first + size; address += WORD) {

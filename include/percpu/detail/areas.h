@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* What lies in every area, and what the library keeps of the areas. */
+/* The head of every area, the table of deltas, and library functions that operations call. */
 
-/* The first thing that the library keeps in every area. <percpu/asm.h> has the offsets. */
+/* The library's own variable, in every area. <percpu/asm.h> has the offsets. */
 struct percpu__head {
     uintptr_t delta; /* of this area */
     size_t cpu;      /* PERCPU__NO_CPU in the template */
     uintptr_t magic; /* PERCPU__MAGIC: tells a template that was loaded from a NOLOAD one */
     uint32_t up;     /* 1 from percpu_up() to percpu_down(); only this CPU writes it */
-    uint32_t report; /* of this CPU's call of percpu_panic(): src/report.c */
+    uint32_t report; /* record of this CPU's percpu_panic() in progress: src/report.c */
 };
 #define PERCPU__NO_CPU SIZE_MAX
 #define PERCPU__MAGIC ((uintptr_t)0x43726550)
 extern PERCPU__HIDDEN PERCPU__MODEL struct percpu__head __PERCPU_percpu__head;
 
-/* Deltas by CPU, valid below percpu__limit. Deltas are multiples of 64: an odd one is none. */
+/* Deltas by CPU, valid below percpu__limit. They are multiples of 64: an odd value marks a gap. */
 #define PERCPU__ABSENT ((uintptr_t)1)
 extern PERCPU__HIDDEN uintptr_t percpu__delta[PERCPU_MAX_CPUS];
 extern PERCPU__HIDDEN size_t percpu__limit;
 
-/* Functions of the library, which operations call. */
 PERCPU__CALLED void percpu__check_current(void);
 PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
 PERCPU__CALLED void percpu__moved(void);
@@ -31,7 +30,7 @@ PERCPU__INLINE size_t percpu__next_cpu(size_t cpu)
 #else
 PERCPU__CALLED size_t percpu__next_cpu(size_t cpu);
 #endif
-/* The same of CPUs that are up. */
+/* The first one that is up, likewise. */
 PERCPU__CALLED size_t percpu__next_up(size_t cpu);
 PERCPU__CALLED uintptr_t percpu__offset(uintptr_t vma);
 PERCPU__CALLED uint64_t percpu__sum(const volatile void *p, size_t size);

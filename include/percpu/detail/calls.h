@@ -2,8 +2,8 @@
 /*
  * Code that is not optimised: an access is a call of a library function, chosen by size, since
  * inline functions would take an instruction and a place on the caller's stack for each of their
- * parameters. src/calls.c defines these functions, each by the operation of its name. What the
- * operand is does not matter then: the compiler has made its address.
+ * parameters. src/calls.c defines these functions. They take every operand as a pointer, since the
+ * compiler has made its address.
  */
 
 #define PERCPU__CALLS(bits)                                                                        \
@@ -32,7 +32,7 @@ PERCPU__CALLS(64)
 PERCPU__CALLED uintptr_t percpu__call_current_ptr(const volatile void *p);
 
 #ifndef PERCPU__DEFINE_CALLS
-/* Compilers decide this without optimisation, too. */
+/* Compilers decide constant conditions without optimisation, too. */
 #define PERCPU__CALL(size, function)                                                               \
     ((size) == 1   ? function##_8                                                                  \
      : (size) == 2 ? function##_16                                                                 \

@@ -56,9 +56,9 @@
 #define PERCPU__ARCH_LIST "percpu/detail/arch/x86_64/list.h"
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
 /*
- * Begins each asm statement with operands. With -masm=intel, which no macro tells of, the text
- * after the stroke is assembled: the operands would be the other way round. It takes no line of its
- * own, since compilers count lines to decide what to inline.
+ * PERCPU__X86_ATT begins each asm statement with operands. Under -masm=intel, which no macro tells
+ * of, compilers assemble the text after the `|`: an error in place of swapped operands. It takes no
+ * line of its own, since compilers count an asm statement's lines to decide what to inline.
  */
 #define PERCPU__X86_ATT "{|.error \"percpu: not with -masm=intel: build with -masm=att\" #}"
 #ifndef __SSE__
@@ -76,7 +76,7 @@
 #define PERCPU__ARCH_NAMES_SYMBOLS 1
 #define PERCPU__ARCH_NEAR_PAYS 1
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x80000000"                      /* lu12i.w and ori */
-#define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* see there */
+#define PERCPU__ARCH_ZERO_VMA_MODEL __attribute__((model("extreme"))) /* reaches VMA 0: access.h */
 #if __loongarch_frlen == 0
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
 #endif
@@ -158,7 +158,7 @@
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
 #endif
 #if __riscv_xlen == 64 && !defined(__clang__) && __GNUC__ < 14
-/* 32 bits of lr.w, which extends the sign, are compared with 64: GCC's PR target/114130. */
+/* GCC's PR target/114130: lr.w's sign-extended result is compared with an operand that is not. */
 #define PERCPU__ARCH_CAS_EXTENDS_SIGN 1
 #endif
 #ifdef PERCPU_RISCV_TP
@@ -181,12 +181,12 @@
 #include <percpu/detail/refused.h>
 #endif
 
-/* The kernel's own register and mask, in place of the port's; the compiler makes the addresses. */
+/* The kernel's own register and mask replace the port's; addresses are the compiler's. */
 #ifdef PERCPU_OWN_REGISTER
 #include <percpu/detail/own/config.h>
 #endif
 
-/* The headers without which a configuration has no way to do its work. */
+/* Headers that a configuration cannot do without. */
 #if defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU__ARCH_CPU)
 #error "percpu: the selector names no PERCPU__ARCH_CPU for this architecture: docs/porting-to.md"
 #include <percpu/detail/refused.h>
@@ -265,9 +265,9 @@
 #endif
 
 /*
- * GCC and clang may read the stack protector's guard from %gs:40, which is whatever lies 40 bytes
- * past the delta here: in the kernel code model, and with -mstack-protector-guard-reg=gs, which no
- * macro tells of. PERCPU_STACK_GUARD says that it comes from elsewhere.
+ * In the kernel code model, and with -mstack-protector-guard-reg=gs, which no macro tells of, GCC
+ * and clang read the stack protector's guard from %gs:40: here any memory, at delta + 40.
+ * PERCPU_STACK_GUARD says that the guard comes from elsewhere.
  */
 #if defined(__x86_64__) && defined(PERCPU_PLATFORM_BARE) &&                                        \
     (defined(__SSP__) || defined(__SSP_STRONG__) || defined(__SSP_ALL__)) &&                       \
@@ -277,7 +277,7 @@
 #include <percpu/detail/refused.h>
 #endif
 
-/* thread: code for shared libraries, which say at run time where their variables' copies lie. */
+/* thread: code for a shared library reaches its variables' copies by a word set at load time. */
 #if defined(PERCPU_PLATFORM_THREAD) && defined(__PIC__) && !defined(__PIE__)
 #define PERCPU__SHIFTED 1
 #endif
@@ -376,8 +376,8 @@
 /* -- The assembler ------------------------------------------------------------------- */
 
 /*
- * Sections that the linker keeps, flag "R", came with binutils 2.36. An older assembler would
- * report each use; .abort is the end of it. Only GNU's says which version it is.
+ * Section flag "R", which makes linkers keep a section, came with binutils 2.36. An older assembler
+ * would report each use; .abort stops it at once. Only GNU's assembler has .gasversion.
  */
 __asm__(".ifdef .gasversion.\n\t"
         ".if .gasversion. < 23600\n\t"
@@ -390,15 +390,15 @@ __asm__(".ifdef .gasversion.\n\t"
 
 /*
  * Every object file that includes the header refers to a symbol whose name spells the
- * configuration; the library defines the one that it was built with. Otherwise the linker
- * says: undefined reference to `percpu_built_as__bare__cpus_64__debug'.
- * The reference is a 4-byte difference in a section that --gc-sections keeps ("R"), since
- * it then needs no dynamic relocation and works in every code model.
+ * configuration; the library defines the one that it was built with. Otherwise the linker says:
+ * undefined reference to `percpu_built_as__bare__cpus_64__debug'. The reference is a 4-byte
+ * difference in a section that --gc-sections keeps ("R"), since it then needs no dynamic relocation
+ * and works in every code model.
  *
  * Kernels compile some files with flags that restrict the compiler (PERCPU__BUILT_*, which the
- * selector above derives from what compilers predefine). What such a file calls must be as
- * restricted, and need not where no file is: a file refers to percpu_built_with__<restriction> for
- * each that it was compiled with, and the library defines those that it was compiled with.
+ * selector above derives from what compilers predefine). Library functions that such a file calls
+ * must be as restricted: the file refers to percpu_built_with__<restriction> for each restriction,
+ * and the library defines those that it was compiled with.
  */
 #define PERCPU__STR_(x) #x
 #define PERCPU__STR(x) PERCPU__STR_(x)
@@ -427,7 +427,7 @@ __asm__(
             ".popsection")
 #endif
 
-/* thread: a shared library with code that is only right in a program has this section. */
+/* thread: code compiled for programs has this section, by which a shared library is refused. */
 #if defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU__SHIFTED) && !defined(PERCPU__DEFINE_CONFIG)
 #define PERCPU__CFG_SECTION "percpu_for_programs"
 #else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a port need not provide: the bodies of port.h that it has not marked. */
+/* Default bodies for the functions of port.h that a port has not marked. */
 
 /* -- Is the port complete? --------------------------------------------------------------------- */
 
@@ -29,8 +29,8 @@
 #endif
 
 /*
- * What is "redefined" in a line that says UNMARKED is a function of the port whose marker was
- * forgotten: the macro of its name; for updates its size in PERCPU__UPDATES.
+ * For a porter: "redefinition" of a function in a line that says UNMARKED means that the port lacks
+ * its marker, the macro of its name, or an update's size in PERCPU__UPDATES.
  */
 #define PERCPU__UNMARKED PERCPU__INLINE
 
@@ -93,11 +93,11 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 /* -- Addresses that reach VMA 0 ---------------------------------------------------------------- */
 
 /*
- * At VMA 0 a compiler's own addresses, relative to the PC, do not reach variables from a distant
- * image. Optimised code has instructions that do (PERCPU__SYMBOL). Where it is not optimised, and
- * the architecture has a text for it, PERCPU__ABSOLUTE, this is the address of a constant operand,
- * in a local variable that GCC keeps in a register; any other operand is what the compiler made of
- * it. The compiler chooses between a constant, "S", and a register, or where it does not, the front
+ * A kernel's image may be too far from VMA 0 for the PC-relative addresses that compilers make.
+ * Optimised code has instructions that reach (PERCPU__SYMBOL). In other code PERCPU__ABSOLUTE,
+ * where the architecture has it, is the text that makes the address of a constant operand, in a
+ * local variable that GCC keeps in a register; any other operand is the address that the compiler
+ * made. The compiler chooses between a constant, "S", and a register; where it does not, the front
  * end does, and PERCPU__ABSOLUTE_CONSTANT is the constraint of a constant.
  */
 #if defined(PERCPU__ABSOLUTE) && defined(PERCPU_ZERO_VMA) && !defined(__OPTIMIZE__)
@@ -110,13 +110,13 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 #define PERCPU__REACHED(p, where) PERCPU__REACHED_BY("Sr", p)
 #endif
 #undef PERCPU__WHERE
-#define PERCPU__WHERE(x) PERCPU__SYMBOL /* or an element: the front end sees that */
+#define PERCPU__WHERE(x) PERCPU__SYMBOL /* or an element: PERCPU__REACHED tells */
 #ifdef __cplusplus
 #define PERCPU__REGISTER
 #else
 #define PERCPU__REGISTER register
 #endif
-/* Operands contain other operations, whose variable has the same name. */
+/* Operands contain other operations, whose variable has the same name: -Wshadow. */
 #define PERCPU__REACHED_BY(constraint, p)                                                          \
     (__extension__({                                                                               \
         _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")              \
@@ -134,9 +134,10 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 /* -- An access to any CPU's copy, by its address ----------------------------------------------- */
 
 /*
- * PERCPU__REMOTE_MAX is the size of the largest access that is one. A narrow architecture may have
- * one of 8 bytes; a program's compiler knows; in a kernel two that nothing can come between stand
- * for it, on the same CPU only: on single that is the only one.
+ * PERCPU__REMOTE_MAX is the size of the largest access that is single-copy atomic. A 32-bit
+ * architecture may have one of 8 bytes (percpu__load_64); in programs the compiler's atomics are.
+ * Otherwise 8 bytes are two accesses with interrupts masked, which is enough on their own CPU: on
+ * single there is no other.
  */
 #if UINTPTR_MAX > 0xffffffff || defined(percpu__load_64) || !defined(PERCPU_PLATFORM_BARE)
 #define PERCPU__REMOTE_MAX 8
@@ -218,7 +219,7 @@ PERCPU__UNMARKED_READ(32)
 #undef PERCPU__UNMARKED_READ
 #endif
 
-/* Not volatile: as percpu_read_stable() wants it, as far as percpu__current() lets it. */
+/* Not volatile: compilers may merge two percpu_read_stable() if percpu__current() permits. */
 #ifndef percpu__stable_8
 #define PERCPU__UNMARKED_STABLE(bits)                                                              \
     PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
@@ -245,7 +246,7 @@ PERCPU__UNMARKED_WRITE(32)
 #undef PERCPU__UNMARKED_WRITE
 #endif
 
-/* An interrupt may come between two halves. */
+/* An interrupt may come between the two 4-byte accesses that stand for one of 8 bytes. */
 PERCPU__INLINE uintptr_t percpu__halves_begin(void)
 {
 #if defined(percpu__irq_save)
@@ -313,9 +314,9 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void)
 /* -- An update of this CPU's copy -------------------------------------------------------------- */
 
 /*
- * A kernel can mask interrupts; in a program, of one thread per area, there are signals. For 8
- * bytes on a narrow architecture, and on riscv for 1 and 2, compilers would call libatomic, which a
- * freestanding system does not have.
+ * A kernel masks interrupts. In a program, with one thread per area, only signal handlers
+ * interrupt, and atomics are enough. For 8 bytes on 32-bit architectures, and for 1 and 2 on riscv,
+ * compilers would call libatomic, which a freestanding system does not have.
  */
 #if defined(PERCPU_PLATFORM_BARE)
 #define PERCPU__UNMARKED_UPDATES PERCPU__UPDATES_BY_MASKING

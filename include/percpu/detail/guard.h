@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guards that keep a caller on its CPU: around an access that takes several instructions, and
- * for a block. Part of bare, thread and single, where a block works on the current CPU's copy.
+ * for a block. For bare, thread and single, where a block works on the current CPU's copy.
  *
- * A guard is a compiler barrier by itself: the kernel's hooks may be functions that the compiler
- * sees, of the same file, inline or by link-time optimisation, and no barriers.
+ * A guard is a compiler barrier by itself, since the kernel's hooks need not be: the compiler may
+ * see their bodies (in the same file, inline, or by link-time optimisation).
  */
 
 /* Does percpu__preempt_off() do anything? */
@@ -15,8 +15,8 @@
 #endif
 
 /*
- * Preemption off, by the kernel's hooks or by the interrupt mask. The result is what
- * percpu__preempt_on() needs to bring back what was before; 0 where hooks count by themselves.
+ * Turns preemption off, by the kernel's hooks or by the interrupt mask. The result is the state
+ * that percpu__preempt_on() restores; 0 where hooks count by themselves.
  */
 PERCPU__INLINE uintptr_t percpu__preempt_off(void)
 {
@@ -52,8 +52,8 @@ PERCPU__INLINE void percpu__preempt_on(uintptr_t state)
 /* What a block holds: preemption off, or interrupts off. */
 struct percpu__guard {
     bool irq;
-    uintptr_t state; /* what the end of the block brings back */
-    size_t cpu;      /* PERCPU_DEBUG: where it was taken */
+    uintptr_t state; /* restored at the end of the block */
+    size_t cpu;      /* PERCPU_DEBUG: the CPU at the begin of the block */
 };
 
 PERCPU__INLINE struct percpu__guard percpu__guard_take(void)

@@ -2,30 +2,30 @@
 /*
  * The bodies of list.h. `p` is the template address of a head's `first`.
  *
- * Why a loop over cmpxchg does not pop: between its read of the first node's `next` and the
- * cmpxchg somebody may pop that node, pop or push others, and push it again; the head is what it
- * was, `next` is not.
+ * The ABA problem is why pop is no loop over cmpxchg: between its read of the first node's `next`
+ * and the cmpxchg an interrupt handler may pop that node, pop or push others, and push it again.
+ * The head is what it was then, and `next` is not.
  */
 
 #include <percpu/detail/warnings_off.h>
 
 #define PERCPU__LIST_MARK ((uintptr_t)1)
 
-/* Tests put a handler there. */
+/* Tests run a handler there, in the middle of a pop. */
 #ifndef PERCPU__LIST_BETWEEN
 #define PERCPU__LIST_BETWEEN()
 #endif
 
-/* What was written to a node before a push is not written after it, nor read before a pop. */
+/* A compiler barrier: writes to a node stay before its push, reads of it behind its pop. */
 PERCPU__INLINE void percpu__list_order(void)
 {
     __asm__ volatile("" : : : "memory");
 }
 
 /*
- * A list operation as a restartable sequence, where there are any: `push` is of a value, and all
- * give the first node that was. It is false for a thread that has none, and when the list is
- * closed: when its head is marked (rseq).
+ * List operations as restartable sequences, where there are any. Each sets *old to the node that
+ * was first; push takes a node as its value. They return false for a thread that has no sequences,
+ * and if the list is closed: if its head is marked (rseq).
  */
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_RESTART)
 #include PERCPU__ARCH_LIST
@@ -46,7 +46,7 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_oper
                                                           struct percpu_list_node *node)
     __attribute__((cold));
 
-/* ThreadSanitizer does not see that who takes a node off comes after who put it on. */
+/* ThreadSanitizer does not see that a pop happens after the push of its node. */
 #ifdef PERCPU__TSAN
 void __tsan_acquire(void *);
 void __tsan_release(void *);
@@ -95,7 +95,7 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
 
 typedef uintptr_t __attribute__((may_alias)) percpu__word;
 
-/* A running operation may overwrite the mark: then it is as if nobody had set it. */
+/* A sequence that runs may overwrite the mark: then it is as if the list had not been closed. */
 PERCPU__INLINE struct percpu_list_node *percpu__list_close(uintptr_t first)
 {
     uintptr_t old =
@@ -153,7 +153,7 @@ PERCPU__INLINE bool percpu__list_replace(volatile void *p, uintptr_t old, uintpt
     return done;
 }
 
-/* Right on any CPU and at any time: when the head is what was read, so is the node's `next`. */
+/* No ABA problem, even after a migration: if the head is what was read, node->next is right. */
 PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node,
                                       enum percpu__where where)
 {
@@ -181,8 +181,8 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum 
 #else
 
 /*
- * The only ones that come between are handlers, which are done when this goes on, and each of
- * their operations leaves the head without mark. So a mark that is still there says that none
+ * Only signal handlers can interrupt this pop. They are done when it goes on, and each of their
+ * operations leaves the head without mark, so a mark that is still there proves that no operation
  * came since it was set.
  */
 PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum percpu__where where)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How the address of an operand reaches a function, and as what. */
+/* Operands: what kind one is, and how its address is passed to functions and asm statements. */
 
-/* The deltas and their limit, of the process, and the per-CPU pointer to a variable or a member. */
+/* The table of deltas, its limit, and the per-CPU pointer to a variable or a member. */
 #ifndef PERCPU__SHIFTED
 #define PERCPU__DELTAS percpu__delta
 #define PERCPU__LIMIT percpu__limit
@@ -11,12 +11,13 @@
 #endif
 
 /*
- * What the variable, member or element x is to an architecture whose instructions name symbols
- * (PERCPU__ARCH_NAMES_SYMBOLS). It is a symbol plus a constant, which an "i" operand can be, when
- * the most and the least that can follow it in its object are equal: then GCC, having inlined,
- * knows which object it is and where in it. clang does not know the most of an external variable,
- * and its front end decides: the most is a constant expression unless an index is variable. Of what
- * has side effects, as an index that is another operation, it says so, too; then the least is 0.
+ * PERCPU__WHERE(x) is the kind of the variable, member or element x, where instructions name
+ * symbols (PERCPU__ARCH_NAMES_SYMBOLS). x is a symbol plus a constant, which an "i" operand can be,
+ * if the maximum and the minimum of the bytes that follow it in its object are equal: then GCC,
+ * after inlining, knows the object and the offset. clang does not know the maximum for an external
+ * variable; there the front end decides: the maximum is a constant expression unless an index is
+ * variable. If x has side effects (an index that is another operation) it is one, too, and the
+ * minimum is 0.
  */
 #define PERCPU__IS_CONSTANT(p)                                                                     \
     PERCPU__FRONT_END_IF(__builtin_constant_p(__builtin_object_size(p, 0)),                        \
@@ -38,9 +39,9 @@
 #endif
 
 /*
- * For memory operands, which say what an asm statement reads or changes, where no register holds
- * the address: a pointer that was never set, of which compilers know nothing. volatile: kept for
- * the next access it would occupy a register.
+ * An address for "m" operands, which tell what an asm statement reads or writes, where no register
+ * holds the real address: a value that is never set, of which compilers know nothing. volatile,
+ * since a value that is kept for the next access would occupy a register.
  */
 PERCPU__INLINE uintptr_t percpu__anywhere(void)
 {
@@ -50,8 +51,8 @@ PERCPU__INLINE uintptr_t percpu__anywhere(void)
 }
 
 /*
- * The same for operands of statements that compilers may merge: it is the same place each time, so
- * that an access that may change it comes between two reads.
+ * The same for statements that compilers may merge. Each use is the same unknown place, so two
+ * reads merge unless an access that may change it comes between them.
  */
 PERCPU__INLINE uintptr_t percpu__one_place(void)
 {
@@ -61,8 +62,8 @@ PERCPU__INLINE uintptr_t percpu__one_place(void)
 }
 
 /*
- * The template address as a number of which the compiler knows nothing, so that it does not
- * derive from the variable's bounds where a copy can be.
+ * The template address as a number of unknown origin, so that the compiler does not conclude from
+ * the variable's bounds where its copies are.
  */
 PERCPU__INLINE uintptr_t percpu__hide(const volatile void *p)
 {
@@ -72,18 +73,18 @@ PERCPU__INLINE uintptr_t percpu__hide(const volatile void *p)
 }
 
 /*
- * A mispredicted branch must not index with the caller's number: a mask is all ones when
- * cpu < limit and 0 otherwise, computed, not branched on (no limit is near SIZE_MAX / 2).
+ * Speculative execution must not index with the caller's number after a mispredicted check: the
+ * index is 0 if cpu >= limit, by a mask and not by a branch (no limit is near SIZE_MAX / 2).
  */
 PERCPU__INLINE size_t percpu__masked(size_t cpu, size_t limit)
 {
-    size_t index = cpu; /* GCC takes a register less than for the parameter itself */
+    size_t index = cpu; /* for the parameter itself GCC takes one register more */
     __asm__("" : "+r"(index));
     index &= ~(size_t)((intptr_t)(index | (limit - 1 - index)) >> (sizeof(index) * 8 - 1));
     return index;
 }
 
-/* The compiler moves no access to memory across it, and keeps no value in a register. */
+/* A compiler barrier: no access to memory moves across it, no value stays in a register. */
 PERCPU__INLINE void percpu__barrier(void)
 {
     __asm__ volatile("" : : : "memory");

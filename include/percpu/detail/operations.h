@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations of percpu.h. Functions first, each under the name that a search for it finds; they
- * take the operand's address, its size, and what it is (enum percpu__where), all constants, of
- * which one case remains. Then the typed macros, which check and convert.
+ * The operations of percpu.h. First the functions, each of its operation's name: they take the
+ * operand's address, its size and its kind (enum percpu__where). Size and kind are constants, so
+ * that one case of each `switch` remains. Then the typed macros, which check and convert.
  */
 
-/* A scalar of the caller's own, as bits and back. */
+/* An ordinary variable of the caller as bits, and back. */
 PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
 {
     switch (size) {
@@ -26,7 +26,7 @@ PERCPU__INLINE void percpu__set_bits(void *value, uint64_t bits, size_t size)
     }
 }
 
-/* Around what writes to a variable, for platforms that watch this in debug builds. */
+/* Called around each write to a variable, for platforms that watch writes in debug builds. */
 PERCPU__INLINE void percpu__write_begins(const volatile void *p, size_t size, bool is_update)
 {
     (void)p, (void)size, (void)is_update;
@@ -44,7 +44,7 @@ PERCPU__INLINE void percpu__write_ends(const volatile void *p)
 #endif
 }
 
-/* The function of this size: `result` is empty, or "variable =". */
+/* Calls the function of this size: `result` is empty, or "variable =". */
 #define PERCPU__BY_SIZE(size, result, name, p, value, where)                                       \
     switch (size) {                                                                                \
     case 1: result name##_8(p, (uint8_t)(value), where); break;                                    \
@@ -87,8 +87,8 @@ PERCPU__INLINE uint64_t percpu__read(const volatile void *p, size_t size, enum p
 }
 
 /*
- * A value that is the same on each CPU that the calling thread comes to. The compiler may take one
- * read for two, but not where a guard has to be called: the thread may move between the read of the
+ * For a value that is the same on each CPU that the calling thread comes to: the compiler may merge
+ * two reads. Not where a guard has to be called: the thread may move between the read of the
  * register and the access, and then the copy belongs to another thread.
  */
 PERCPU__INLINE uint64_t percpu__read_stable(const volatile void *p, size_t size,
@@ -125,7 +125,7 @@ PERCPU__INLINE void percpu__add(volatile void *p, uint64_t value, size_t size,
     percpu__write_ends(p);
 }
 
-/* Negated after the conversion to the variable's type: modulo 2^n that is subtraction. */
+/* The operand is negated after its conversion to the variable's type: subtraction modulo 2^n. */
 PERCPU__INLINE void percpu__sub(volatile void *p, uint64_t value, size_t size,
                                 enum percpu__where where)
 {
@@ -260,11 +260,11 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 /* -- Macros: typed on the outside, bytes on the inside ----------------------------------------- */
 
 /*
- * PERCPU__ON gives a macro the variable x as what all of them take: a pointer, and what it is.
+ * PERCPU__ON passes the variable x to a macro as all of them take it: a pointer and its kind.
  *
- * Operands are expressions of the user's and may contain other operations. They are arguments of
- * functions and initialisers without a name: a local variable would be in their scope, and two of
- * them of one name are what -Wshadow reports. (__COUNTER__ makes names unique, and clang 22 warns
+ * Operands are expressions of the user's and may contain other operations. So they are function
+ * arguments and unnamed initialisers only: a local variable would be in their scope, and two nested
+ * ones of one name are what -Wshadow reports. (__COUNTER__ makes names unique, and clang 22 warns
  * of it in standard modes.)
  */
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
@@ -351,8 +351,9 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     }))
 
 /*
- * Two loops, each runs once: `break` leaves the inner one, the outer one's guard goes last. The
- * guard is named after the block's pointer, so that blocks nest where their pointers may.
+ * Two loops that run once each: `break` leaves the inner one, then the outer one ends, and its
+ * guard. The guard is named after the block's pointer, so that blocks nest where their pointers
+ * may.
  */
 #define PERCPU__WITH(p, where, take, q)                                                            \
     for (struct percpu__guard percpu__guard_of_##q                                                 \

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an architecture and a platform provide, as prototypes, so that a wrongly typed body does not
- * compile. Each body has a marker, a macro of the function's name. Of those that are not marked
- * derive.h makes the optional ones and refuses to go on without the mandatory ones.
+ * The functions that an architecture and a platform provide, as prototypes: a body of another type
+ * does not compile. Each body has a marker, a macro of the function's name. Where a marker is
+ * missing, derive.h defines an optional function and refuses to compile without a mandatory one.
  */
 
 /*
- * Scalars as accesses see them: they may alias any type. Where the ABI aligns 8 bytes to 4, clang
- * would call libatomic for them.
+ * Scalars for accesses, which may alias any type. Where the ABI aligns uint64_t to 4, clang would
+ * call libatomic for atomic accesses to it.
  */
 typedef uint8_t __attribute__((may_alias)) percpu__u8;
 typedef uint16_t __attribute__((may_alias)) percpu__u16;
@@ -15,9 +15,9 @@ typedef uint32_t __attribute__((may_alias)) percpu__u32;
 typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 
 /*
- * One untorn access by address, in a program. ThreadSanitizer takes a volatile access for an
- * ordinary one, and reports a race between percpu_read() and percpu_remote_write(); an atomic one
- * it knows. (Elsewhere compilers make better code of a volatile one.)
+ * PERCPU__LOAD and PERCPU__STORE are one untorn access each: a volatile one, of which compilers
+ * make better code than of an atomic one. But ThreadSanitizer takes it for an ordinary access, and
+ * would report a race between percpu_read() and percpu_remote_write().
  */
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
@@ -37,8 +37,8 @@ typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 #endif
 
 /*
- * What the operand `p` of an operation is. The public macro knows it, and it is a constant in every
- * function that it is passed to: an architecture's `switch` on it leaves no code.
+ * The kind of an operation's operand `p`. The public macro decides it, and it is a constant in
+ * every function that it is passed to: an architecture's branches on it leave no code.
  */
 enum percpu__where {
     PERCPU__POINTER,     /* a per-CPU pointer, or an element whose index is variable */
@@ -46,7 +46,7 @@ enum percpu__where {
     PERCPU__NEAR_SYMBOL, /* the same within 2 KiB of VMA 0: PERCPU_DEFINE_NEAR */
 };
 
-/* Compilers that do not optimise would compile the cases that a constant excludes. */
+/* Unoptimised code takes all operands for pointers: compilers would keep the other branches. */
 #ifdef __OPTIMIZE__
 #define PERCPU__IS(where, what) ((where) == (what))
 #else
@@ -55,7 +55,7 @@ enum percpu__where {
 
 /* -- The current CPU: cpu.h ------------------------------------------------------------------- */
 
-/* Turn interrupts off on this CPU, and back to what they were. Compiler barriers. Mandatory. */
+/* Mask interrupts on this CPU, and restore the mask. Both are compiler barriers. Mandatory. */
 #if !defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU_PLATFORM_RSEQ)
 PERCPU__INLINE uintptr_t percpu__irq_save(void);
 PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
@@ -65,13 +65,13 @@ PERCPU__INLINE void percpu__irq_restore(uintptr_t state);
 #ifdef PERCPU_PLATFORM_BARE
 PERCPU__INLINE uintptr_t percpu__reg_read(void);
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta);
-/* Can the register hold this delta? Any, unless an architecture knows better. */
+/* Can the register hold this delta? Optional: the default is true. */
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta);
 /* Is the register the one of the mode that this CPU runs in? 0, or a negative enum percpu_error. */
 PERCPU__INLINE int percpu__reg_check(void);
 #endif
 
-/* A hint to a CPU that waits. */
+/* A hint to the CPU that it is in a spin loop. */
 PERCPU__INLINE void percpu__relax(void);
 
 /* Do atomic instructions work on ordinary memory now? They may not before caches are on. */
@@ -79,28 +79,28 @@ PERCPU__INLINE bool percpu__atomics_work(void);
 
 /* -- Accesses to this CPU's copy: access.h ---------------------------------------------------- */
 
-/* The address of the copy, p + delta. */
+/* The address of this CPU's copy, p + delta. */
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where);
 
-/* The template address as a number of which the compiler knows nothing; the delta of a CPU. */
+/* The template address, of whose origin the compiler knows nothing; and the delta of a CPU. */
 PERCPU__INLINE uintptr_t percpu__address(const volatile void *p, enum percpu__where where);
 PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu);
 
-/* 8 bytes in one access, for architectures whose registers are narrower. */
+/* One access of 8 bytes, single-copy atomic. 32-bit architectures provide it if they can. */
 PERCPU__INLINE uint64_t percpu__load_64(uintptr_t address);
 PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
 
 /*
- * For each size: one access, in one asm statement where the architecture can; percpu__read_8 and
- * percpu__write_8 mark those up to 32 bits, percpu__read_64 and percpu__write_64 those of 64.
- * PERCPU__ONE_INSTRUCTION(size, where) is true where nothing can come between finding the copy and
- * the access; elsewhere the guard is held.
+ * For each size: one access, in one asm statement where the architecture can. percpu__read_8 and
+ * percpu__write_8 are the markers for up to 32 bits, percpu__read_64 and percpu__write_64 for 64.
+ * PERCPU__ONE_INSTRUCTION(size, where) is true where neither an interrupt nor a migration can come
+ * between finding the copy and the access; elsewhere callers hold the guard.
  *
- * percpu__stable_8 and percpu__stable_64 mark the same for percpu_read_stable(): one output, and no
- * volatile statement or operand, so that the compiler may merge two of them.
+ * percpu__stable_8 and percpu__stable_64 are the markers for percpu_read_stable(): one output, and
+ * no volatile statement or operand, so that the compiler may merge two of them.
  *
- * For each size named in PERCPU__UPDATES, e.g. (32 | 64): updates that lose none that an interrupt
- * handler on this CPU makes meanwhile, and that neither preemption nor migration can split.
+ * For each size in PERCPU__UPDATES, e.g. (32 | 64): updates that lose no update of an interrupt
+ * handler on this CPU, and that neither preemption nor migration can split.
  */
 #define PERCPU__PROTOTYPES(bits)                                                                   \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
@@ -117,10 +117,10 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
                                               enum percpu__where where);                           \
     PERCPU__INLINE void percpu__bit_xor_##bits(volatile void *p, uint##bits##_t value,             \
                                                enum percpu__where where);                          \
-    /* The new value. */                                                                           \
+    /* Returns the new value. */                                                                   \
     PERCPU__INLINE uint##bits##_t percpu__add_return_##bits(                                       \
         volatile void *p, uint##bits##_t value, enum percpu__where where);                         \
-    /* The old value; of cmpxchg, which writes `value` if the copy equals `expected`, too. */      \
+    /* Return the old value. cmpxchg writes `value` if the copy equals `expected`. */              \
     PERCPU__INLINE uint##bits##_t percpu__fetch_add_##bits(volatile void *p, uint##bits##_t value, \
                                                            enum percpu__where where);              \
     PERCPU__INLINE uint##bits##_t percpu__xchg_##bits(volatile void *p, uint##bits##_t value,      \
@@ -134,12 +134,12 @@ PERCPU__PROTOTYPES(32)
 PERCPU__PROTOTYPES(64)
 #undef PERCPU__PROTOTYPES
 
-/* Tests widen the windows between the instructions of a sequence. */
+/* A delay between the instructions of a sequence, for tests that interrupt them. */
 #ifndef PERCPU__RSEQ_DELAY
 #define PERCPU__RSEQ_DELAY ""
 #endif
 
-/* The head of a restartable sequence, from which sequence.h makes updates. */
+/* The function head of a restartable sequence (sequence.h); it returns whether the sequence ran. */
 #define PERCPU__SEQUENCE(name, bits)                                                               \
     PERCPU__INLINE bool percpu__sequence_##name##_##bits(                                          \
         volatile void *p, uint##bits##_t expected __attribute__((unused)),                         \

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Updates from restartable sequences, those of a kernel (PERCPU_RESTART) and those of a Linux
- * thread (rseq). An architecture defines PERCPU__SEQUENCE(name, bits) for each size and for add,
- * bit_and, bit_or, bit_xor, xchg and cmpxchg (port.h): one sequence, which says whether it ran. A
- * thread that the kernel does not know has none, and the platform's PERCPU__WITHOUT_SEQUENCE does
- * the update. The old and the new value are set where the sequence has them, as is the address of
- * the copy on rseq. Where an update with a result is better
- * made by another sequence than add, PERCPU__SEQUENCE_ADDED is the other one's name.
+ * Updates derived from restartable sequences: a kernel's (PERCPU_RESTART) and a Linux thread's
+ * (rseq). For each size an architecture defines PERCPU__SEQUENCE(name, bits) of port.h for add,
+ * bit_and, bit_or, bit_xor, xchg and cmpxchg. A sequence returns false if it did not run, since the
+ * kernel does not know the thread; then the platform's PERCPU__WITHOUT_SEQUENCE does the update. It
+ * sets *old and *now where it has the values, and on rseq *copy, the copy's address.
+ * PERCPU__SEQUENCE_ADDED names the sequence of add_return and fetch_add where that is not add.
  */
 
 #ifndef PERCPU__SEQUENCE_ADDED

@@ -7,8 +7,8 @@
 #include <percpu/detail/warnings_off.h>
 
 /*
- * In strict C99 glibc has a macro in place of the keyword, which GCC and clang know there, too. As
- * a macro that expands to itself it is the keyword again, also for the user.
+ * In strict C99 glibc defines _Static_assert as a macro, although GCC and clang know the keyword
+ * there, too. A macro that expands to itself is the keyword again, also for the user.
  */
 #if !defined(__cplusplus) && defined(_Static_assert)
 #undef _Static_assert
@@ -18,10 +18,10 @@
 #define PERCPU_CACHE_LINE 64
 
 /*
- * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, since it
- * counts in a per-CPU variable: calls of the hook in them would never end. In kernels, which bring
- * the hooks of sanitizers, coverage and XRay themselves, of these, too; programs keep what
- * sanitizers see in them. Inlined, these functions are as the function that they are inlined into.
+ * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, if it counts
+ * in a per-CPU variable: they must not call the hook, or the recursion never ends. In kernels,
+ * which define the hooks of sanitizers, coverage and XRay themselves, nor those; in programs
+ * sanitizers see these functions. Inlined, they get the attributes of the function around them.
  */
 #if (!defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__) || defined(__CHECKER__)
 #define PERCPU__UNSANITIZED
@@ -37,13 +37,13 @@
 #define PERCPU__UNCOUNTED                                                                          \
     __attribute__((no_instrument_function, no_profile_instrument_function)) PERCPU__UNSANITIZED
 #if defined(PERCPU__DEFINE_CALLS) && !defined(__OPTIMIZE__)
-/* src/calls.c: frames that live after each other */
+/* src/calls.c: frames of calls, one after the other, take less stack than one frame of all. */
 #define PERCPU__INLINE PERCPU__UNCOUNTED static inline
 #else
 #define PERCPU__INLINE PERCPU__UNCOUNTED static inline __attribute__((always_inline))
 #endif
 #define PERCPU__HIDDEN __attribute__((visibility("hidden")))
-#define PERCPU__CALLED PERCPU__UNCOUNTED PERCPU__HIDDEN /* by operations */
+#define PERCPU__CALLED PERCPU__UNCOUNTED PERCPU__HIDDEN /* library functions that operations call */
 #ifdef __cplusplus
 #define PERCPU__ASSERT(condition, message) static_assert(condition, message)
 #else
@@ -68,10 +68,10 @@
 #endif
 
 /*
- * An access has to know whether its operand is a near variable. Only qualifiers go from a variable
- * to its members, and const is free, since no variable may be: where nearness matters
- * (PERCPU__ARCH_NEAR_PAYS) near variables are const volatile, and the accesses take both off again
- * (PERCPU__PLAIN_TYPE).
+ * An access has to know whether its operand is a near variable. Only qualifiers are passed on from
+ * a variable to its members, and const is unused, since no per-CPU variable may be const: where
+ * nearness matters (PERCPU__ARCH_NEAR_PAYS) near variables are const volatile, and the accesses
+ * take both off again (PERCPU__PLAIN_TYPE).
  */
 #if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_NEAR_PAYS) && !defined(__cplusplus)
 #define PERCPU__NEAR const volatile
@@ -81,7 +81,7 @@
 #define PERCPU__IS_NEAR(x) 0
 #endif
 
-/* What variables need where the compiler cannot reach VMA 0 from everywhere by itself. */
+/* The attribute that variables need where addresses that the compiler makes do not reach VMA 0. */
 #if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_ZERO_VMA_MODEL)
 #define PERCPU__MODEL PERCPU__ARCH_ZERO_VMA_MODEL
 #else
@@ -89,8 +89,8 @@
 #endif
 
 /*
- * Variables of the same name in several modules are several variables: not for the dynamic linker.
- * GCC warns of the attribute where `static` stands before it.
+ * Hidden, so that the dynamic linker does not merge variables of the same name in several modules.
+ * Not in GCC, which warns of the attribute where `static` stands before it.
  */
 #ifdef __clang__
 #define PERCPU__DEFINED_HIDDEN PERCPU__HIDDEN
@@ -121,7 +121,7 @@
 #define PERCPU__IS_CONST(x) _Generic(&(x), const PERCPU__VALUE_TYPE(x) *: 1, default: 0)
 #define PERCPU__IS_ATOMIC_PTR(p, T) _Generic((p), _Atomic(T) *: 1, default: 0)
 #endif
-/* What a pointer into an area points to: the operand's type, without the mark of nearness. */
+/* The type behind a pointer into an area: the operand's, without a near variable's qualifiers. */
 #define PERCPU__PLAIN_TYPE(x)                                                                      \
     __typeof__(*__builtin_choose_expr(PERCPU__IS_NEAR(x), (PERCPU__VALUE_TYPE(x) *)0,              \
                                       (__typeof__(x) *)0))
@@ -142,14 +142,14 @@
     }))
 
 /*
- * A value converted to T as an assignment converts it, with the compiler's warnings. The same as
- * bits, in the low bytes; the other way, bits as a T. PERCPU__WORD is the integer that pointers and
- * integers of T's size convert to and from.
+ * PERCPU__CONVERTED converts to T as an assignment does, with the compiler's warnings.
+ * PERCPU__TO_BITS is the same as an integer, in the low bytes, and PERCPU__FROM_BITS that integer
+ * as a T. PERCPU__WORD is the integer that pointers and integers of T's size convert to and from.
  */
 #define PERCPU__WORD(T) __typeof__(__builtin_choose_expr(sizeof(T) == 8, (uint64_t)0, (uintptr_t)0))
 #define PERCPU__CONVERTED(T, value) ((T){(value)})
 #define PERCPU__TO_BITS(T, value) ((uint64_t)(PERCPU__WORD(T))PERCPU__CONVERTED(T, value))
-/* A cast of all bits to bool compares them with 0. GCC, where it optimises, can do without. */
+/* A cast to bool compares all bits with 0. Optimising GCC does without, by a union. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define PERCPU__FROM_BITS(T, bits)                                                                 \
     ((__extension__(union {                                                                        \
@@ -163,14 +163,14 @@
                           (__builtin_types_compatible_p(T, _Bool) ? (uint64_t)1 : UINT64_MAX)))
 #endif
 
-/* An expression that is no call, and a call's result, as a T. (GCC's -Wbad-function-cast.) */
+/* Casts of an expression that is no call, and of a call's result (GCC's -Wbad-function-cast). */
 #define PERCPU__CAST(T, x) ((T)(x))
 #define PERCPU__CAST_CALL(T, x) ((T)((void)0, x))
-/* A pointer as an integer, and the reverse, of what may have side effects. */
+/* Pointer to integer and the reverse, of an expression that may have side effects. */
 #define PERCPU__REINTERPRET(T, x) ((T)(x))
 #define PERCPU__REINTERPRET_CALL(T, x) PERCPU__CAST_CALL(T, x)
 #define PERCPU__PLAIN_POINTER(p) ((const void *)(uintptr_t)(p))
-/* The qualifiers of near variables taken off, as a constant expression. (-Wcast-qual.) */
+/* Takes the qualifiers of near variables off, as a constant expression, without -Wcast-qual. */
 #define PERCPU__POINTER_TO(T, p) ((T *)(uintptr_t)(p))
 #define PERCPU__NULL NULL
 
@@ -184,7 +184,7 @@
 
 /*
  * Assertions as an expression of type void, which leaves no code and takes no stack. Without the
- * cast g++ 16 does not survive one in a template.
+ * cast to void g++ 16 crashes on one in a template.
  */
 #define PERCPU__CHECKS(...)                                                                        \
     (void)__extension__({                                                                          \
@@ -195,9 +195,9 @@
 /*
  * PERCPU__CLASS is __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's
  * typeclass.h): 1 integer, 2 char, 3 enum, 4 bool, 5 pointer, 8 real, 12 record, 13 union. C
- * promotes first, so that enum, char and bool are 1 there. It is asked of the type: clang takes a
- * compound literal in an assertion's expression, as an index may contain, for a static one, and GCC
- * wants a constant expression in C++.
+ * promotes first, so that enum, char and bool are 1 there. It is applied to the type and not to x:
+ * clang takes a compound literal in an assertion's expression, as an index may contain, for a
+ * static one, and GCC wants a constant expression in C++.
  */
 #ifdef __cplusplus
 #define PERCPU__CLASS(x) percpu__types::class_of<PERCPU__VALUE_TYPE(x)>::value
@@ -209,8 +209,8 @@
 #define PERCPU__IS_WORD(x) (sizeof(x) == 1 || sizeof(x) == 2 || sizeof(x) == 4 || sizeof(x) == 8)
 
 /*
- * What an operand has to be: the first for each access, the second as well for what writes, the
- * third for arithmetic. (const and volatile together mark nearness.)
+ * Assertions about operands: PERCPU__CHECK_SCALAR for each access, PERCPU__CHECK_WRITABLE for
+ * writes, too, PERCPU__CHECK_INTEGER for arithmetic. (const volatile marks near variables.)
  */
 #define PERCPU__CHECK_SCALAR(x)                                                                    \
     PERCPU__ASSERT(!PERCPU__IS_ARRAY(x) && PERCPU__CLASS(x) >= 1 && PERCPU__CLASS(x) <= 5,         \
@@ -227,9 +227,9 @@
     PERCPU__ASSERT(PERCPU__CLASS(x) != 5, "percpu: no arithmetic on pointers; cast to uintptr_t")
 
 /*
- * Statements that do not compile for an x whose type ends with a flexible array: its size leaves
- * the elements out. clang and g++ refuse a member behind it, clang by a warning that -w turns off.
- * GCC's C allows that, and knows no size of a variable of such a type that is defined elsewhere.
+ * PERCPU__CHECK_SIZE_IS_WHOLE(x) does not compile if x's type ends with a flexible array, which the
+ * size leaves out. clang and g++ refuse a member behind such an array, clang by a warning that -w
+ * turns off. GCC's C allows one; there the object size of a variable defined elsewhere is unknown.
  */
 #define PERCPU__FOLLOWED(T)                                                                        \
     struct percpu__flexible {                                                                      \

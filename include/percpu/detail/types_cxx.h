@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * C++: what types.h asks of a type. Part of types.h. Templates have C++ linkage, also where a user
- * includes the header inside of extern "C".
+ * Part of types.h: its macros in C++. Templates need C++ linkage, also where a user includes the
+ * header inside of extern "C".
  */
 
 #ifdef __clang__
@@ -96,7 +96,7 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
 } // namespace percpu__types
 }
 
-/* An initialiser that is no constant expression would run in the template only. */
+/* A dynamic initialiser would run on the template only, and not on the copies: it is refused. */
 #if defined(__clang__)
 #define PERCPU__CHECKED(T)                                                                         \
     __attribute__((require_constant_initialization)) typename percpu__types::variable<T>::type

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ready ways to make the updates of a size: with interrupts off, and with the compiler's atomics.
- * The third, from an architecture's restartable sequences, is sequence.h.
+ * Two ways to define the updates of a size: with interrupts masked, and with the compiler's
+ * atomics. sequence.h is the third: from an architecture's restartable sequences.
  */
 
 /* clang-format off */
-/* -- With interrupts off: right everywhere but against NMI; nothing can preempt either ------- */
+/* -- With interrupts masked: no preemption, and no handler but an NMI's, can come between ---- */
 
 /* `how` is `return`, or `(void)` where there is no result. */
 #define PERCPU__BY_MASKING(bits, type, how, name, new_value, result)                               \
@@ -43,7 +43,7 @@
     PERCPU__BY_MASKING(bits, uint##bits##_t, return, xchg, value, old)                             \
     PERCPU__CMPXCHG_BY_MASKING(bits)
 
-/* -- With the compiler's atomics: the caller stays on its CPU --------------------------------- */
+/* -- With the compiler's atomics: for callers that stay on their CPU -------------------------- */
 
 #define PERCPU__BY_ATOMIC(bits, type, how, name, builtin)                                          \
     PERCPU__INLINE type percpu__##name##_##bits(volatile void *p, uint##bits##_t value,            \
@@ -53,7 +53,7 @@
         how builtin(copy, value, __ATOMIC_RELAXED);                                                \
     }
 
-/* What __atomic_compare_exchange_n is to expect, in a register as the compiler wants it. */
+/* The expected value for __atomic_compare_exchange_n, sign-extended where GCC needs that. */
 PERCPU__INLINE uint64_t percpu__expected(uint64_t value, size_t size __attribute__((unused)))
 {
 #ifdef PERCPU__ARCH_CAS_EXTENDS_SIGN

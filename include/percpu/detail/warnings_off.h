@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From here to warnings_on.h no warnings of style: the headers' functions are C99 that is C++, too,
- * with C's casts, and users include them under options of their own. A macro is expanded in the
- * user's code, under the user's options: it is written so that there is no such warning of it.
+ * Warnings of style are off from here to warnings_on.h: the headers' functions are C99 that is C++,
+ * too, with C's casts, and users include them under options of their own. Macros expand in the
+ * user's code, under the user's options, so they are written to cause no such warning.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"

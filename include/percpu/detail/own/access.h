@@ -40,7 +40,7 @@ PERCPU__OWN_ACCESS(64)
 #define percpu__stable_64 percpu__stable_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
-#define PERCPU__ONE_INSTRUCTION(size, where) true /* as good as one */
+#define PERCPU__ONE_INSTRUCTION(size, where) true /* interrupts are off */
 
 PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__where where)
 {

@@ -11,7 +11,7 @@ PERCPU__INLINE uintptr_t percpu__reg_read(void)
     return percpu__delta[percpu_own_cpu()];
 }
 
-/* A number cannot be written: bare.c asks whether it is the right one. */
+/* A CPU's number cannot be written: bare.c checks that it is the right one. */
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 {
     (void)delta;

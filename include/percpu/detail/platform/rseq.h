@@ -21,8 +21,8 @@
 #define PERCPU__PLATFORM_GUARD "percpu/detail/platform/rseq_guard.h"
 
 /*
- * 2 MiB and 64 KiB, n + (n << PERCPU__SLOT_ODD) shifted by PERCPU__SLOT_SHIFT: docs/rseq.md
- * has the reasons. As literals, for assembly.
+ * A slot has 2 MiB and 64 KiB, (n + (n << PERCPU__SLOT_ODD)) << PERCPU__SLOT_SHIFT for n slots:
+ * docs/rseq.md has the reasons. Literals, since they stand in assembly text.
  */
 #define PERCPU__SLOT_SIZE 0x210000
 #define PERCPU__SLOT_ODD 5
@@ -32,20 +32,20 @@
 #endif
 
 /*
- * Linkers keep the order in which sections first come: nothing is between these two then, of which
- * each area would have a copy. Tables of sequences are as large as variables in some programs.
+ * Linkers keep the order in which sections first come. So nothing lies between these two: each area
+ * would have a copy of it, and tables of sequences can be as large as the variables.
  */
 __asm__(".pushsection percpu_vars, \"aw\", %progbits\n\t.popsection\n\t"
         ".pushsection percpu_isolated, \"aw\", %progbits\n\t.popsection");
 
 /*
- * Words of this module, set before its constructors run and constant from then on: declared so,
- * they are loaded once per function and not once per access.
+ * Words of this module, which its first constructor sets. They are declared const, so that
+ * compilers load them once per function and not once per access.
  */
 extern const PERCPU__HIDDEN uintptr_t percpu__bias;        /* per-CPU pointer minus symbol */
-extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* of struct rseq, */
-extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* from the thread pointer and this */
-extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* from thread pointer to struct rseq */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* 0: that offset is an address */
+extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below it */
 
 #define PERCPU__VAR(x)                                                                             \
     PERCPU__REINTERPRET(__typeof__(&(x)), PERCPU__REINTERPRET(uintptr_t, &(x)) + percpu__bias)
@@ -62,11 +62,11 @@ struct percpu__rseq {
 };
 
 /*
- * From the architecture: the thread pointer; one access or update as a sequence. They jump to
- * percpu__slow() and the like when the thread has no sequences.
+ * From the architecture: the thread pointer; and updates and writes as sequences, which return
+ * false when the thread has none.
  */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void);
-#ifdef PERCPU_RSEQ_FIBERS /* it changes where a function changes stacks: read it each time */
+#ifdef PERCPU_RSEQ_FIBERS /* a switch of stacks in a function changes it: read it each time */
 #define PERCPU__THREAD_ASM __asm__ volatile
 #else
 #define PERCPU__THREAD_ASM __asm__
@@ -80,7 +80,8 @@ PERCPU__INLINE struct percpu__rseq *percpu__rseq_area(void)
 
 /*
  * The number of the current area: not below percpu__rseq_cpus for a thread that the kernel does not
- * know. Its mm_cid is 0, and only its cpu_id, -1 or -2, tells: the sign goes into the number.
+ * know. The mm_cid of such a thread is 0, and only its cpu_id, -1 or -2, tells: the sign of cpu_id
+ * is or-ed into the number.
  */
 PERCPU__INLINE uint32_t percpu__rseq_index(void)
 {
@@ -92,11 +93,11 @@ PERCPU__INLINE uint32_t percpu__rseq_index(void)
 #endif
 }
 
-/* In the library: the same operation on whatever area is this thread's. */
+/* Operations of a thread without sequences, on the area that percpu__atomic_cpu() chooses. */
 enum percpu__slow_operation {
     PERCPU__SLOW_READ,
     PERCPU__SLOW_WRITE,
-    PERCPU__SLOW_ADD, /* and the rest: the old value */
+    PERCPU__SLOW_ADD, /* ADD, XCHG and CMPXCHG return the old value */
     PERCPU__SLOW_AND,
     PERCPU__SLOW_OR,
     PERCPU__SLOW_XOR,
@@ -110,13 +111,13 @@ PERCPU__HIDDEN uintptr_t percpu__slow_slot(void) __attribute__((cold));
 PERCPU__HIDDEN size_t percpu__slow_cpu(void) __attribute__((cold));
 
 /*
- * The distance from a per-CPU pointer to the copy of a CPU, and the same of a number of 32 bits. An
+ * The distance from a per-CPU pointer to a CPU's copy, by a size_t and by a 32-bit number. An
  * architecture defines them where compilers take more instructions than needed.
  */
 PERCPU__INLINE uintptr_t percpu__slot(size_t cpu);
 PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu);
 
-/* And to that of the current CPU. */
+/* The distance to the current CPU's copy. */
 PERCPU__INLINE uintptr_t percpu__this_slot(void)
 {
     uint32_t cpu = percpu__rseq_index();
@@ -132,7 +133,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 }
 #define percpu__current percpu__current
 
-/* The CPU's number says where; there is no table. */
+/* The CPU's number gives the distance: there is no table of deltas. */
 PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, enum percpu__where where,
                                             size_t cpu)
 {
@@ -150,13 +151,13 @@ PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__whe
 
 PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 
-/* percpu_with_current(): the thread owns an area, which is the one that its block works on. */
+/* percpu_with_current(): between the two the thread owns the area that its block works on. */
 PERCPU__HIDDEN size_t percpu__take_area(void);
 PERCPU__HIDDEN void percpu__give_back_area(void);
 
 /*
- * PERCPU_DEBUG: what blocks change is not the operand of updates (src/platform/watch.c). A block
- * remembers the first bytes of its variable; writes and updates tell when they begin and end.
+ * PERCPU_DEBUG: no variable may be changed by blocks and by updates (src/platform/watch.c). A block
+ * remembers the first bytes of its variable; writes and updates are counted.
  */
 #ifdef PERCPU_DEBUG
 #define PERCPU__WATCHED 1
@@ -177,11 +178,11 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
 #endif
 
 /*
- * What the kernel (struct rseq_cs: version, flags, first instruction, length, abort handler) and
- * debuggers (how to step over a sequence: its descriptor, and where it can be left) are told of the
- * sequence between .Lpercpu_start and .Lpercpu_commit. `exit` is where else than behind its end it
- * goes on. The kernel wants descriptors 32-byte aligned. "o" keeps an entry as long as its code is
- * kept, "?" puts it into the group of a C++ inline function.
+ * The tables that describe the sequence between .Lpercpu_start and .Lpercpu_commit to the kernel
+ * (struct rseq_cs: version, flags, first instruction, length, abort handler; 32-byte aligned) and
+ * to debuggers (how to step over a sequence: its descriptor, and where it can be left). `exit` is
+ * where it may go on, apart from behind its end. "o" keeps an entry as long as its code is kept,
+ * "?" puts it into the group of a C++ inline function.
  */
 #if UINTPTR_MAX > 0xffffffff
 #define PERCPU__RSEQ_WORD(x) ".quad " x "\n\t"
@@ -223,13 +224,13 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
  * A sequence is an asm goto with outputs. GCC drops one whose outputs nobody uses, unless an output
  * is a volatile object, as the copy is, or the statement is volatile.
  *
- * GCC before 12.4, and 13 before 13.3, may set what takes an output before the output itself, where
- * both happen between the asm goto and the next statement: PR middle-end/113921. Another statement
- * behind it keeps them apart, and makes no code.
+ * GCC before 12.4, and 13 before 13.3, may use an output before it is set, in what it puts between
+ * the asm goto and the next statement: PR middle-end/113921. An empty statement behind the asm goto
+ * prevents that.
  *
- * Two more bugs are none here as long as they are followed: no operand in memory is thread-local
- * (GCC 12 loses the jump's target), and behind the label no output is used (clang before 17 sets
- * none there at -O0: LLVM issue 74483).
+ * Two rules avoid two more bugs: no operand in memory is thread-local (GCC 12 loses the jump's
+ * target), and behind the label no output is used (clang before 17 sets none there at -O0: LLVM
+ * issue 74483).
  */
 #if !defined(__clang__) && (__GNUC__ < 12 || (__GNUC__ == 12 && __GNUC_MINOR__ < 4) ||             \
                             (__GNUC__ == 13 && __GNUC_MINOR__ < 3))
@@ -260,7 +261,7 @@ PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu)
 #define PERCPU__WITHOUT_SEQUENCE percpu__slow
 #include <percpu/detail/sequence.h>
 
-/* A write is a sequence, too. */
+/* A write is a sequence, too: a store after a migration would go to another CPU's copy. */
 #define PERCPU__WRITE_FROM_SEQUENCE(bits)                                                          \
     PERCPU__VOID_FROM_SEQUENCE(write, bits, PERCPU__SLOW_WRITE)
 PERCPU__WRITE_FROM_SEQUENCE(8)

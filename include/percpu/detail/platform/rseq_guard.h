@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rseq: what a block holds is an area of its own, and not the current CPU's if it migrates. */
+/* rseq: a block owns an area, and keeps working on that one if the thread migrates. */
 
 #define PERCPU__GUARDS false
 
@@ -26,7 +26,7 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
     guard.cpu = percpu__take_area();
     percpu__barrier(); /* the compiler may see the library's functions: link-time optimisation */
 #ifdef PERCPU__WATCHED
-    guard.watch.first = guard.watch.size = 0; /* none yet */
+    guard.watch.first = guard.watch.size = 0; /* no variable yet */
 #endif
     return guard;
 }

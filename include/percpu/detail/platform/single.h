@@ -35,13 +35,14 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 #include PERCPU__ARCH_ACCESS
 #endif
 
-/* There is nobody to be kept from. */
+/* No preemption and no other CPU: no access needs a guard. */
 #undef PERCPU__ONE_INSTRUCTION
 #define PERCPU__ONE_INSTRUCTION(size, where) true
 
 /*
- * Distance from a variable to its initial value: the copy that was made before main (hosted) or
- * by percpu_init*() (freestanding, in the slot that the linker script keeps: hence the symbol).
+ * Distance from a variable to its initial value, in the copy made before main() (hosted) or by
+ * percpu_init*() (freestanding, in the slot that the linker script keeps: else the reset's
+ * reference to _percpu_template does not link).
  */
 PERCPU__HIDDEN uintptr_t percpu__pristine(const void *p);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread: a thread of a hosted program plays a CPU. Where user space has a register for it (GS
- * base on x86_64 Linux) accesses are a kernel's; elsewhere the delta is a thread-local word, and
+ * thread: a thread of a hosted program plays a CPU. Where user space has a register for it (GS base
+ * on x86_64 Linux) accesses are those of a kernel; elsewhere the delta is a thread-local word, and
  * no other thread can come between: each CPU is played by one thread at a time.
  *
- * A process has one set of areas, of the first module that embeds the library: the program, when it
- * does. A per-CPU pointer is an address in that module's template, or beside it. The template of
- * any other module has a place below; percpu__shift leads there. Code for programs needs none.
+ * A process has one set of areas, owned by the first module that embeds the library: the program,
+ * if it does. A per-CPU pointer is an address in the owner's template, or beside it. Any other
+ * module's template has a place below; percpu__shift leads there. Code for programs needs no shift.
  */
 
 /*
- * Words of this module, set before its constructors run and constant from then on: declared so,
- * they are loaded once per function and not once per access.
+ * Words of this module, which its first constructor sets. They are declared const, so that
+ * compilers load them once per function and not once per access.
  */
 #ifdef PERCPU__SHIFTED
 extern const PERCPU__HIDDEN uintptr_t percpu__shift;       /* per-CPU pointer minus symbol */

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: accesses to the current CPU's copy, base and access in one statement. Where instructions
- * cannot add the register, each statement begins with the read of it and is a restartable sequence
- * where there are any.
+ * aarch64: accesses to the current CPU's copy: the read of the base and the access are one asm
+ * statement. Where loads and stores cannot add the register, the statement is a restartable
+ * sequence where there are any.
  */
 
 /*
  * The template address, which compilers may share and move: it is the same on each CPU. At VMA 0
- * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). Elsewhere GCC itself adds
- * a member's offset in a third instruction. In PIC GCC needs "S", for members clang 14 "i". A near
- * symbol is in no register: it is the access's own displacement.
+ * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). At a natural VMA GCC itself
+ * would add a member's offset in a third instruction. In PIC GCC needs "S", for members clang 14
+ * "i". A near symbol's address is in no register: it is the access's own displacement.
  */
 #ifdef PERCPU_ZERO_VMA
 #define PERCPU__A64_ADDRESS "movz %0, #:abs_g0:%c1"
-/* %w1 and %x1 differ in the letter of a register, and are the same for a constant. */
+/* %w1 and %x1 differ for a register, in its first letter, and are the same for a constant. */
 #define PERCPU__ABSOLUTE ".ifc %w1,%x1\n\tmovz %0, #:abs_g0:%x1\n\t.else\n\tmov %0, %x1\n\t.endif"
-/* clang would take a register. "S" is a symbol, since clang 18 a symbol plus a constant. */
+/* clang would choose a register. "S" is a symbol, since clang 18 also a symbol plus a constant. */
 #ifdef __clang__
 #if __clang_major__ < 18
 #define PERCPU__ABSOLUTE_CONSTANT "Si"
@@ -48,8 +48,8 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
 #else
 #define PERCPU__A64_ONCE(access)                                                                   \
     PERCPU__RESTART_BEGIN PERCPU__A64_BASE_READ access PERCPU__RESTART_END
-#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */
-/* Compilers merge statements of one output only: first the base, then the value. */
+#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* a sequence is as good */
+/* Compilers merge only statements of one output: one register holds the base, then the value. */
 #define PERCPU__A64_ONLY "[t]"
 #define PERCPU__A64_ONLY_OUTPUT(value) [t] "=&r"(value)
 #endif

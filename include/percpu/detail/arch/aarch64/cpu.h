@@ -17,7 +17,7 @@ PERCPU__INLINE void percpu__relax(void)
 #ifdef PERCPU_ARM_X18
 #include <percpu/detail/arch/aarch64/x18.h>
 #else
-/* A CPU's own accesses to it need no barrier between them (Arm ARM, TPIDR_EL1 and the like). */
+/* A CPU's own accesses to TPIDR_ELx need no barrier between them (Arm ARM, by their names). */
 #define PERCPU__A64_TPIDR "tpidr_el" PERCPU__STR(PERCPU__A64_EL)
 #define PERCPU__A64_READ(to) "mrs " to ", " PERCPU__A64_TPIDR
 #define PERCPU__A64_WRITE(from) "msr " PERCPU__A64_TPIDR ", " from
@@ -44,7 +44,7 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 }
 #define percpu__reg_write percpu__reg_write
 
-/* CurrentEL bits 3..2. VHE gives EL1's names to registers of EL2, but not to TPIDR_EL2. */
+/* CurrentEL, bits 3..2. With VHE names of EL1 mean registers of EL2, but TPIDR_EL1 does not. */
 PERCPU__INLINE unsigned percpu__a64_el(void)
 {
     uintptr_t el;
@@ -62,8 +62,9 @@ PERCPU__INLINE int percpu__reg_check(void)
 
 /*
  * Exclusives and atomics need cacheable memory (Arm ARM, "Load-Exclusive and Store-Exclusive
- * instruction usage restrictions"): SCTLR_ELx.M (bit 0) and C (bit 2), of the level that the CPU is
- * at: percpu_init() runs before percpu_init_reg() refuses, and EL1 cannot read SCTLR_EL2.
+ * instruction usage restrictions"): SCTLR_ELx.M (bit 0) and C (bit 2). x is the CPU's level and not
+ * PERCPU__A64_EL: percpu_init() runs before percpu_init_reg() refuses, and EL1 cannot read
+ * SCTLR_EL2.
  */
 PERCPU__INLINE bool percpu__atomics_work(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* aarch64: a kernel's restartable sequences. Part of access.h. */
 
-/* Of percpu_restart_selftest(): src/restart.c. */
+/* The wait of percpu_restart_selftest(): src/restart.c. */
 #define PERCPU__RESTART_WAIT                                                                       \
     "add %[begun], %[begun], #1\n"                                                                 \
     "1:\tldr %[now], [%[ticks]]\n\t"                                                               \

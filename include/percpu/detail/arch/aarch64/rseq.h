@@ -17,7 +17,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     return pointer;
 }
 
-/* Compilers would load the factor, or widen a number of 32 bits first. */
+/* In one instruction: compilers would load the factor, or widen a number of 32 bits first. */
 PERCPU__INLINE uintptr_t percpu__slot_sum(uintptr_t n)
 {
     uintptr_t sum;

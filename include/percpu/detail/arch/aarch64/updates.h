@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: what the restartable sequences do, a kernel's and a Linux thread's. restart.h and rseq.h
- * define PERCPU__A64_SEQUENCE, which loads the old value into o, makes the new one, n, from it by
- * `op`, and commits by storing `result`: n or v.
+ * aarch64: the updates that are restartable sequences, a kernel's and a Linux thread's. restart.h
+ * and rseq.h define PERCPU__A64_SEQUENCE, which loads the old value into o, makes the new one, n,
+ * from it by `op`, and commits by storing `result`: n or v.
  */
 
 /*
- * `word` is a register's part, w its prefix, `same` the signed type of the variable's size:
- * constants of its upper half become negative, and more of them are immediate operands. Inputs (GCC
- * manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for the others; Z:
- * zero.
+ * `word` is the type of a register operand, w its prefix, `same` the signed type of the variable's
+ * size: constants of the upper half become negative by it, and more of them are immediate operands.
+ * Constraints (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for
+ * the others; Z: zero.
  */
 /* clang-format off */
 #define PERCPU__A64_VALUE(word, same)                                                              \

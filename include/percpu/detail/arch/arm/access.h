@@ -33,8 +33,8 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 
 /*
  * The address of a symbol or member in a register; unlike the base, compilers may share it and move
- * it out of loops. Their own way takes one instruction more for a member, and at VMA 0, where MOVW
- * alone does: linkers truncate :lower16: silently, so percpu-vma0.ld asserts 64 KiB.
+ * it out of loops. Their own code takes one instruction more for a member, and at VMA 0, where MOVW
+ * alone is enough: linkers truncate :lower16: silently, so percpu-vma0.ld asserts 64 KiB.
  */
 #define PERCPU__ARM_MOVE                                                                           \
     PERCPU__BY_VMA("movw %0, #:lower16:%c1", "movw %0, #:lower16:%c1\n\tmovt %0, #:upper16:%c1")
@@ -44,7 +44,7 @@ PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p, enum percpu
     uintptr_t address = (uintptr_t)p;
     (void)where;
 #ifndef __PIC__
-    /* Relocations have 16 bits, signed, for the offset in the variable (ELF for Arm, IHI 0044). */
+    /* The offset in the variable is a relocation's addend: 16 bits, signed (ELF for Arm, IHI 0044). */
     const bool early = __builtin_object_size((const char *)p - 0x8000, 2) == 0;
     if (PERCPU__IS(where, PERCPU__POINTER))
         return percpu__hide(p);
@@ -110,7 +110,7 @@ PERCPU__ARM_ACCESS(64, "add %[copy], %m[a], %[copy]\n\tldrexd %Q[value], %R[valu
 #define percpu__read_64 percpu__read_64
 #define percpu__write_8 percpu__write_8
 #define percpu__write_64 percpu__write_64
-#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* as good as one */
+#define PERCPU__ONE_INSTRUCTION(size, where) PERCPU__RESTARTS /* a sequence is as good */
 
 #ifdef PERCPU_RESTART
 #include <percpu/detail/arch/arm/restart.h>

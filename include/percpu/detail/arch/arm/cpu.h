@@ -29,7 +29,7 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 }
 #define percpu__reg_write percpu__reg_write
 
-/* Caches on: SCTLR.M and C (ARM, B4.1.130). Exclusives on other memory may not work (A3.4.5). */
+/* MMU and caches on: SCTLR.M and C (ARM, B4.1.130). Else exclusives may not work (A3.4.5). */
 PERCPU__INLINE bool percpu__atomics_work(void)
 {
     uintptr_t sctlr;

@@ -31,7 +31,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 }
 #define percpu__load_64 percpu__load_64
 
-/* Reading the PC gives the instruction's address and 8, in T32 4 (ARM, A2.3). */
+/* A read of the PC gives the instruction's address plus 8, in T32 plus 4 (ARM, A2.3). */
 #ifdef __thumb__
 #define PERCPU__ARM_PC "4"
 #else
@@ -57,7 +57,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 #define PERCPU__ARM_RSEQ_ODD                                                                       \
     "add %[c], %[c], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_ODD) "\n\t" PERCPU__RSEQ_DELAY
 
-/* The high word of rseq_cs is and stays 0. */
+/* The descriptor's address goes to the low word of rseq_cs; the high one is and stays 0. */
 /* clang-format off */
 #define PERCPU__ARM_RSEQ(body, after)                                                              \
     PERCPU__RSEQ_JUMPED_OVER("b", ".long")                                                         \
@@ -77,8 +77,8 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 /* clang-format on */
 
 /*
- * GCC places literal pools by the length of what is between, an instruction per line of assembly,
- * but counts an asm goto as one: this counts the rest.
+ * GCC places literal pools by its estimate of the code's length, an instruction per line of an asm
+ * statement, but one in all for an asm goto: these empty lines stand for the rest.
  */
 #define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arm: what the restartable sequences do, a kernel's and a Linux thread's. restart.h and rseq.h
- * define PERCPU__ARM_SEQUENCE, which loads the old value into o, makes the new one, n, from it by
- * `op`, and commits by storing `result`: n or v. `value_in` (GCC manual, "Machine Constraints",
- * ARM): I an immediate operand, L and K one after negation and inversion, which assemblers do.
+ * arm: the updates that are restartable sequences, a kernel's and a Linux thread's. restart.h and
+ * rseq.h define PERCPU__ARM_SEQUENCE, which loads the old value into o, makes the new one, n, from
+ * it by `op`, and commits by storing `result`: n or v. `value_in` is the constraint of v (GCC
+ * manual, "Machine Constraints", ARM): I an immediate operand, L and K one after negation and
+ * inversion, which assemblers do.
  *
- * They define PERCPU__ARM_DOUBLEWORD as well, for 8 bytes, with few registers, since compilers that
- * do not optimise run out of pairs: o becomes the new value, and `before` finds the old one again.
- * STREXD commits, which leaves the sequence whether or not it stored; where it did not, that begins
- * again. Its answer goes to `failed`; where that is a part of o, `mend` follows. The rest are
- * operands: outputs, the colon, inputs.
+ * For 8 bytes they define PERCPU__ARM_DOUBLEWORD, with few registers, since compilers that do not
+ * optimise run out of pairs: o becomes the new value, from which `before` computes the old one.
+ * STREXD commits, and leaves the sequence whether or not it stored; where it did not, the sequence
+ * begins again. Its status goes to `failed`; where that is a half of o, `mend` restores it. The
+ * other arguments are operands: outputs, the colon, inputs.
  */
 /* clang-format off */
 #define PERCPU__ARM_COMBINE(instruction)                                                           \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* loongarch64: a kernel's restartable sequences. Part of access.h. */
 
-/* Of percpu_restart_selftest(): src/restart.c. */
+/* The wait of percpu_restart_selftest(): src/restart.c. */
 #define PERCPU__RESTART_WAIT                                                                       \
     "addi.d %[begun], %[begun], 1\n"                                                               \
     "1:\tld.d %[now], %[ticks], 0\n\t"                                                             \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loongarch64: what the restartable sequences do, a kernel's and a Linux thread's. restart.h and
- * rseq.h define PERCPU__LOONG_SEQUENCE, which loads the old value into o, makes the new one, n,
- * from it by `op`, and commits by storing `result`: n or v. `loaded` is what a load makes of the
- * type: what cmpxchg compares with.
+ * loongarch64: the updates that are restartable sequences, a kernel's and a Linux thread's.
+ * restart.h and rseq.h define PERCPU__LOONG_SEQUENCE, which loads the old value into o, makes the
+ * new one, n, from it by `op`, and commits by storing `result`: n or v. `loaded` is the type that
+ * extends to a register as the load does, for cmpxchg to compare with.
  */
 #ifdef __OPTIMIZE__
 #define PERCPU__LOONG_IS_SHORT(v)                                                                  \

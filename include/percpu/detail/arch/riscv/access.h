@@ -3,10 +3,10 @@
 /* clang-format off */
 
 /*
- * TEXT(low, base, ...) accesses low(base). Near: base is the register. A symbol: [t] becomes delta
- * plus the upper part of the address; natural VMA: 2 GiB around the PC, VMA 0: absolute. Linkers
- * check that part, and truncate a lower one that stands alone. Relaxed, both would be a single
- * instruction relative to x0, without the add between them.
+ * TEXT(low, base, ...) accesses low(base). Near variable: base is the per-CPU register. Symbol:
+ * base is [t], the delta plus the address's upper part, which is relative to the PC (2 GiB), at VMA
+ * 0 absolute. Linkers check the upper part's range, and truncate a lower one that stands alone.
+ * norelax: relaxation would make both one instruction relative to x0, without the add between.
  */
 #define PERCPU__RISCV_HIGH                                                                         \
     PERCPU__BY_VMA("lui %[t], %%hi(%[p])\n\t", "1:\tauipc %[t], %%pcrel_hi(%[p])\n\t")

@@ -7,7 +7,7 @@
  * ABIs Specification, "Integer Register Convention", "Code models" and "Linker Relaxation".
  */
 
-/* pause: a fence that orders nothing, where it is not known (Unprivileged, "Zihintpause"). */
+/* PAUSE: on a CPU without it a fence that orders nothing (Unprivileged, "Zihintpause"). */
 PERCPU__INLINE void percpu__relax(void)
 {
     __asm__ volatile(".4byte 0x0100000f" : : : "memory");

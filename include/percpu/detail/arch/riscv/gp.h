@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* riscv: nobody but percpu uses gp. Part of riscv.h. */
+/* riscv: keeps linkers from using gp. Part of cpu.h. */
 #ifndef PERCPU_RISCV_TP
 
 /*
  * Linkers make the compiler's accesses relative to gp when __global_pointer$ is defined (psABI,
- * "Global-pointer Relaxation"). Defined here, weak, it is not: LLD then makes none of its own, and
- * GNU ld wants a strong one. A linker script's own assignment prevails: ld/ refuses that, and with
- * other scripts percpu_init_reg().
+ * "Global-pointer Relaxation"). This weak definition prevents that: LLD then defines none of its
+ * own, and GNU ld wants a strong one. A linker script's own assignment prevails over it: ld/
+ * refuses that, and with other scripts percpu_init_reg() does.
  */
 #ifdef PERCPU__DEFINE_CONFIG /* src/common.c */
 __asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
@@ -15,7 +15,7 @@ __asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
 extern const char percpu__global_pointer[] __asm__("__global_pointer$") PERCPU__HIDDEN;
 extern const char percpu_riscv_base_gp[] PERCPU__HIDDEN;
 
-/* GNU ld has words that hold absolute symbols move with a PIE, all by the same distance. */
+/* In a PIE GNU ld moves words that hold absolute symbols, all by the same distance. */
 PERCPU__INLINE int percpu__reg_check(void)
 {
     static const volatile uintptr_t defined = (uintptr_t)percpu__global_pointer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* riscv: a kernel's restartable sequences. Part of access.h. */
 
-/* Of percpu_restart_selftest(): src/restart.c. */
+/* The wait of percpu_restart_selftest(): src/restart.c. */
 #define PERCPU__RESTART_WAIT                                                                       \
     "addi %[begun], %[begun], 1\n"                                                                 \
     "1:\t" PERCPU__RISCV_LOAD_WORD " %[now], 0(%[ticks])\n\t"                                      \

@@ -17,7 +17,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     return pointer;
 }
 
-/* GCC would make four instructions of it. */
+/* GCC would make four instructions of the multiplication. */
 PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 {
     uintptr_t size = PERCPU__SLOT_SIZE;
@@ -41,7 +41,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 #define PERCPU__RISCV_RSEQ_TIMES                                                                   \
     "li %[n], " PERCPU__STR(PERCPU__SLOT_SIZE) "\n\tmul %[c], %[c], %[n]\n\t"
 
-/* Not relaxed: what the kernel compares with is a sequence's length. */
+/* No linker relaxation: it would change the length of the sequence, which the descriptor holds. */
 /* clang-format off */
 #define PERCPU__RISCV_RSEQ(body)                                                                   \
     ".option push\n\t"                                                                             \

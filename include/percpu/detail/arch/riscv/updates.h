@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * riscv: what the restartable sequences do, a kernel's and a Linux thread's. restart.h and rseq.h
- * define PERCPU__RISCV_SEQUENCE, which loads the old value into o, makes the new one, n, from it by
- * `op`, and commits by storing `result`: n or v.
+ * riscv: the updates that are restartable sequences, a kernel's and a Linux thread's. restart.h and
+ * rseq.h define PERCPU__RISCV_SEQUENCE, which loads the old value into o, makes the new one, n,
+ * from it by `op`, and commits by storing `result`: n or v.
  */
 
 /*
- * `loaded` is what `load` makes of the type: what cmpxchg compares with. An operand is a constant
- * for an immediate, or in a register as it is.
+ * `loaded` is the type that extends to a register as the load does, for cmpxchg to compare with. A
+ * constant operand is sign-extended, to be an immediate; others stay as they are in registers.
  */
 /* clang-format off */
 #define PERCPU__RISCV_VALUE(bits, loaded)                                                          \

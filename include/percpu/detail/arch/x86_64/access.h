@@ -3,8 +3,8 @@
  * x86_64: a %gs: prefix adds GS_BASE to any address, so an access to the current CPU is the
  * compiler's own addressing mode with a prefix. An access or an update is one instruction, without
  * bus lock, which neither an interrupt nor a migration can split. xchg with memory implies the lock
- * (Intel SDM vol. 3A, "Automatic Locking"), so that percpu_xchg() is a loop over cmpxchg, which an
- * interrupt between can only repeat.
+ * (Intel SDM vol. 3A, "Automatic Locking"), so percpu_xchg() is a loop over cmpxchg, which repeats
+ * after an interrupt.
  */
 
 #ifdef PERCPU_PLATFORM_SINGLE

@@ -53,7 +53,7 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 #define percpu__reg_write percpu__reg_write
 
 /*
- * It must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1,
+ * The delta must be canonical: bits 63..47 alike, or 63..56 with CR4.LA57, bit 12 (SDM vol. 1,
  * "Canonical Addressing").
  */
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta)

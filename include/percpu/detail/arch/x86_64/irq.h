@@ -3,10 +3,10 @@
  * x86_64: interrupts, RFLAGS.IF (Intel SDM vol. 3A, "Masking Maskable Hardware Interrupts").
  *
  * PUSHFQ, which reads RFLAGS, writes below the stack pointer: into the red zone, where without
- * -mno-red-zone a function that calls none has its variables (System V x86-64 ABI, 3.2.2). Of an
- * asm statement compilers do not know that it does; of their builtin function they do, and give the
- * function that it is inlined into no red zone. "+r" keeps its POP from having a memory operand:
- * one by way of RSP gave wrong values under QEMU's -singlestep.
+ * -mno-red-zone a leaf function has its variables (System V x86-64 ABI, 3.2.2). Compilers do not
+ * know that of an asm statement, but they know it of their builtin function: the function around it
+ * gets no red zone. "+r" keeps the builtin's POP from having a memory operand: one relative to RSP
+ * gave wrong values under QEMU's -singlestep.
  */
 
 #ifdef __CHECKER__ /* sparse does not know it */

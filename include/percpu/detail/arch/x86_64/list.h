@@ -4,8 +4,8 @@
 #ifdef PERCPU_PLATFORM_RSEQ
 
 /*
- * false: the thread has no sequence, or the list is closed. *old gets what was the first node.
- * Only a node that is not in the list yet is written before the commit.
+ * Returns false if the thread has no sequence or the list is closed. *old is set to the node that
+ * was first. Only a node that is not in the list yet is written before the commit.
  */
 /* clang-format off */
 #define PERCPU__X86_RSEQ_LIST(name, body, node_in)                                                 \

@@ -22,7 +22,7 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
 #endif
 }
 
-/* GCC would make three instructions of it, or four. */
+/* GCC would make three or four instructions of the multiplication. */
 PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 {
     uintptr_t slot;
@@ -70,7 +70,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 #define PERCPU__X86_RSEQ_IN(p)                                                                     \
     [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
 
-/* No register for a result that nobody asks for. */
+/* Updates without a result: they need no register for one. */
 #define PERCPU__X86_RSEQ_OP(name, instruction, bits, suffix, in, immediate)                        \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
@@ -84,7 +84,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
         return false;                                                                              \
     }
 
-/* The old value in o; `make` may leave the sequence, or make it the new one: `before` undoes it. */
+/* `make` may leave the sequence, or turn o from the old value into the new: `before` undoes it. */
 #define PERCPU__X86_RSEQ_RESULT(name, bits, suffix, in, immediate, make, store, before)            \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
