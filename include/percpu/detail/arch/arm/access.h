@@ -44,7 +44,7 @@ PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p, enum percpu
     uintptr_t address = (uintptr_t)p;
     (void)where;
 #ifndef __PIC__
-    /* The offset in the variable is a relocation's addend: 16 bits, signed (ELF for Arm, IHI 0044). */
+    /* The offset in the variable is an addend: 16 bits, signed (ELF for Arm, IHI 0044). */
     const bool early = __builtin_object_size((const char *)p - 0x8000, 2) == 0;
     if (PERCPU__IS(where, PERCPU__POINTER))
         return percpu__hide(p);
