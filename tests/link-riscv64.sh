@@ -45,7 +45,11 @@ for width in ${WIDTHS:-64 32}; do
         "$work/natural$width.lds" >"$work/provide$width.lds"
     own_fragment percpu.ld
     sed 's|INCLUDE percpu.ld|INCLUDE no-assert.ld|' "$work/before$width.lds" >"$work/own$width.lds"
-    library gp$width
+    # Its files apart: where the definition is in the same file, the assembler puts the 0 in.
+    mkdir -p "$work/gp$width"
+    for source in "$root"/src/*.c "$root"/src/platform/*.c; do
+        must compile "$source" "$work/gp$width/library-$(basename "$source").o" -O2 -ffunction-sections
+    done
     machine gp$width riscv
     library tp$width -DPERCPU_RISCV_TP
     machine tp$width riscv -DPERCPU_RISCV_TP

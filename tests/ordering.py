@@ -66,7 +66,7 @@ def functions(compiler, flags, source):
 #   A acquire, S sequentially consistent load; R release, T sequentially consistent store; X acquire,
 #   Y acquire and release exchange or addition, Z release exchange; F fence; behind a stroke: by clang,
 #   which merges some
-WATCH = {'add_bytes': 'YS', 'find': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
+WATCH = {'add_bytes': 'YS', 'entry_of': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
          'percpu__watch_freed': 'TT', 'percpu__watch_write': 'Y', 'percpu__watch_written': 'Y',
          'table': 'Y'}
 AREAS = {'check_late': 'TS', 'init': 'R', 'make_area': 'R', 'percpu__check_current': 'A', 'percpu__has_area': 'AA',

@@ -502,11 +502,11 @@ static size_t written_memory(void)
 /* A sanitizer writes to memory of its own. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define SLACK (1024 * 1024)
+#define SLACK ((size_t)1024 * 1024)
 #endif
 #endif
 #ifndef SLACK
-#define SLACK (64 * 1024)
+#define SLACK ((size_t)64 * 1024)
 #endif
 
 /* What one CPU writes takes memory for that CPU, also where objects are made again. */

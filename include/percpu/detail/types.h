@@ -184,12 +184,18 @@
 
 /*
  * Assertions as an expression of type void, which leaves no code and takes no stack. Without the
- * cast to void g++ 16 crashes on one in a template.
+ * cast to void g++ 16 crashes on one in a template. A value in it takes stack by clang, which does
+ * not optimise; without one GCC warns of an operand of the comma that has no effect.
  */
+#ifdef __clang__
+#define PERCPU__NOTHING (void)0
+#else
+#define PERCPU__NOTHING 0
+#endif
 #define PERCPU__CHECKS(...)                                                                        \
     (void)__extension__({                                                                          \
         __VA_ARGS__;                                                                               \
-        0;                                                                                         \
+        PERCPU__NOTHING;                                                                           \
     })
 
 /*
