@@ -48,7 +48,7 @@ for width in ${WIDTHS:-64 32}; do
     # Its files apart: where the definition is in the same file, the assembler puts the 0 in.
     mkdir -p "$work/gp$width"
     for source in "$root"/src/*.c "$root"/src/platform/*.c; do
-        must compile "$source" "$work/gp$width/library-$(basename "$source").o" -O2 -ffunction-sections
+        must compile "$source" "$work/gp$width/percpu-$(basename "$source").o" -O2 -ffunction-sections
     done
     machine gp$width riscv
     library tp$width -DPERCPU_RISCV_TP

@@ -13,6 +13,12 @@
 #ifndef THREADS
 #define THREADS 2000
 #endif
+/* arm's tables for unwinders (EHABI) describe functions at calls, and not their first instructions. */
+#ifdef __arm__
+#define LEAST (THREADS - THREADS / 20)
+#else
+#define LEAST THREADS
+#endif
 
 static PERCPU_DEFINE(long, count);
 static volatile int is_counting, cleaned;
@@ -54,9 +60,9 @@ int main(void)
         pthread_cancel(thread);
         pthread_join(thread, NULL);
     }
-    if (cleaned == THREADS)
+    if (cleaned >= LEAST)
         printf("right\n");
     else
         printf("%d of %d threads ran their cleanup\n", cleaned, THREADS);
-    return cleaned != THREADS;
+    return cleaned < LEAST;
 }
