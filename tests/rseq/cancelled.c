@@ -13,7 +13,7 @@
 #ifndef THREADS
 #define THREADS 2000
 #endif
-/* arm's tables for unwinders (EHABI) describe functions at calls, and not their first instructions. */
+/* arm's tables for unwinders (EHABI) describe functions at calls, not their first instructions. */
 #ifdef __arm__
 #define LEAST (THREADS - THREADS / 20)
 #else
