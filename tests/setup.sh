@@ -169,7 +169,7 @@ with script check 'y: it is installed' installs answers y
 # Of two releases: what tests of riscv64 and the host want, of which this machine has everything else.
 rest='meson ninja gcc g++ ld cmake make valgrind gdb qemu-x86_64 musl-gcc pkg-config taskset unshare setpriv
     aarch64-linux-gnu-gcc aarch64-linux-gnu-ld arm-linux-gnueabihf-gcc riscv64-linux-gnu-gcc riscv64-linux-gnu-ld
-    qemu-system-aarch64 qemu-system-x86_64 debootstrap mold patchelf eu-strip spin strace'
+    qemu-system-aarch64 qemu-system-x86_64 debootstrap mold patchelf eu-strip spin sparse strace'
 libraries='libc6-dev: libc6-dev-arm64-cross: libc6-dev-armhf-cross: libc6-dev-riscv64-cross: opensbi:'
 old() {
     rm -rf "$work/old"
