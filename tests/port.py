@@ -175,6 +175,15 @@ MANDATORY = ('percpu__reg_read', 'percpu__reg_write', 'percpu__irq_save', 'percp
 MARKER = re.compile(r'^#define (percpu__\w+) \1$|^#define (PERCPU__UPDATES) \(', re.MULTILINE)
 
 
+def said_with(root, header, text, arguments):
+    """What clang says of a file with a copy of the headers, in which one has another text."""
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(ROOT / 'include', root)
+    (root / header.relative_to(ROOT / 'include')).write_text(text)
+    return run(['clang', '-ffreestanding', '-fno-stack-protector', '-DPERCPU_PLATFORM_BARE', '-O2', f'-I{root}',
+                '-fsyntax-only', *arguments])[0]
+
+
 def unmarked(work):
     """A function whose marker was forgotten: the compiler names it, in a line that says UNMARKED."""
     source = work / 'unmarked.c'
@@ -190,12 +199,8 @@ def unmarked(work):
                 if absent('clang'):
                     result(title, skip='clang')
                     continue
-                shutil.rmtree(root, ignore_errors=True)
-                shutil.copytree(ROOT / 'include', root)
-                edited = root / file.relative_to(ROOT / 'include')
-                edited.write_text(re.sub(rf'^#define {marker}\b.*$', '', edited.read_text(), flags=re.MULTILINE))
-                output, _ = run(['clang', *flags.split(), '-ffreestanding', '-fno-stack-protector',
-                                 '-DPERCPU_PLATFORM_BARE', '-O2', f'-I{root}', '-fsyntax-only', source])
+                edited = re.sub(rf'^#define {marker}\b.*$', '', file.read_text(), flags=re.MULTILINE)
+                output = said_with(root, file, edited, [*flags.split(), source])
                 name = 'percpu__add_8' if marker == 'PERCPU__UPDATES' else marker
                 result(title, '' if re.search(rf"redefinition of '{name}'\n.*UNMARKED", output) else output or 'nothing')
 
@@ -204,18 +209,15 @@ def no_wait(work):
     """A port with sequences without the text of percpu_restart_selftest()."""
     root = work / 'no-wait'
     for arch, flags in MARKERS.items():
-        header = root / f'percpu/detail/arch/{arch}/restart.h'
+        header = ROOT / f'include/percpu/detail/arch/{arch}/restart.h'
         title = f'{arch}: PERCPU__RESTART_WAIT is missing'
         if arch == 'x86_64' or wanted and title not in wanted: # it has none for kernels
             continue
         if absent('clang'):
             result(title, skip='clang')
             continue
-        shutil.rmtree(root, ignore_errors=True)
-        shutil.copytree(ROOT / 'include', root)
-        edit(header, '#define PERCPU__RESTART_WAIT ', '#define PERCPU__RESTART_NO_WAIT ')
-        output, _ = run(['clang', *flags.split(), '-ffreestanding', '-fno-stack-protector', '-DPERCPU_PLATFORM_BARE',
-                         '-DPERCPU_RESTART', '-O2', f'-I{root}', '-fsyntax-only', ROOT / 'src/restart.c'])
+        edited = header.read_text().replace('#define PERCPU__RESTART_WAIT ', '#define PERCPU__RESTART_NO_WAIT ')
+        output = said_with(root, header, edited, [*flags.split(), '-DPERCPU_RESTART', ROOT / 'src/restart.c'])
         result(title, '' if "this port's restart.h has no PERCPU__RESTART_WAIT" in output else output or 'nothing')
 
 

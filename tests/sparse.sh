@@ -15,10 +15,13 @@ bare="-DPERCPU_PLATFORM_BARE -ffreestanding -fno-pic -nostdinc -isystem $(${CC:-
     cat "$here/compile/everything.inc"
 } >"$work/everything.c"
 
-# sparse's own status does not say whether it has warned.
+# sparse's own status does not say whether it has warned, but whether it has read the file.
 reads() { # flags, file
-    sparse -std=gnu11 -I"$root/include" $1 "$2" 2>&1 | tee "$work/said"
-    ! grep -q . "$work/said"
+    local status
+    sparse -std=gnu11 -I"$root/include" $1 "$2" >"$work/said" 2>&1
+    status=$?
+    cat "$work/said"
+    [ $status = 0 ] && [ ! -s "$work/said" ]
 }
 
 while IFS='|' read -r name flags; do
