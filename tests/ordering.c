@@ -150,9 +150,12 @@ void f_relax(struct item *item)
 void f_irq(struct item *item);
 void f_irq(struct item *item)
 {
+    uintptr_t state;
+
     item->value = 0x155;
-    percpu_with_current_irq(word, p)
-        item->value = 0x2aa;
+    state = percpu__irq_save();
+    item->value = 0x2aa;
+    percpu__irq_restore(state);
     item->value = 0x155;
 }
 
