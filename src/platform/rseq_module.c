@@ -135,9 +135,11 @@ bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
         percpu__refuse(joined->name, "no memory for the per-CPU variables of a module (a limit?)");
     p->accessible = end;
     percpu__register_roots(p->place, at, at + size);
-    percpu__this_module.first = p->place + at;
-    percpu__this_module.end = percpu__this_module.first + size;
-    percpu__this_module.bias = percpu__this_module.first - start;
+    percpu__this_module.bias = p->place + at - start;
+    /* From the first variable on: what is in front of it, up to `align`, is not the template's. */
+    percpu__template_image(&percpu__this_module.first, &percpu__this_module.end);
+    percpu__this_module.first += percpu__this_module.bias;
+    percpu__this_module.end += percpu__this_module.bias;
     all_views = fill_slots(p, &percpu__this_module, free_from);
     percpu__this_module.next = p->modules;
     __atomic_store_n(&p->modules, &percpu__this_module, __ATOMIC_RELEASE);

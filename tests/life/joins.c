@@ -84,6 +84,7 @@ static const struct scenario {
     {"program", NULL, false, NOTHING, 0, PINNED, .is_elsewhere = false},
     {"library", NULL, true, NOTHING, 0, PINNED, .is_elsewhere = false},
     {"found", two, true, MARK, 0, PINNED, .is_elsewhere = false},
+    {"other-aligned", NULL, false, OTHER_ALIGNED, 0, PINNED, .is_elsewhere = false},
     {"misaligned", two, true, MISALIGNED, 0, PINNED, .is_elsewhere = false},
     {"last", two, true, LAST, 0, PINNED, .is_elsewhere = false},
     {"size", two, true, SIZE, 0, PINNED, .is_elsewhere = false},
