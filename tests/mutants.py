@@ -348,7 +348,7 @@ def main():
         for part in PARTS:
             shutil.copytree(ROOT / part, work / 'root' / part, ignore=shutil.ignore_patterns('mutants', '__pycache__'))
         base = Tree(work / 'root', work / 'base')
-        for n, path in enumerate(others, len(mutants) + 1):
+        for n, path in enumerate(others, 1):
             output, status = run(['patch', '-p1', '-s', '-F0', '--dry-run', '-i', path], cwd=work / 'root')
             failed += status != 0
             print(f'{"not ok" if status else "ok"} {n} - {path.stem}: applies')
@@ -367,7 +367,8 @@ def main():
 
         # Those with the same program one after the other, so that it is built once.
         mutants.sort(key=lambda m: (m.kind, m.words))
-        for n, (mutant, (wrong, missing, seconds)) in enumerate(zip(mutants, pool.map(check, mutants)), 1):
+        results = zip(mutants, pool.map(check, mutants))
+        for n, (mutant, (wrong, missing, seconds)) in enumerate(results, len(others) + 1):
             failed += wrong is not None
             print(f'{"not ok" if wrong else "ok"} {n} - {mutant.name}: {mutant.title}'
                   + (f' # SKIP missing: {missing}' if missing else '')
