@@ -136,7 +136,7 @@ no_atomics() {
         $2 ~ /^(ld|st)a?l?x[rp][bh]?$|^(cas|swp)|^(ld|st)(add|clr|eor|set|[su](max|min))/ {
             print name, $0
             if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_(lock|begin)|init|lock|take|wait_and_take)$/) locks++
-            else if (name ~ /^<(percpu_(alloc_[a-z_]+|free)|report|percpu__report|new_area)$/) later++
+            else if (name ~ /^<(percpu_(alloc_[a-z_]+|free)|(percpu__)?report(_[a-z]+)?|new_area)$/) later++
             else others++
         }
         END { exit !(locks && !others) }'
