@@ -142,7 +142,7 @@ check 'a thread of a child that has an area before the fork handler' ends_right 
 # -- fork() ---------------------------------------------------------------------------------------
 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'
-take='s/^( *)if \(percpu__sequence_cmpxchg_32\(word/\1{ extern void at_take(void); at_take(); }\n&/
+take='s/^( *)if \(!percpu__sequence_cmpxchg_32\(owner_words\(\), 0/\1{ extern void at_take(void); at_take(); }\n&/
     s/^( *)else if \((is_taken_by\(.*)/\1else if (({ extern void at_taken(void); at_taken(); true; }) \&\& \2/'
 check 'a program that forks is built' hooked fork "$rseq" "$in_list; $take" RSEQ fork.c $(wraps syscall)
 check 'a block in a child before the fork handler' ends_right "$work/fork/run" early

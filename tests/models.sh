@@ -42,8 +42,10 @@ model blocks NO_KEY HANDLERS=0
 for m in M_NO_TAKING M_NO_FIND; do
     mutant_of blocks $m
 done
-mutant_of blocks M_NO_ABORT CPUS=2 HANDLERS=0
-for m in M_NO_COMPARE M_NO_MARK; do
+for m in M_NO_ABORT M_PLAIN_MARK M_ANYWHERE M_NO_CPU M_PLAIN_GIVE; do
+    mutant_of blocks $m CPUS=2 HANDLERS=0
+done
+for m in M_NO_COMPARE M_NO_MARK M_NO_LOOK; do
     mutant_of blocks $m HANDLERS=0
 done
 if [ "$only" = slow ]; then # a minute

@@ -87,7 +87,8 @@ ORDERS = {
     'platform/rseq_module.c rseq': {'percpu__module_of': 'A', 'percpu__place_module': 'R'},
     'platform/rseq_thread.c rseq': {'find_record': 'AA', 'percpu__note_owner': 'T', 'take_record': 'AYX'},
     'platform/rseq_block.c rseq': {
-        'give_back': 'Y', 'is_taken_by': 'Y', 'percpu__take_area': 'F', 'wait_for': 'YY'},
+        'give_back_slowly': 'Z', 'is_taken_as_other': 'Y', 'percpu__take_area': 'F', 'wait_for': 'Y'},
+    'platform/rseq_block.c cid': {'percpu__give_back_area': 'F'},
     'platform/rseq_list.c rseq': {'lock_lists': 'YY', 'unlock_lists': 'Y'},
     'platform/watch.c rseq': WATCH,
     'platform/thread.c thread': {
@@ -115,7 +116,8 @@ def check_orders(file, function, kinds):
     for compiler, flags, instructions in WAYS:
         if absent(compiler):
             continue
-        flags = (f'-O1 -fno-inline -D_GNU_SOURCE -DPERCPU_DEBUG -DPERCPU_PLATFORM_{platform.upper()} '
+        chosen = {'cid': 'RSEQ -DPERCPU_RSEQ_MM_CID'}.get(platform, platform.upper())
+        flags = (f'-O1 -fno-inline -D_GNU_SOURCE -DPERCPU_DEBUG -DPERCPU_PLATFORM_{chosen} '
                  f'{"-ffreestanding" if platform == "bare" else ""} {flags}')
         if name == '../tests/ordering.c':
             flags = flags.replace('-DPERCPU_DEBUG', '')
@@ -126,7 +128,7 @@ def check_orders(file, function, kinds):
             raise Failure(f'{compiler}: there is no function {function}()')
         for instruction, of in instructions.items():
             if of == 'F' and 'F' not in here or instructions is X86 and of == 'F' and \
-                    function == 'percpu__take_area':  # an acquire fence is no instruction there
+                    function in ('percpu__take_area', 'percpu__give_back_area'):  # no instruction there
                 continue
             wanted = sum(kind in of for kind in here)
             there = sum(bool(re.search(instruction, text)) for text in found)

@@ -842,6 +842,73 @@ TEST(rseq_cancelled_in_a_block)
     pthread_barrier_destroy(&held);
 }
 
+TEST(rseq_try_block)
+{
+    int tried = 0, held_by_others = 0;
+    cpu_set_t before, one;
+    pthread_t thread;
+
+    sched_getaffinity(0, sizeof before, &before);
+    CPU_ZERO(&one);
+    CPU_SET(test_cpus() - 1, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    pthread_barrier_init(&held, NULL, 2);
+    check_eq(pthread_create(&thread, NULL, hold, NULL), 0);
+    pthread_barrier_wait(&held);
+    for (int i = 0; i < 3; i++)
+        percpu_try_with_current(two, p) {
+            (void)p;
+            tried++;
+        } else {
+            held_by_others++;
+        }
+    check_eq(tried, 0);
+    check_eq(held_by_others, 3);
+    pthread_barrier_wait(&held);
+    pthread_join(thread, NULL);
+    percpu_try_with_current(two, p) {
+        (void)p;
+        tried++;
+        percpu_try_with_current(two, q) {
+            check(p == q);
+            tried++;
+        }
+    }
+    check_eq(tried, 2);
+    use_two(0, NULL); /* hangs where an area was not given back */
+    pthread_barrier_destroy(&held);
+    sched_setaffinity(0, sizeof before, &before);
+}
+
+/* The owner of an area waits for a thread that waits for the area: that takes the last one. */
+static void *enter_and_tell(void *has_been)
+{
+    put_on(0, 0);
+    percpu_with_current(two, p)
+        (void)p;
+    *(atomic_bool *)has_been = true;
+    return NULL;
+}
+
+TEST(rseq_block_of_one_who_waits)
+{
+    atomic_bool has_been = false;
+    cpu_set_t before;
+    pthread_t thread;
+
+    sched_getaffinity(0, sizeof before, &before);
+    put_on(0, 0);
+    percpu_with_current(two, p) {
+        (void)p;
+        check_eq(pthread_create(&thread, NULL, enter_and_tell, &has_been), 0);
+        while (!has_been)
+            sched_yield();
+    }
+    pthread_join(thread, NULL);
+    on_cpus(use_two, NULL);
+    sched_setaffinity(0, sizeof before, &before);
+}
+
 /* In the child nobody else lives: its blocks need not wait for other threads'. */
 TEST(rseq_fork_in_a_block)
 {
@@ -1042,9 +1109,9 @@ TEST(rseq_debug_freed_words_take_no_room)
 
 static void use_more_words(void)
 {
-    uint64_t PERCPU *many = percpu_alloc_array(uint64_t, WATCHED);
+    uint64_t PERCPU *many = percpu_alloc_array(uint64_t, 2 * WATCHED);
 
-    for (size_t i = 0; many && i < WATCHED; i++)
+    for (size_t i = 0; many && i < 2 * WATCHED; i++)
         percpu_write_at(many + i, i);
     percpu_inc(without_room);
     percpu_with_current(without_room, p)

@@ -185,6 +185,44 @@ TEST(peer_nested_with_current)
     with_areas(nested);
 }
 
+/* Nobody else has the guard: `else` is for others' blocks (t_rseq.c). */
+static void tries(size_t bound)
+{
+    int runs = 0, loops = 0;
+
+    (void)bound;
+    percpu_try_with_current(nest, p) {
+        check_eq(guards_held(), WITH_HOOKS(1));
+        p->a = 30;
+        percpu_try_with_current_at(&percpu_addr(nest)->b, q)
+            *q = p->a + 1;
+        else
+            runs = 100;
+        check_eq(guards_held(), WITH_HOOKS(1));
+        runs++;
+    } else {
+        runs = 100;
+    }
+    check_eq(guards_held(), 0);
+    check_eq(runs, 1);
+    check_eq(percpu_read(nest.a) + percpu_read(nest.b), 61);
+    for (loops = 0; loops < 3; loops++) {
+        percpu_try_with_current(nest, p) {
+            if (p->a == 30)
+                break;
+            runs = 100;
+        }
+        check_eq(guards_held(), 0);
+    }
+    check_eq(loops, 3);
+    check_eq(runs, 1);
+}
+
+TEST(peer_try_with_current)
+{
+    with_areas(tries);
+}
+
 #ifdef TEST_HOOKS
 static PERCPU_DEFINE(word, counted);
 static PERCPU_DEFINE(word[9], large);

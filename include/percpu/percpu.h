@@ -321,6 +321,14 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
     PERCPU__ON(__PERCPU_##var, PERCPU__WITH, percpu__guard_irq, p)
 
 /*
+ * percpu_try_with_current(var, p) { ... } else { ... }: the same, but does not wait. The `else`, which
+ * may be left out, is for a guard that is not free: on rseq another thread's block has the area;
+ * elsewhere a guard is always free. For signal handlers in programs with a lock that is taken in
+ * blocks (malloc()'s, say), where a handler's block would wait for the owner of what it interrupts.
+ */
+#define percpu_try_with_current(var, p) PERCPU__ON(__PERCPU_##var, PERCPU__TRY_WITH, p)
+
+/*
  * Back to the template's value, on the current CPU, under the guard. A scalar is written in one
  * piece; an interrupt may see a larger object half done. Needs a linker script that
  * keeps the template (ours do; others get a link error: undefined _percpu_template). A structure
@@ -392,6 +400,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
     PERCPU__TRY_CMPXCHG(p, PERCPU__POINTER, old, new_value)
 #define percpu_current_ptr_at(p) PERCPU__CURRENT_PTR(p, PERCPU__POINTER, percpu__current_ptr)
 #define percpu_with_current_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_take, q)
+#define percpu_try_with_current_at(p, q) PERCPU__TRY_WITH(p, PERCPU__POINTER, q)
 #define percpu_with_current_irq_at(p, q) PERCPU__WITH(p, PERCPU__POINTER, percpu__guard_irq, q)
 #define percpu_reset_to_init_at(p) PERCPU__RESET(p)
 #define percpu_remote_ptr_at(p, cpu) PERCPU__REMOTE_PTR(p, PERCPU__POINTER, percpu__remote, cpu)

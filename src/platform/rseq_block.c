@@ -5,67 +5,155 @@
 #ifdef PERCPU_PLATFORM_RSEQ
 
 /*
- * Tries to take the area of the CPU that this runs on, *cpu. A sequence does it by a plain store,
- * since only sequences on its CPU write the owner of a free area.
+ * The word of an area's owner is 0, the owner's tid, or that with WAITED, and the futex of those who
+ * wait. Threads of the area's CPU change it by sequences: they take, they give back unless somebody
+ * waits, and they set WAITED. So neither needs an atomic instruction, but for WAITED: an owner that
+ * has migrated gives back from another CPU, by an exchange, which the cas meets.
+ *
+ * What a CPU wrote before it gave back by a sequence, the next owner sees without a fence: it runs
+ * on the same CPU, and a switch of threads is a barrier (Linux, Documentation/memory-barriers.txt,
+ * "Sleep and wake-up functions"). Threads that have the same mm_cid may run on different CPUs.
  */
-static bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
+#ifdef PERCPU_RSEQ_MM_CID
+#define ORDER_GIVING() __atomic_thread_fence(__ATOMIC_RELEASE)
+#else
+#define ORDER_GIVING() percpu__signal_fence()
+#endif
+
+/* Of what each block runs, calls are a good part. */
+#define IN_EACH_BLOCK static inline __attribute__((always_inline))
+#define RARELY static __attribute__((noinline, cold))
+
+IN_EACH_BLOCK uint32_t PERCPU *owner_words(void)
 {
-    uint32_t PERCPU *word = &((struct slot *)percpu__state->base)->owner;
+    return &((struct slot *)percpu__state->base)->owner;
+}
+
+IN_EACH_BLOCK size_t cpu_of_word(uintptr_t copy)
+{
+    return (copy - (uintptr_t)owner_words()) / PERCPU__SLOT_SIZE;
+}
+
+/*
+ * try_take() of a thread without sequences. percpu__slow() may have used another slot than the one
+ * that percpu__slow_cpu() tells.
+ */
+RARELY bool try_take_slowly(uint32_t tid, size_t *cpu, uint32_t *seen)
+{
+    *seen = (uint32_t)percpu__slow(PERCPU__SLOW_CMPXCHG, owner_words(), sizeof(*seen), tid, 0);
+    if (*seen != 0) {
+        *cpu = percpu__slow_cpu();
+        return false;
+    }
+    for (*cpu = 0; *cpu < percpu__state->cpus; ++*cpu)
+        if (percpu__area_owner(*cpu) == tid)
+            break;
+    return true;
+}
+
+/* Tries to take the area of the CPU that this runs on, *cpu. Its owner was *seen. */
+IN_EACH_BLOCK bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
+{
     uintptr_t copy;
     uint32_t now;
 
-    if (percpu__sequence_cmpxchg_32(word, 0, tid, PERCPU__POINTER, seen, &now, &copy)) {
-        *cpu = (copy - (uintptr_t)word) / PERCPU__SLOT_SIZE;
-    } else {
-        *seen = (uint32_t)percpu__slow(PERCPU__SLOW_CMPXCHG, word, sizeof(*word), tid, 0);
-        /* The thread has no sequence; percpu__slow() may have used another slot than this one. */
-        if (*seen == 0) {
-            for (*cpu = 0; *cpu < percpu__state->cpus; ++*cpu)
-                if (percpu__area_owner(*cpu) == tid)
-                    break;
-            return true;
-        }
-        *cpu = percpu__slow_cpu();
-    }
+    if (!percpu__sequence_cmpxchg_32(owner_words(), 0, tid, PERCPU__POINTER, seen, &now, &copy))
+        return try_take_slowly(tid, cpu, seen);
+    *cpu = cpu_of_word(copy);
     return *seen == 0;
 }
 
 /*
- * Waits for the owner. It may be one that never gives back: a thread of the parent, in a child in
- * which percpu__in_child() has not run yet, or one that has ended in its block without a key.
+ * Sets WAITED where the owner is `seen`: in the area of the CPU that this runs on by now, which it
+ * returns. Without sequences, in that of `cpu`. Nothing is set where the owner is another one.
  */
-static void wait_for(size_t cpu, uint32_t seen)
+static size_t set_waited(size_t cpu, uint32_t seen)
+{
+    uint32_t waited = seen | WAITED, old, now;
+    uintptr_t copy;
+
+    if (percpu__sequence_cas_32(owner_words(), seen, waited, PERCPU__POINTER, &old, &now, &copy))
+        return cpu_of_word(copy);
+    __atomic_compare_exchange_n(&percpu__slot_of(cpu)->owner, &seen, waited, false,
+                                __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return cpu;
+}
+
+/*
+ * Waits for the owner, for 0.1 s at most. True: it still has the area then. It may be one that never
+ * gives back: a thread of the parent, in a child in which percpu__in_child() has not run yet, or one
+ * that has ended in its block without a key.
+ */
+RARELY bool wait_for(size_t cpu, uint32_t seen)
 {
     static const long limit[2] = {0, 100000000};
-    uint32_t *owner = &percpu__slot_of(cpu)->owner, waited = seen | WAITED;
+    uint32_t waited = seen | WAITED, *owner;
+    int saved = errno;
+    bool in_vain;
 
     if (getpid() != percpu__state->pid) {
         percpu__in_child();
-        return;
+        return false;
     }
-    if (seen != waited && !__atomic_compare_exchange_n(owner, &seen, waited, false,
-                                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        return;
-    if (percpu__futex(owner, FUTEX_WAIT, waited, limit) != 0 && errno == ETIMEDOUT &&
-        percpu__is_gone((int)(waited & ~WAITED)) &&
-        __atomic_compare_exchange_n(owner, &waited, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        percpu__futex(owner, FUTEX_WAKE, INT_MAX, NULL);
+    if (seen != waited)
+        cpu = set_waited(cpu, seen);
+    owner = &percpu__slot_of(cpu)->owner;
+    in_vain = percpu__futex(owner, FUTEX_WAIT, waited, limit) != 0 && errno == ETIMEDOUT;
+    if (in_vain && percpu__is_gone((int)(waited & ~WAITED))) {
+        in_vain = false;
+        if (__atomic_compare_exchange_n(owner, &waited, 0, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+            percpu__futex(owner, FUTEX_WAKE, INT_MAX, NULL);
+    }
+    errno = saved;
+    return in_vain;
 }
 
-/* Wakes all waiters: the first may run on another CPU by now, and take that one's area. */
-static void give_back(size_t cpu)
+/* Takes the area that belongs to no CPU, where no sequence runs, if it is free. */
+RARELY bool take_last(uint32_t tid, size_t *cpu)
 {
+    uint32_t free = 0;
+
+    *cpu = percpu__state->cpus;
+    return __atomic_compare_exchange_n(&percpu__slot_of(*cpu)->owner, &free, tid, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/*
+ * Gives back an area whose CPU this may not run on, or that somebody waits for. Wakes all waiters:
+ * the first may run on another CPU by now, and take that one's area.
+ */
+RARELY void give_back_slowly(size_t cpu)
+{
+    uint32_t *owner = &percpu__slot_of(cpu)->owner;
+
+    if (__atomic_exchange_n(owner, 0, __ATOMIC_RELEASE) & WAITED) {
+        int saved = errno;
+
+        percpu__futex(owner, FUTEX_WAKE, INT_MAX, NULL);
+        errno = saved;
+    }
+}
+
+/* The word of the CPU that this runs on is `tid` only where that is the area's. */
+IN_EACH_BLOCK void give_back(size_t cpu, uint32_t tid)
+{
+    uintptr_t copy;
+    uint32_t seen, now;
+
     if (&__tsan_release)
         __tsan_release(percpu__slot_of(cpu));
-    if (__atomic_exchange_n(&percpu__slot_of(cpu)->owner, 0, __ATOMIC_SEQ_CST) & WAITED)
-        percpu__futex(&percpu__slot_of(cpu)->owner, FUTEX_WAKE, INT_MAX, NULL);
+    ORDER_GIVING();
+    if (!percpu__sequence_cmpxchg_32(owner_words(), tid, 0, PERCPU__POINTER, &seen, &now, &copy) ||
+        seen != tid)
+        give_back_slowly(cpu);
 }
 
 /*
  * For a signal handler that came while the area was taken or given back: the area that the thread
  * owns, or NO_AREA. A nested handler may have forked: the thread's tid is another then, look again.
  */
-static size_t find_own(const struct thread *thread)
+RARELY size_t find_own(const struct thread *thread)
 {
     int tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED), previous_tid;
 
@@ -80,12 +168,8 @@ static size_t find_own(const struct thread *thread)
     return (size_t)NO_AREA;
 }
 
-/*
- * Has the thread taken the area as `tid`? A handler may have forked since the thread read its tid,
- * and this be the child. False: there a block of another handler found that the parent's thread is
- * gone, and the area is free.
- */
-static bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t tid)
+/* What is_taken_by() says when the words are not what the thread wrote. */
+RARELY bool is_taken_as_other(const struct thread *thread, size_t cpu, uint32_t tid)
 {
     uint32_t *owner = &percpu__slot_of(cpu)->owner;
 
@@ -103,54 +187,62 @@ static bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t tid)
 }
 
 /*
- * A handler that comes while the area is taken uses it when it is the thread's already. If not, the
- * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing
- * then. When the handler returns, depth is unchanged; taken is unchanged or equals depth.
+ * Has the thread taken the area as `tid`? A handler may have forked since the thread read its tid,
+ * and this be the child. False: there a block of another handler found that the parent's thread is
+ * gone, and the area is free.
  */
-size_t percpu__take_area(void)
+IN_EACH_BLOCK bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t tid)
 {
-    struct thread *thread = percpu__state->thread();
-    int saved = errno;
-    uint32_t seen, tid;
-    size_t cpu;
+    bool is = __atomic_load_n(&percpu__slot_of(cpu)->owner, __ATOMIC_RELAXED) == tid;
 
-    if (thread->taking == 0 && thread->depth > 0) {
-        thread->depth++;
-        return thread->cpu;
+    percpu__signal_fence();
+    return __builtin_expect(is && (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED) == tid,
+                            1) ||
+           is_taken_as_other(thread, cpu, tid);
+}
+
+/*
+ * Takes an area, when it was not free. Its owner may wait for what this thread holds: a lock of
+ * malloc(), where this is a handler's block, or of libc, where the owner is being cancelled. So who
+ * has waited for a second takes the last area instead.
+ */
+RARELY size_t take_later(const struct thread *thread, size_t cpu, uint32_t seen)
+{
+    enum { PATIENCE = 10 };
+    uint32_t tid;
+
+    for (unsigned in_vain = 0;;) {
+        if (seen != 0)
+            in_vain += wait_for(cpu, seen);
+        tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+        if (!try_take(tid, &cpu, &seen) && percpu__area_owner(cpu) != tid &&
+            !(in_vain >= PATIENCE && take_last(tid, &cpu)))
+            continue;
+        if (is_taken_by(thread, cpu, tid))
+            return cpu;
+        seen = 0; /* this is a child, in which the parent's tid owns nothing */
     }
+}
+
+/* A thread's first block. The area is given back when the thread ends in a block (C: cancelled). */
+RARELY void first_block(struct thread *thread)
+{
+    int saved = errno;
+
     percpu__note_owner();
     if (thread->tid == 0) {
         do /* a handler may fork */
             __atomic_store_n(&thread->tid, percpu__gettid(), __ATOMIC_RELAXED);
         while (percpu__gettid() != __atomic_load_n(&thread->tid, __ATOMIC_RELAXED));
-        /* The area is given back when the thread ends in a block (a cancelled one, in C). */
         if (percpu__state->has_key)
             pthread_setspecific(percpu__state->at_thread_exit, thread);
     }
-    if (thread->taking > 0) {
-        cpu = find_own(thread);
-        if (cpu != (size_t)NO_AREA) {
-            thread->depth++;
-            return cpu;
-        }
-    }
-    thread->taking++;
-    percpu__signal_fence();
-    thread->depth++;
-    percpu__signal_fence();
-    thread->taken = thread->depth;
-    percpu__signal_fence();
-    for (;;) {
-        tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
-        /* An area with this tid is own, too: a thread that had it has ended in a block. */
-        if (!try_take(tid, &cpu, &seen) && percpu__area_owner(cpu) != tid)
-            wait_for(cpu, seen);
-        else if (is_taken_by(thread, cpu, tid))
-            break;
-    }
-    thread->cpu = cpu;
-    percpu__signal_fence();
-    thread->taking--;
+    errno = saved;
+}
+
+/* What follows comes after what the owner before did, also in a handler that finds the area own. */
+IN_EACH_BLOCK void come_after_owner(size_t cpu)
+{
 #ifdef __SANITIZE_THREAD__ /* GCC warns that it does not see the fence */
     __sync_synchronize();
 #else
@@ -158,30 +250,111 @@ size_t percpu__take_area(void)
 #endif
     if (&__tsan_acquire)
         __tsan_acquire(percpu__slot_of(cpu));
-    errno = saved;
+}
+
+/*
+ * Takes an area; or none, NO_AREA, where it would have to wait and may not. `taking` and `depth` are
+ * the thread's. They come as arguments since they are constants mostly, so that the stores wait for
+ * no load.
+ */
+IN_EACH_BLOCK size_t take(struct thread *thread, unsigned taking, unsigned depth, bool may_wait)
+{
+    uint32_t seen, tid;
+    size_t cpu;
+    bool is_own;
+
+    thread->taking = taking + 1;
+    percpu__signal_fence();
+    thread->depth = depth + 1;
+    percpu__signal_fence();
+    thread->taken = depth + 1;
+    percpu__signal_fence();
+    tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+    /* An area with this tid is own, too: a thread that had it has ended in a block. */
+    is_own = try_take(tid, &cpu, &seen) || percpu__area_owner(cpu) == tid;
+    if (!is_own || !is_taken_by(thread, cpu, tid)) {
+        if (!may_wait) {
+            thread->taken = depth;
+            percpu__signal_fence();
+            thread->depth = depth;
+            percpu__signal_fence();
+            thread->taking = taking;
+            return (size_t)NO_AREA;
+        }
+        cpu = take_later(thread, cpu, is_own ? 0 : seen);
+    }
+    thread->cpu = cpu;
+    come_after_owner(cpu);
+    percpu__signal_fence();
+    thread->taking = taking;
     return cpu;
+}
+
+/*
+ * A handler that comes while the area is taken uses it when it is the thread's already. If not, the
+ * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing
+ * then. When the handler returns, depth and taking are unchanged; taken is unchanged or equals
+ * depth.
+ */
+IN_EACH_BLOCK size_t take_or_nest(bool may_wait)
+{
+    struct thread *thread = percpu__state->thread();
+    size_t cpu;
+
+    if (thread->taking == 0) {
+        if (thread->depth > 0) {
+            thread->depth++;
+            return thread->cpu;
+        }
+        if (thread->tid == 0)
+            first_block(thread);
+        return take(thread, 0, 0, may_wait);
+    }
+    first_block(thread);
+    cpu = find_own(thread);
+    if (cpu == (size_t)NO_AREA)
+        return take(thread, thread->taking, thread->depth, may_wait);
+    thread->depth++;
+    come_after_owner(cpu);
+    return cpu;
+}
+
+size_t percpu__take_area(void)
+{
+    return take_or_nest(true);
+}
+
+size_t percpu__try_take_area(void)
+{
+    return take_or_nest(false);
+}
+
+/* Gives the area back. `taking` and `depth` are the thread's, as in take(). */
+IN_EACH_BLOCK void give(struct thread *thread, unsigned taking, unsigned depth)
+{
+    size_t cpu = thread->cpu;
+
+    thread->taking = taking + 1;
+    percpu__signal_fence();
+    thread->taken = depth - 1;
+    percpu__signal_fence();
+    thread->depth = depth - 1;
+    percpu__signal_fence();
+    give_back(cpu, (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED));
+    percpu__signal_fence();
+    thread->taking = taking;
 }
 
 void percpu__give_back_area(void)
 {
     struct thread *thread = percpu__state->thread();
-    int saved = errno;
-    size_t cpu = thread->cpu;
 
-    if (thread->depth > thread->taken) {
+    if (thread->depth > thread->taken)
         thread->depth--;
-        return;
-    }
-    thread->taking++;
-    percpu__signal_fence();
-    thread->taken--;
-    percpu__signal_fence();
-    thread->depth--;
-    percpu__signal_fence();
-    give_back(cpu);
-    percpu__signal_fence();
-    thread->taking--;
-    errno = saved;
+    else if (thread->depth == 1 && thread->taking == 0)
+        give(thread, 0, 1);
+    else
+        give(thread, thread->taking, thread->depth);
 }
 
 void percpu__leave_blocks(struct thread *thread)
@@ -196,7 +369,7 @@ void percpu__leave_blocks(struct thread *thread)
         thread->depth = 0;
         percpu__signal_fence();
         if (cpu != (size_t)NO_AREA)
-            give_back(cpu);
+            give_back_slowly(cpu);
         percpu__signal_fence();
         thread->taking = 0;
     }

@@ -269,6 +269,7 @@ static void test_block(void)
     all_have_the_same = 0;
     run(enters);
     CHECK(percpu_sum(entered) == 3);
+    CHECK(percpu_remote_read(entered, percpu_area_num() - 1) == 0); /* nobody had to wait */
 }
 
 #endif

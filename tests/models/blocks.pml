@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq: blocks. Threads take the area of the CPU that they run on, wait, and give it back; a
- * scheduler preempts and moves them at any step, and a sequence begins again when it does. A signal
- * handler of thread 0, which comes at any step or never, has a block of its own.
+ * rseq: blocks. Threads take the area of the CPU that they run on by a sequence, and give it back by
+ * one; who waits leaves a mark by a sequence whose last instruction is atomic. An owner that has
+ * moved, or sees a mark, gives back by an exchange. A scheduler preempts and moves threads at any
+ * step, and a sequence begins again when it does. A signal handler of thread 0, which comes at any
+ * step or never, has a block of its own.
  *
  * THREADS, CPUS, BLOCKS (of each thread), HANDLERS (levels)
  * EXITS     thread 0 ends in its last block; a key's destructor gives the area back
@@ -11,6 +13,11 @@
  *   M_NO_ABORT    sequences do not begin again
  *   M_NO_COMPARE  a thread sleeps also when the area has been given back meanwhile
  *   M_NO_MARK     a thread that sleeps does not leave a mark
+ *   M_PLAIN_MARK  who waits stores the mark plainly
+ *   M_ANYWHERE    who waits leaves the mark from any CPU, without a sequence
+ *   M_NO_CPU      an area is given back by a sequence on another CPU
+ *   M_NO_LOOK     an area is given back by a sequence though somebody waits
+ *   M_PLAIN_GIVE  an owner that has moved loads and stores in place of an exchange
  *   M_WAKE_ONE    who gives back wakes one thread
  *   M_NO_TAKING   a thread does not note that it takes or gives back
  *   M_NO_FIND     a handler does not look whether its thread owns an area
@@ -135,14 +142,50 @@ inline find_own(c)
         fi)
 }
 
-inline give_back(c)
+#ifdef M_NO_CPU
+#define GIVING_CPU c
+#else
+#define GIVING_CPU cpu[me]
+#endif
+#ifdef M_NO_LOOK
+#define IS_MINE(word) (((word) & 127) == me + 1)
+#else
+#define IS_MINE(word) ((word) == me + 1)
+#endif
+
+inline give_back_slowly(c)
 {
+#ifdef M_PLAIN_GIVE
+    STEP(v = owner[c]; assert((v & 127) == me + 1));
+    STEP(owner[c] = 0);
+#else
     STEP(v = owner[c]; assert((v & 127) == me + 1); owner[c] = 0);
+#endif
     if
     :: WHEN((v & WAITED) != 0, wake(c))
     :: WHEN((v & WAITED) == 0, skip)
     fi;
     v = 0
+}
+
+inline give_back(c)
+{
+    do
+    :: STEP(interrupted[me] = 0; d = GIVING_CPU);
+        if
+        :: WHEN(interrupted[me], skip) /* it begins again */
+        :: WHEN(!interrupted[me], v = owner[d]);
+            if
+            :: WHEN(interrupted[me], skip)
+            :: WHEN(!interrupted[me] && IS_MINE(v), owner[d] = 0; v = 0; d = 0); break
+            :: WHEN(!interrupted[me] && !IS_MINE(v), v = 1; d = 0); break
+            fi
+        fi
+    od;
+    if
+    :: WHEN(v == 0, skip)
+    :: WHEN(v != 0, skip); give_back_slowly(c)
+    fi
 }
 
 /* As a sequence does: v is what was there, 0 when the area was taken. */
@@ -167,25 +210,53 @@ inline try_take(c)
     od
 }
 
+/* The mark of one who waits; c is where. Nothing is marked where the owner is another one. */
+inline set_waited(c)
+{
+#ifdef M_ANYWHERE
+    STEP(if :: owner[c] == v -> owner[c] = v | WAITED :: else fi);
+#else
+    do
+    :: STEP(interrupted[me] = 0; d = cpu[me]);
+        if
+        :: WHEN(interrupted[me], skip)
+#ifdef M_PLAIN_MARK
+        :: WHEN(!interrupted[me] && owner[d] != v, c = d; d = 0); break
+        :: WHEN(!interrupted[me] && owner[d] == v, skip);
+            if
+            :: WHEN(interrupted[me], skip)
+            :: WHEN(!interrupted[me], owner[d] = v | WAITED; c = d; d = 0); break
+            fi
+#else
+        :: WHEN(!interrupted[me], if :: owner[d] == v -> owner[d] = v | WAITED :: else fi; c = d; d = 0); break
+#endif
+        fi
+    od;
+#endif
+    STEP(v = v | WAITED)
+}
+
 inline wait_for(c)
 {
-    if
 #ifdef M_NO_MARK
+    if
     :: WHEN(owner[c] == v, sleep(c))
     :: WHEN(owner[c] != v, skip)
-#else
-    :: WHEN(owner[c] == v, v = v | WAITED; owner[c] = v);
-#ifdef M_NO_COMPARE
-        STEP(sleep(c))
-#else
-        if
-        :: WHEN(owner[c] == v, sleep(c))
-        :: WHEN(owner[c] != v, skip)
-        fi
-#endif
-    :: WHEN(owner[c] != v, skip)
-#endif
     fi;
+#else
+    if
+    :: WHEN((v & WAITED) != 0, skip)
+    :: WHEN((v & WAITED) == 0, skip); set_waited(c)
+    fi;
+#ifdef M_NO_COMPARE
+    STEP(sleep(c));
+#else
+    if
+    :: WHEN(owner[c] == v, sleep(c))
+    :: WHEN(owner[c] != v, skip)
+    fi;
+#endif
+#endif
 #if defined(NO_KEY) && !defined(M_NOT_GONE)
     /* It has slept for as long as it may, or was woken. */
     if
@@ -263,13 +334,13 @@ inline thread_exits(c)
     STEP(taken[me] = 0);
     STEP(depth[me] = 0);
 #endif
-    give_back(c);
+    give_back_slowly(c);
     STEP(taking[me] = 0)
 }
 
 proctype thread(byte me; byte l)
 {
-    byte c, v, n, w;
+    byte c, d, v, n, w;
 
     do
     :: n < BLOCKS ->
@@ -311,7 +382,7 @@ end:
 
 proctype handler(byte me; byte l)
 {
-    byte c, v, w, first, was_depth, was_taken, was_taking;
+    byte c, d, v, w, first, was_depth, was_taken, was_taking;
 
     if
     :: atomic { !has_ended[me] && level[me] == l - 1 && current[cpu[me]] == me && sleeps_on[me] == 0 ->

@@ -83,6 +83,16 @@ OF_SIZE(32)
 OF_SIZE(64)
 #endif
 
+#if defined(PERCPU_PLATFORM_RSEQ) && !defined(FEW) && (!defined(ONE_SIZE) || ONE_SIZE == 32)
+uint32_t sequence_cas(uint32_t PERCPU *word, uint32_t n, uint32_t e);
+uint32_t sequence_cas(uint32_t PERCPU *word, uint32_t n, uint32_t e)
+{
+    uint32_t old, now;
+    uintptr_t copy;
+    return percpu__sequence_cas_32(word, e, n, PERCPU__POINTER, &old, &now, &copy) ? old : n;
+}
+#endif
+
 #define LIST(name, call)                                                                           \
     struct percpu_list_node *sequence_list_##name(struct percpu_list_node *node);                  \
     struct percpu_list_node *sequence_list_##name(struct percpu_list_node *node)                   \

@@ -54,7 +54,7 @@ SYNTAX = {
         'load': r'movl 0x4\((?P<base>%\w+)\), (?P<to>%\w+)$',
         'cid': r'movl 0x4\((?P<base>%\w+)\), (?P<to>%\w+)\n'
                r'sarl \$0x1f, (?P=to)\norl 0x18\((?P=base)\), (?P=to)$',
-        'store': rf'(?!cmp|test|lea|nop|push)\w+ (?:(?P<value>\S+), )?(?P<offset>{N})?\((?P<at>[^)]*)\)$',
+        'store': rf'(?!cmp(?!xchg)|test|lea|nop|push)\w+ (?:(?P<value>\S+), )?(?P<offset>{N})?\((?P<at>[^)]*)\)$',
         'branch': rf'j\w+ {N}',
         'never': 'call|syscall|ret',
     },
@@ -63,7 +63,8 @@ SYNTAX = {
         'load': r'ldr (?P<to>w\d+), \[(?P<base>x\d+), #0x4\]$',
         'cid': r'ldr (?P<sign>w\d+), \[(?P<base>x\d+), #0x4\]\n'
                r'ldr (?P<to>w\d+), \[(?P=base), #0x18\]\norr (?P=to), (?P=to), (?P=sign), asr #31$',
-        'store': rf'st\w+ (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$',
+        'store': rf'st\w+ (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$'
+                 r'|stxr \w+, (?P<low>\w+), \[(?P<at2>\w+)\]$',
         'branch': rf'(?:b|b\.\w+|cbn?z \w+,) {N}',
         'never': 'bl|svc|ret|brk',
     },
@@ -74,7 +75,7 @@ SYNTAX = {
                r'ldr(?:\.w)? (?P<to>\w+), \[(?P=base), #(?:0x18|24)\]\n'
                r'orr(?:\.w)? (?P=to), (?P=to), (?P=sign), asr #31$',
         'store': rf'str[bh]?(?:\.w)? (?P<value>\w+), \[(?P<at>\w+)(?:, #(?P<offset>{N}))?\]$'
-                 r'|strexd \w+, (?P<low>\w+), \w+, \[(?P<at2>\w+)\]$',
+                 r'|strexd? \w+, (?P<low>\w+),(?: \w+,)? \[(?P<at2>\w+)\]$',
         'branch': rf'b(?:eq|ne|hs|lo)?(?:\.[nw])? {N}',
         'never': 'bl|bx|svc|push|pop',
     },
@@ -83,7 +84,8 @@ SYNTAX = {
         'load': r'lwu (?P<to>\w+), 0x4\((?P<base>\w+)\)$',
         'cid': r'lw (?P<sign>\w+), 0x4\((?P<base>\w+)\)\nlwu (?P<to>\w+), 0x18\((?P=base)\)\n'
                r'srai (?P=sign), (?P=sign), 0x1f\nor (?P=to), (?P=to), (?P=sign)$',
-        'store': rf's[bhwd] (?P<value>\w+), (?P<offset>{N})?\((?P<at>\w+)\)$',
+        'store': rf's[bhwd] (?P<value>\w+), (?P<offset>{N})?\((?P<at>\w+)\)$'
+                 r'|sc\.w \w+, (?P<low>\w+), \((?P<at2>\w+)\)$',
         'branch': rf'(?:j|b\w+ \w+,(?: \w+,)?) {N}',
         'never': 'jal|call|ecall|ret',
     },
@@ -92,7 +94,8 @@ SYNTAX = {
         'load': r'ld\.wu (?P<to>\$\w+), (?P<base>\$\w+), 4$',
         'cid': r'ld\.w (?P<sign>\$\w+), (?P<base>\$\w+), 4\nld\.wu (?P<to>\$\w+), (?P=base), 24\n'
                r'srai\.d (?P=sign), (?P=sign), 31\nor (?P=to), (?P=to), (?P=sign)$',
-        'store': rf'st\.\w+ (?P<value>\$\w+), (?P<at>\$\w+), (?P<offset>{N})$',
+        'store': rf'st\.\w+ (?P<value>\$\w+), (?P<at>\$\w+), (?P<offset>{N})$'
+                 r'|sc\.w (?P<low>\$\w+), (?P<at2>\$\w+), 0$',
         'branch': rf'b\w* (?:\$\w+, )*{N}',
         'never': 'bl|jirl|syscall|ret',
     },

@@ -133,6 +133,17 @@ IN_SECTION static uint64_t slot_32(void)
     return old | (uint64_t)((copy - (uintptr_t)p32) / PERCPU__SLOT_SIZE) << 32;
 }
 
+/* What marks that somebody waits for a block's area. */
+IN_SECTION static uint64_t marked_32(void)
+{
+    uintptr_t copy;
+    uint32_t old, now;
+    if (!percpu__sequence_cas_32(p32, (uint32_t)expected, (uint32_t)k, PERCPU__POINTER, &old, &now,
+                                 &copy))
+        return UINT64_MAX;
+    return old | (uint64_t)((copy - (uintptr_t)p32) / PERCPU__SLOT_SIZE) << 32;
+}
+
 static PERCPU_DEFINE(struct percpu_list[3], lists);
 static uint64_t PERCPU *list_first;
 
@@ -160,6 +171,7 @@ IN_SECTION static uint64_t take_all_64(void)
 static const struct operation operations[] = {
     EACH(ENTRIES, 8) EACH(ENTRIES, 16) EACH(ENTRIES, 32) EACH(ENTRIES, 64) //
     {"cmpxchg and CPU 32", CMPXCHG, OLD_AND_CPU, 4, K, slot_32},
+    {"cas and CPU 32", CMPXCHG, OLD_AND_CPU, 4, K, marked_32},
     {"percpu_list_push", PUSH, OLD, 8, 0, push_64},
     {"percpu_list_pop", POP, OLD, 8, 0, pop_64},
     {"percpu_list_take_all", TAKE, OLD, 8, 0, take_all_64},
@@ -908,7 +920,7 @@ static bool run_block(enum mode mode, uintptr_t at, bool *is_hit)
 static void test_blocks(const char *program)
 {
     static const char *const functions[] = {"percpu__take_area", "percpu__give_back_area",
-                                            "try_take", "give_back", "find_own"};
+                                            "find_own"};
     const size_t first = instruction_count;
     size_t hits = 0;
     bool is_right =

@@ -93,5 +93,10 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
     percpu__preempt_on(guard->state);
 }
 
+/* Preemption can always be turned off. */
+#define percpu__guard_try percpu__guard_take
+#define percpu__guard_try_release percpu__guard_release
+#define percpu__guard_is_held(guard) ((void)(guard), true)
+
 /* The address that a block works on. */
 #define PERCPU__GUARDED_PTR(guard, p, where) PERCPU__CURRENT_PTR(p, where, percpu__current_ptr)

@@ -356,9 +356,18 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
  * may.
  */
 #define PERCPU__WITH(p, where, take, q)                                                            \
-    for (struct percpu__guard percpu__guard_of_##q                                                 \
-         __attribute__((cleanup(percpu__guard_release))) = take(),                                 \
-         *percpu__once_##q = &percpu__guard_of_##q;                                                \
-         percpu__once_##q; percpu__once_##q = PERCPU__NULL)                                        \
-        for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p, where);    \
-             percpu__once_##q; percpu__once_##q = PERCPU__NULL)
+    PERCPU__WITH_GUARD(take, percpu__guard_release, q)                                             \
+    PERCPU__WITH_POINTER(p, where, q)
+#define PERCPU__WITH_GUARD(take, release, q)                                                       \
+    for (struct percpu__guard percpu__guard_of_##q __attribute__((cleanup(release))) = take(),     \
+                                                   *percpu__once_##q = &percpu__guard_of_##q;      \
+         percpu__once_##q; percpu__once_##q = PERCPU__NULL)
+#define PERCPU__WITH_POINTER(p, where, q)                                                          \
+    for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p, where);        \
+         percpu__once_##q; percpu__once_##q = PERCPU__NULL)
+
+/* The caller's `else` belongs to the `if`. */
+#define PERCPU__TRY_WITH(p, where, q)                                                              \
+    PERCPU__WITH_GUARD(percpu__guard_try, percpu__guard_try_release, q)                            \
+    if (percpu__guard_is_held(&percpu__guard_of_##q))                                              \
+    PERCPU__WITH_POINTER(p, where, q)

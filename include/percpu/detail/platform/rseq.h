@@ -63,7 +63,8 @@ struct percpu__rseq {
 
 /*
  * From the architecture: the thread pointer; and updates and writes as sequences, which return
- * false when the thread has none.
+ * false when the thread has none. Besides cas_32: a cmpxchg that is atomic for other CPUs, too. It
+ * may store nothing where it found the expected value.
  */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void);
 #ifdef PERCPU_RSEQ_FIBERS /* a switch of stacks in a function changes it: read it each time */
@@ -153,6 +154,7 @@ PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 
 /* percpu_with_current(): between the two the thread owns the area that its block works on. */
 PERCPU__HIDDEN size_t percpu__take_area(void);
+PERCPU__HIDDEN size_t percpu__try_take_area(void); /* SIZE_MAX: it is another thread's */
 PERCPU__HIDDEN void percpu__give_back_area(void);
 
 /*

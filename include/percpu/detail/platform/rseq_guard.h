@@ -41,6 +41,29 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
     percpu__give_back_area();
 }
 
+/* Holds nothing, cpu SIZE_MAX, where the area is another thread's. */
+PERCPU__INLINE struct percpu__guard percpu__guard_try(void)
+{
+    struct percpu__guard guard;
+    guard.cpu = percpu__try_take_area();
+    percpu__barrier();
+#ifdef PERCPU__WATCHED
+    guard.watch.first = guard.watch.size = 0;
+#endif
+    return guard;
+}
+
+PERCPU__INLINE bool percpu__guard_is_held(const struct percpu__guard *guard)
+{
+    return guard->cpu != SIZE_MAX;
+}
+
+PERCPU__INLINE void percpu__guard_try_release(struct percpu__guard *guard)
+{
+    if (percpu__guard_is_held(guard))
+        percpu__guard_release(guard);
+}
+
 /* The address that a block works on. */
 PERCPU__INLINE uintptr_t percpu__guarded(struct percpu__guard *guard, const volatile void *p,
                                          size_t size)

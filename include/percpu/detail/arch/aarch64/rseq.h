@@ -91,4 +91,10 @@ PERCPU__A64_RSEQ_SEQUENCE(write, 8, int32_t, int8_t, "strb %w[v], [%[c]]", "rZ",
 PERCPU__A64_RSEQ_SEQUENCE(write, 16, int32_t, int16_t, "strh %w[v], [%[c]]", "rZ", "cc")
 PERCPU__A64_RSEQ_SEQUENCE(write, 32, int32_t, int32_t, "str %w[v], [%[c]]", "rZ", "cc")
 PERCPU__A64_RSEQ_SEQUENCE(write, 64, int64_t, int64_t, "str %x[v], [%[c]]", "rZ", "cc")
+
+PERCPU__A64_RSEQ_SEQUENCE(cas, 32, int32_t, int32_t,
+                          "ldxr %w[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
+                          "cmp %w[o], %w[e]\n\t" PERCPU__RSEQ_DELAY
+                          "b.ne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY
+                          "stxr %w[n], %w[v], [%[c]]", "rZ", "cc")
 /* clang-format on */

@@ -131,5 +131,9 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 PERCPU__ARM_RSEQ_SEQUENCE(write, 8, "strb %[v], [%[c]]", "r", "cc")
 PERCPU__ARM_RSEQ_SEQUENCE(write, 16, "strh %[v], [%[c]]", "r", "cc")
 PERCPU__ARM_RSEQ_SEQUENCE(write, 32, "str %[v], [%[c]]", "r", "cc")
+PERCPU__ARM_RSEQ_SEQUENCE(cas, 32, "ldrex %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
+                          "cmp %[o], %[e]\n\t" PERCPU__RSEQ_DELAY
+                          "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY
+                          "strex %[n], %[v], [%[c]]", "r", "cc")
 PERCPU__ARM_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_SCRATCH)
 /* clang-format on */

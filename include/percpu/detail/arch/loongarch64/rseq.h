@@ -71,4 +71,10 @@ PERCPU__LOONG_RSEQ_SEQUENCE(write, 8, uint8_t, "st.b %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 16, uint16_t, "st.h %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 32, int32_t, "st.w %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 64, int64_t, "st.d %z[v], %[c], 0", "rJ", )
+
+PERCPU__LOONG_RSEQ_SEQUENCE(cas, 32, int32_t,
+                            "ll.w %[o], %[c], 0\n\t"
+                            "bne %[o], %z[e], .Lpercpu_commit%=\n\t"
+                            "move %[n], %z[v]\n\t"
+                            "sc.w %[n], %[c], 0", "rJ", )
 /* clang-format on */

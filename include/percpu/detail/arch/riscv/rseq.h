@@ -84,4 +84,9 @@ PERCPU__RISCV_RSEQ_SEQUENCE(write, 8, uint8_t, "sb %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 16, uint16_t, "sh %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 32, int32_t, "sw %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 64, int64_t, "sd %z[v], 0(%[c])", "rJ", )
+
+PERCPU__RISCV_RSEQ_SEQUENCE(cas, 32, int32_t,
+                            "lr.w %[o], (%[c])\n\t"
+                            "bne %[o], %z[e], .Lpercpu_commit%=\n\t"
+                            "sc.w %[n], %z[v], (%[c])", "rJ", )
 /* clang-format on */

@@ -117,6 +117,21 @@ PERCPU__X86_RSEQ_UPDATES(8, "b", "q", "i")
 PERCPU__X86_RSEQ_UPDATES(16, "w", "r", "i")
 PERCPU__X86_RSEQ_UPDATES(32, "l", "r", "i")
 PERCPU__X86_RSEQ_UPDATES(64, "q", "r", "e")
+
+PERCPU__SEQUENCE(cas, 32)
+{
+    uintptr_t t;
+    uint32_t o;
+    PERCPU__GOTO(PERCPU__X86_RSEQ("movl %[e], %[o]\n\t" PERCPU__RSEQ_DELAY
+                                  "lock cmpxchgl %[v], (%[p],%[t])")
+                 : [t] "=&r"(t), [o] "=&a"(o), "+m"(*(volatile percpu__u32 *)p)
+                 : PERCPU__X86_RSEQ_IN(p), [v] "r"(value), [e] "r"(expected)
+                 : "cc" : slow);
+    *now = *old = o, *copy = (uintptr_t)p + t;
+    return true;
+slow:
+    return false;
+}
 /* clang-format on */
 
 #define PERCPU__SEQUENCES (8 | 16 | 32 | 64)
