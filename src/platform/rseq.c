@@ -56,9 +56,9 @@ static bool register_thread(void);
 
 /* Modules that differ in this setting would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10005
+#define VERSION 0x10006
 #else
-#define VERSION 5
+#define VERSION 6
 #endif
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
@@ -72,6 +72,7 @@ struct process *percpu__state; /* the owner's */
 /* -- Which way --------------------------------------------------------------------------------- */
 
 #define RSEQ_SIGNATURE PERCPU__RSEQ_SIGNATURE
+#define REFUSED (UINT32_MAX - 1) /* in cpu_id: RSEQ_CPU_ID_REGISTRATION_FAILED */
 enum {
     RSEQ_BYTES = 32,
     RSEQ_UNREGISTER = 1,
@@ -113,7 +114,18 @@ static bool register_thread(void)
     if (cancelable != PTHREAD_CANCEL_ENABLE ||
         pthread_setspecific(percpu__state->at_thread_exit, thread) != 0)
         return false;
-    return syscall(SYS_rseq, &thread_rseq, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0;
+    if (syscall(SYS_rseq, &thread_rseq, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0)
+        return true;
+    thread_rseq.cpu_id = REFUSED;
+    return false;
+}
+
+/* Whoever turned registration off in glibc may want it for another library, such as an allocator. */
+static bool is_asked_to_register(void)
+{
+    const char *value = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_REGISTER");
+
+    return value && strcmp(value, "1") == 0;
 }
 
 void percpu__unregister_thread(void)
@@ -173,9 +185,10 @@ static void choose_way(struct process *p, bool is_program)
         p->way = "atomic instructions: libc could not register threads for rseq(2)";
         return;
     }
-    if (&__rseq_size) {
+    if (&__rseq_size && !is_asked_to_register()) {
         p->way = "atomic instructions: libc does not register threads for rseq(2) (no kernel "
-                 "support, a seccomp filter, or the tunable glibc.pthread.rseq=0)";
+                 "support, a seccomp filter, or the tunable glibc.pthread.rseq=0; with "
+                 "PERCPU_REGISTER=1 in the environment percpu does)";
         return;
     }
     if (!is_program) {

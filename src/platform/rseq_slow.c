@@ -16,7 +16,7 @@ size_t percpu__atomic_cpu(void)
         errno = saved;
         return cpu >= 0 && (size_t)cpu < last ? (size_t)cpu : last;
     }
-    if (percpu__state->registers && percpu__rseq_area()->cpu_id > INT32_MAX &&
+    if (percpu__state->registers && percpu__rseq_area()->cpu_id == UINT32_MAX &&
         percpu__state->register_thread())
         return NO_CPU;
     errno = saved;
