@@ -1109,9 +1109,9 @@ TEST(rseq_debug_freed_words_take_no_room)
 
 static void use_more_words(void)
 {
-    uint64_t PERCPU *many = percpu_alloc_array(uint64_t, 2 * WATCHED);
+    uint64_t PERCPU *many = percpu_alloc_array(uint64_t, (size_t)2 * WATCHED);
 
-    for (size_t i = 0; many && i < 2 * WATCHED; i++)
+    for (size_t i = 0; many && i < (size_t)2 * WATCHED; i++)
         percpu_write_at(many + i, i);
     percpu_inc(without_room);
     percpu_with_current(without_room, p)

@@ -120,7 +120,7 @@ static bool register_thread(void)
     return false;
 }
 
-/* Whoever turned registration off in glibc may want it for another library, such as an allocator. */
+/* Whoever turned registration off in glibc may want it for another library, say an allocator. */
 static bool is_asked_to_register(void)
 {
     const char *value = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_REGISTER");

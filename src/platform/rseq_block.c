@@ -5,10 +5,10 @@
 #ifdef PERCPU_PLATFORM_RSEQ
 
 /*
- * The word of an area's owner is 0, the owner's tid, or that with WAITED, and the futex of those who
- * wait. Threads of the area's CPU change it by sequences: they take, they give back unless somebody
- * waits, and they set WAITED. So neither needs an atomic instruction, but for WAITED: an owner that
- * has migrated gives back from another CPU, by an exchange, which the cas meets.
+ * The word of an area's owner is 0, the owner's tid, or that with WAITED, and the futex of those
+ * who wait. Threads of the area's CPU change it by sequences: they take, they give back unless
+ * somebody waits, and they set WAITED. So neither needs an atomic instruction, but for WAITED: an
+ * owner that has migrated gives back from another CPU, by an exchange, which the cas meets.
  *
  * What a CPU wrote before it gave back by a sequence, the next owner sees without a fence: it runs
  * on the same CPU, and a switch of threads is a barrier (Linux, Documentation/memory-barriers.txt,
@@ -80,9 +80,9 @@ static size_t set_waited(size_t cpu, uint32_t seen)
 }
 
 /*
- * Waits for the owner, for 0.1 s at most. True: it still has the area then. It may be one that never
- * gives back: a thread of the parent, in a child in which percpu__in_child() has not run yet, or one
- * that has ended in its block without a key.
+ * Waits for the owner, for 0.1 s at most. True: it still has the area then. It may be one that
+ * never gives back: a thread of the parent, in a child in which percpu__in_child() has not run yet,
+ * or one that has ended in its block without a key.
  */
 RARELY bool wait_for(size_t cpu, uint32_t seen)
 {
@@ -253,9 +253,9 @@ IN_EACH_BLOCK void come_after_owner(size_t cpu)
 }
 
 /*
- * Takes an area; or none, NO_AREA, where it would have to wait and may not. `taking` and `depth` are
- * the thread's. They come as arguments since they are constants mostly, so that the stores wait for
- * no load.
+ * Takes an area; or none, NO_AREA, where it would have to wait and may not. `taking` and `depth`
+ * are the thread's. They come as arguments since they are constants mostly, so that the stores wait
+ * for no load.
  */
 IN_EACH_BLOCK size_t take(struct thread *thread, unsigned taking, unsigned depth, bool may_wait)
 {
