@@ -102,7 +102,7 @@ static void before_fork(void)
     if (percpu__areas) /* not before this module's constructor */
         percpu__areas_before_fork();
 #endif
-    if (percpu__fork_begins(&fork_lock)) {
+    if (percpu__fork_must_take(&fork_lock)) {
         state_in_fork = take_lock();
         fork_lock.is_forking = true;
     }
@@ -110,7 +110,7 @@ static void before_fork(void)
 
 static void after_fork(void)
 {
-    if (percpu__fork_ends(&fork_lock))
+    if (percpu__fork_must_give(&fork_lock))
         give_lock(state_in_fork);
 #ifdef PERCPU_PLATFORM_THREAD
     if (percpu__areas)
@@ -184,7 +184,7 @@ static void PERCPU *alloc(size_t bytes, size_t align)
 }
 
 /* Reports "percpu: CALL(0x123): WHAT", p not 0. The eighth report from now reuses the text. */
-static void report(const char *call, uintptr_t p, const char *what)
+static void report_object(const char *call, uintptr_t p, const char *what)
 {
     static char texts[8][120];
     static unsigned count;
@@ -224,7 +224,7 @@ static void free_object(void PERCPU *object)
     }
     unlock(state);
     if (!size)
-        report("percpu_free", p, wrong);
+        report_object("percpu_free", p, wrong);
 }
 
 static size_t size_of(const void PERCPU *object)
@@ -241,7 +241,7 @@ static size_t size_of(const void PERCPU *object)
     size = percpu__heap_find(p, &b, &g, &wrong);
     unlock(state);
     if (!size)
-        report("percpu_alloc_size", p, wrong);
+        report_object("percpu_alloc_size", p, wrong);
     return (size_t)size * GRANULE;
 }
 
@@ -268,19 +268,19 @@ static struct percpu_alloc_usage stats(void)
 #ifndef PERCPU_PLATFORM_RSEQ
 
 /* The address of a block's copy on the CPU with this delta. */
-static uintptr_t copy_of(const struct block *b, uintptr_t delta)
+static uintptr_t block_copy(const struct block *b, uintptr_t delta)
 {
     return b->home - percpu__heap.delta + delta;
 }
 
 /* Does [at, end) overlap anything that is there? */
-static bool is_taken(uintptr_t at, uintptr_t end)
+static bool is_in_use(uintptr_t at, uintptr_t end)
 {
     if (percpu__areas_overlap(at, end))
         return true;
     for (unsigned i = 0; i < percpu__heap.blocks; i++)
         percpu_for_each(cpu) {
-            uintptr_t copy = copy_of(&percpu__heap.block[i], percpu__copy_on(0, cpu));
+            uintptr_t copy = block_copy(&percpu__heap.block[i], percpu__copy_on(0, cpu));
             if (percpu__overlap(at, end, copy, copy + percpu__heap.block[i].bytes))
                 return true;
         }
@@ -299,7 +299,7 @@ static int check_block(uintptr_t p, size_t size)
         uintptr_t at = percpu__copy_on((uintptr_t)p, cpu), end;
         if (__builtin_add_overflow(at, size, &end))
             return -PERCPU_EOVERFLOW;
-        if (is_taken(at, end))
+        if (is_in_use(at, end))
             return -PERCPU_EOVERLAP;
         percpu_for_each(other) {
             uintptr_t copy = percpu__copy_on((uintptr_t)p, other);
@@ -366,13 +366,13 @@ static int check_area(uintptr_t delta, uintptr_t base, uintptr_t end)
         return -PERCPU_EALIGN;
     for (unsigned i = 0; i < percpu__heap.blocks; i++) {
         const struct block *b = &percpu__heap.block[i];
-        uintptr_t copy = copy_of(b, delta);
+        uintptr_t copy = block_copy(b, delta);
 
-        if (is_taken(base, end))
+        if (is_in_use(base, end))
             return -PERCPU_EOVERLAP;
         if (b->is_in_area)
             continue;
-        if (is_taken(copy, copy + b->bytes) || percpu__overlap(base, end, copy, copy + b->bytes))
+        if (is_in_use(copy, copy + b->bytes) || percpu__overlap(base, end, copy, copy + b->bytes))
             return -PERCPU_EOVERLAP;
     }
     return 0;
@@ -390,7 +390,7 @@ static int new_area(uintptr_t delta, uintptr_t base, uintptr_t end)
         return error;
     for (unsigned i = 0; i < blocks; i++)
         if (!percpu__heap.block[i].is_in_area)
-            percpu__zero(copy_of(&percpu__heap.block[i], delta), percpu__heap.block[i].bytes);
+            percpu__zero(block_copy(&percpu__heap.block[i], delta), percpu__heap.block[i].bytes);
     return 0;
 }
 
@@ -400,7 +400,7 @@ static void fini(void)
     uintptr_t p = percpu__heap_any_object();
 
     if (p)
-        report("percpu_fini", p, "was never given back");
+        report_object("percpu_fini", p, "was never given back");
 #endif
     percpu__heap_reset();
 }
@@ -415,35 +415,35 @@ static void fini(void)
 #endif
 static const struct percpu__allocator own_calls = {alloc, free_object, size_of, stats,
                                                    add_block_of_caller};
-#define OF_THE_PROCESS(call, own_call) percpu__allocator(&own_calls)->call
+#define ALLOCATOR(call, own_call) percpu__allocator(&own_calls)->call
 #else
-#define OF_THE_PROCESS(call, own_call) own_call
+#define ALLOCATOR(call, own_call) own_call
 #endif
 
 void PERCPU *percpu_alloc_bytes(size_t size, size_t align)
 {
-    return OF_THE_PROCESS(alloc, alloc)(size, align);
+    return ALLOCATOR(alloc, alloc)(size, align);
 }
 
 void percpu_free(void PERCPU *p)
 {
-    OF_THE_PROCESS(free, free_object)(p);
+    ALLOCATOR(free, free_object)(p);
 }
 
 size_t percpu_alloc_size(const void PERCPU *p)
 {
-    return OF_THE_PROCESS(size, size_of)(p);
+    return ALLOCATOR(size, size_of)(p);
 }
 
 struct percpu_alloc_usage percpu_alloc_stats(void)
 {
-    return OF_THE_PROCESS(stats, stats)();
+    return ALLOCATOR(stats, stats)();
 }
 
 #ifndef PERCPU_PLATFORM_RSEQ
 int percpu_alloc_add_block(void *base, size_t size)
 {
-    return OF_THE_PROCESS(add_block, add_block_of_caller)(base, size);
+    return ALLOCATOR(add_block, add_block_of_caller)(base, size);
 }
 #endif
 

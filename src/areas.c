@@ -15,21 +15,21 @@ uintptr_t percpu__delta[PERCPU_MAX_CPUS];
 size_t percpu__limit; /* the highest CPU number with an area, plus 1; written last */
 
 #ifndef PERCPU_PLATFORM_THREAD
-struct percpu__areas percpu__areas[1] = {{.coming = PERCPU__ABSENT}};
+struct percpu__areas percpu__areas[1] = {{.arriving = PERCPU__ABSENT}};
 #endif
 
 /* -- One initialises, the others wait ---------------------------------------------------------- */
 
 #ifdef PERCPU_PLATFORM_THREAD
 
-int percpu__areas_begin(void)
+int percpu__init_enter(void)
 {
     if (!percpu__is_forking(&percpu__areas->lock))
         percpu__lock_take(&percpu__areas->lock);
     return percpu__areas->state;
 }
 
-void percpu__areas_end(int next)
+void percpu__init_leave(int next)
 {
     percpu__areas->state = next;
     if (!percpu__is_forking(&percpu__areas->lock))
@@ -38,7 +38,7 @@ void percpu__areas_end(int next)
 
 void percpu__areas_before_fork(void)
 {
-    if (percpu__fork_begins(&percpu__areas->lock)) {
+    if (percpu__fork_must_take(&percpu__areas->lock)) {
         percpu__lock_take(&percpu__areas->lock);
         percpu__areas->lock.is_forking = true;
     }
@@ -46,13 +46,13 @@ void percpu__areas_before_fork(void)
 
 void percpu__areas_after_fork(void)
 {
-    if (percpu__fork_ends(&percpu__areas->lock))
+    if (percpu__fork_must_give(&percpu__areas->lock))
         percpu__lock_give(&percpu__areas->lock);
 }
 
 #else
 
-static bool take(int seen)
+static bool try_start(int seen)
 {
     if (percpu__atomics_work())
         return __atomic_compare_exchange_n(&percpu__areas->state, &seen, STARTING, false,
@@ -62,17 +62,17 @@ static bool take(int seen)
     return true;
 }
 
-int percpu__areas_begin(void)
+int percpu__init_enter(void)
 {
     for (;;) {
         int seen = __atomic_load_n(&percpu__areas->state, __ATOMIC_RELAXED);
-        if (seen != STARTING && take(seen))
+        if (seen != STARTING && try_start(seen))
             return seen;
         percpu__wait();
     }
 }
 
-void percpu__areas_end(int next)
+void percpu__init_leave(int next)
 {
     __atomic_store_n(&percpu__areas->state, next, __ATOMIC_RELEASE);
 }
@@ -147,7 +147,7 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
 
 /* In place: one CPU's share of the memory. */
 struct slot {
-    size_t room, module_room, align, step;
+    size_t room, module_room, align, stride;
 };
 
 static struct slot slot_with(size_t room)
@@ -157,7 +157,8 @@ static struct slot slot_with(size_t room)
     if (slot.module_room != 0 && slot.align < PERCPU__MODULE_ALIGN)
         slot.align = PERCPU__MODULE_ALIGN;
     slot.module_room = (slot.module_room + slot.align - 1) & ~(slot.align - 1);
-    slot.step = (slot.module_room + percpu__stride_with(room) + slot.align - 1) & ~(slot.align - 1);
+    slot.stride =
+        (slot.module_room + percpu__stride_with(room) + slot.align - 1) & ~(slot.align - 1);
     return slot;
 }
 
@@ -168,7 +169,7 @@ static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
 
     for (size_t room = percpu__slots_reserve();; room /= 2) {
         *slot = slot_with(room);
-        error = percpu__slots_take(count, slot->step, slot->align, base);
+        error = percpu__slots_take(count, slot->stride, slot->align, base);
         if (!error)
             *base += slot->module_room;
         if (error != -PERCPU_ENOMEM || room == 0)
@@ -177,13 +178,13 @@ static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
 }
 
 /* Both ways to initialise all areas. In place base and count are 0. Returns as percpu_init(). */
-static int init(bool in_place, uintptr_t base, size_t count, size_t room)
+static int init_areas(bool in_place, uintptr_t base, size_t count, size_t room)
 {
     struct slot slot = {room, 0, 0, percpu__stride_with(room)};
     int error;
 
-    if (percpu__areas_begin() == READY) {
-        percpu__areas_end(READY);
+    if (percpu__init_enter() == READY) {
+        percpu__init_leave(READY);
 #ifdef PERCPU_DEBUG
         if (percpu__areas->first_base != base || percpu__areas->first_count != count)
             percpu__report("percpu: a second percpu_init*() with other arguments changes nothing");
@@ -199,20 +200,21 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
         error = check_memory(base, count, room);
     }
     if (!error) {
-        error = check_deltas(base, count, slot.step);
+        error = check_deltas(base, count, slot.stride);
         if (error && in_place)
             percpu__slots_give_back();
     }
     if (error) {
-        percpu__areas_end(IDLE);
+        percpu__init_leave(IDLE);
         return error;
     }
 
     percpu__areas->reserve = slot.room;
     percpu__areas->module_room = slot.module_room;
-    percpu__areas->reserve_is = in_place && PERCPU__SLOTS_FRESH ? UNUSED : ASKED_FOR;
+    percpu__areas->reserve_state =
+        in_place && PERCPU__SLOTS_FRESH ? RESERVE_UNUSED : RESERVE_ASKED_FOR;
     for (size_t cpu = 0; cpu < count; cpu++)
-        make_area(cpu, base + cpu * slot.step, in_place && PERCPU__SLOTS_FRESH);
+        make_area(cpu, base + cpu * slot.stride, in_place && PERCPU__SLOTS_FRESH);
 #ifdef PERCPU_PLATFORM_THREAD
     for (const struct percpu__module *m = percpu__areas->modules; m; m = m->next)
         for (size_t cpu = 0; cpu < count; cpu++)
@@ -224,18 +226,18 @@ static int init(bool in_place, uintptr_t base, size_t count, size_t room)
 #endif
     percpu__areas->count = count;
     __atomic_store_n(&PERCPU__LIMIT, count, __ATOMIC_RELEASE);
-    percpu__areas_end(READY);
+    percpu__init_leave(READY);
     return (int)count;
 }
 
 int percpu_init_in_place(void)
 {
-    return init(true, 0, 0, 0);
+    return init_areas(true, 0, 0, 0);
 }
 
 int percpu_init_with(void *base, size_t cpu_count, size_t room)
 {
-    return init(false, (uintptr_t)base, cpu_count, room);
+    return init_areas(false, (uintptr_t)base, cpu_count, room);
 }
 
 bool percpu__areas_overlap(uintptr_t base, uintptr_t end)
@@ -257,10 +259,10 @@ static int check_late(uintptr_t base, size_t room)
 
     if (percpu__areas_overlap(base, end))
         return -PERCPU_EOVERLAP;
-    if (room < percpu__areas->reserve && !percpu__reserve_becomes(GONE))
+    if (room < percpu__areas->reserve && !percpu__reserve_becomes(RESERVE_GONE))
         return -PERCPU_ERESERVE;
-    /* Store, then load, both SEQ_CST, as in query.c: this sees the hooks, or that sees `coming`. */
-    __atomic_store_n(&percpu__areas->coming, base - percpu__owner_start(), __ATOMIC_SEQ_CST);
+    /* Store, then load, both SEQ_CST, as in query.c: this sees the hooks, or that the CPU. */
+    __atomic_store_n(&percpu__areas->arriving, base - percpu__owner_start(), __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&percpu__areas->hooks, __ATOMIC_SEQ_CST))
         return percpu__areas->hooks->new_area(base - percpu__owner_start(), base, end);
     return 0;
@@ -270,29 +272,29 @@ int percpu_init_cpu_with(size_t cpu, void *memory, size_t room)
 {
     uintptr_t base = (uintptr_t)memory;
     int error = 0;
-    int was = percpu__areas_begin();
+    int state = percpu__init_enter();
 
-    if (was == READY && percpu__has_area(cpu)) {
-        percpu__areas_end(was);
+    if (state == READY && percpu__has_area(cpu)) {
+        percpu__init_leave(state);
         return 0;
     }
     if (cpu >= percpu__max_cpus())
         error = -PERCPU_ERANGE;
-    if (!error && was == IDLE)
+    if (!error && state == IDLE)
         error = percpu__template_check();
     if (!error)
         error = check_memory(base, 1, room);
     if (!error)
         error = check_deltas(base, 1, 0);
-    if (!error && was == READY)
+    if (!error && state == READY)
         error = check_late(base, room);
     if (error) {
-        __atomic_store_n(&percpu__areas->coming, PERCPU__ABSENT, __ATOMIC_RELEASE);
-        percpu__areas_end(was);
+        __atomic_store_n(&percpu__areas->arriving, PERCPU__ABSENT, __ATOMIC_RELEASE);
+        percpu__init_leave(state);
         return error;
     }
 
-    if (was == IDLE)
+    if (state == IDLE)
         percpu__areas->reserve = room;
     else if (room < percpu__areas->reserve)
         percpu__areas->reserve = 0;
@@ -303,18 +305,18 @@ int percpu_init_cpu_with(size_t cpu, void *memory, size_t room)
     percpu__areas->count++;
     if (cpu >= PERCPU__LIMIT)
         __atomic_store_n(&PERCPU__LIMIT, cpu + 1, __ATOMIC_RELEASE);
-    __atomic_store_n(&percpu__areas->coming, PERCPU__ABSENT, __ATOMIC_RELEASE);
-    percpu__areas_end(READY);
+    __atomic_store_n(&percpu__areas->arriving, PERCPU__ABSENT, __ATOMIC_RELEASE);
+    percpu__init_leave(READY);
     return 1;
 }
 
 int percpu_fini(void)
 {
-    int was = percpu__areas_begin();
-    int error = was == READY ? percpu__reg_release_all() : -PERCPU_ENOTINIT;
+    int state = percpu__init_enter();
+    int error = state == READY ? percpu__reg_release_all() : -PERCPU_ENOTINIT;
 
     if (error) {
-        percpu__areas_end(was);
+        percpu__init_leave(state);
         return error;
     }
     if (percpu__areas->hooks)
@@ -323,7 +325,7 @@ int percpu_fini(void)
     percpu__areas->count = 0;
     percpu__slots_give_back();
     percpu__reg_reopen();
-    percpu__areas_end(IDLE);
+    percpu__init_leave(IDLE);
     return 0;
 }
 

@@ -27,12 +27,12 @@ struct percpu__module {
 };
 #endif
 
-/* The memory of areas for objects: thread, in place, has it without being asked, as UNUSED. */
+/* The memory of areas for objects. Thread, in place, has it without being asked: RESERVE_UNUSED. */
 enum {
-    ASKED_FOR,
-    UNUSED, /* given up when a CPU without it is added */
-    USED,
-    GONE,
+    RESERVE_ASKED_FOR,
+    RESERVE_UNUSED, /* given up when a CPU without it is added */
+    RESERVE_USED,
+    RESERVE_GONE,
 };
 
 enum { IDLE, STARTING, READY };
@@ -41,10 +41,10 @@ struct percpu__areas {
     int state; /* of the initialisation; on thread, which has a lock, never STARTING */
     size_t count;
     size_t reserve; /* bytes for objects, behind the template, that every area has */
-    int reserve_is;
+    int reserve_state;
     const struct percpu__alloc_hooks *hooks;
     /* The delta of a CPU that is being added, set before it reads `hooks` until it has its area. */
-    uintptr_t coming;
+    uintptr_t arriving;
     size_t module_room; /* thread, in place: bytes before each area for other modules' variables */
     /* PERCPU_DEBUG: what the first percpu_init*() was called with. */
     uintptr_t first_base;
@@ -53,7 +53,7 @@ struct percpu__areas {
     struct percpu__fork_lock lock;
     struct percpu__module owner;
     uintptr_t image, image_end;           /* of the owner's template */
-    uintptr_t low;                        /* where the owner is loaded */
+    uintptr_t load_address;               /* where the owner is loaded */
     const struct percpu__module *modules; /* the others */
     size_t max_cpus;                      /* of the owner: its tables have so many entries */
     size_t modules_size;                  /* bytes that they take before each area */
@@ -176,13 +176,13 @@ static inline bool percpu__has_area(size_t cpu)
            __atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
 
-/* UNUSED memory for objects becomes `next`: true for one caller only. */
+/* The state of unused memory for objects becomes `next`: true for one caller only. */
 static inline bool percpu__reserve_becomes(int next)
 {
-    int unused = UNUSED;
+    int unused = RESERVE_UNUSED;
     if (!PERCPU__SLOTS_FRESH)
-        return false; /* never UNUSED; and caches may be off, where atomics do not work */
-    return __atomic_compare_exchange_n(&percpu__areas->reserve_is, &unused, next, false,
+        return false; /* it never is; and caches may be off, where atomics do not work */
+    return __atomic_compare_exchange_n(&percpu__areas->reserve_state, &unused, next, false,
                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -204,8 +204,8 @@ static inline size_t percpu__module_room(size_t room)
 #endif
 
 /* Enters the initialisation, one caller at a time. Returns the state before it: IDLE or READY. */
-int percpu__areas_begin(void) PERCPU__HIDDEN;
-void percpu__areas_end(int next) PERCPU__HIDDEN;
+int percpu__init_enter(void) PERCPU__HIDDEN;
+void percpu__init_leave(int next) PERCPU__HIDDEN;
 
 #endif
 

@@ -21,7 +21,7 @@
 struct percpu__fork_lock {
     uintptr_t word;  /* pthread_self() of the thread that has the lock, with WAITED; 0 for none */
     bool is_forking; /* that thread is in fork() */
-    unsigned again;  /* fork handlers that found that the thread had the lock already */
+    unsigned nested; /* fork handlers that found that the thread had the lock already */
 };
 #define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; bit 0 of no pthread_self() */
 
@@ -72,19 +72,19 @@ static inline void percpu__lock_give(struct percpu__fork_lock *lock)
  * Must a fork handler take the lock? Not if the thread has it: by an earlier handler, or since a
  * signal handler that interrupted the thread with the lock, which goes on in the child, forks.
  */
-static inline bool percpu__fork_begins(struct percpu__fork_lock *lock)
+static inline bool percpu__fork_must_take(struct percpu__fork_lock *lock)
 {
     if (!percpu__has_lock(lock))
         return true;
-    lock->again++;
+    lock->nested++;
     return false;
 }
 
 /* Must a fork handler release the lock? */
-static inline bool percpu__fork_ends(struct percpu__fork_lock *lock)
+static inline bool percpu__fork_must_give(struct percpu__fork_lock *lock)
 {
-    if (lock->again != 0) {
-        lock->again--;
+    if (lock->nested != 0) {
+        lock->nested--;
         return false;
     }
     lock->is_forking = false;

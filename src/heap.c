@@ -34,7 +34,7 @@ struct percpu__heap percpu__heap;
 /* -- Taking ------------------------------------------------------------------------------------ */
 
 /* Granules from g to the first one that is aligned in the home copy. */
-static size_t lead_of(const struct block *b, granule g, size_t align)
+static size_t padding_of(const struct block *b, granule g, size_t align)
 {
     return (-home_of(b, g) & (align - 1)) / GRANULE;
 }
@@ -47,7 +47,7 @@ static granule find_in(struct list list, uint32_t size, size_t align, unsigned t
     for (; g != NONE && tries != 0; tries--) {
         const struct block *b = block_of(g);
         check_run(b, g);
-        if (run_size(b, g) >= (uint64_t)size + lead_of(b, g, align))
+        if (run_size(b, g) >= (uint64_t)size + padding_of(b, g, align))
             return g;
         g = run_at(b, g)->next;
     }
@@ -65,10 +65,10 @@ static bool next_list(struct list *list)
         uint32_t rows = percpu__heap.rows & (~0u << (list->row + 1));
         if (!rows)
             return false;
-        list->row = lowest(rows);
+        list->row = lowest_bit(rows);
         ones = percpu__heap.columns[list->row];
     }
-    list->column = lowest(ones);
+    list->column = lowest_bit(ones);
     return true;
 }
 
@@ -78,7 +78,7 @@ static granule find_larger(uint64_t size)
     struct list list;
 
     if (size >= COLUMNS)
-        size += ((uint32_t)1 << (highest((unsigned long)size) - COLUMN_BITS)) - 1;
+        size += ((uint32_t)1 << (highest_bit((unsigned long)size) - COLUMN_BITS)) - 1;
     if (size > UINT32_MAX)
         return NONE;
     list = list_of((uint32_t)size);
@@ -109,7 +109,7 @@ static bool grow_block(struct block *b, uint32_t size, size_t align, struct foun
 {
     uint32_t free_before = run_before(b, b->top);
     granule from = b->top - free_before;
-    uint64_t need = (uint64_t)size + lead_of(b, from, align);
+    uint64_t need = (uint64_t)size + padding_of(b, from, align);
 
     if (b->end - from < need)
         return false;
@@ -121,15 +121,15 @@ static bool grow_block(struct block *b, uint32_t size, size_t align, struct foun
     if (free_before) {
         check_run(b, from);
         f->dirty = run_dirty(b, from, free_before);
-        take_out(b, from, free_before);
+        remove_run(b, from, free_before);
     }
     if (need > free_before) {
-        clear(b, b->top, BUSY);
+        clear_bit(b, b->top, BUSY);
         if (free_before)
-            clear(b, b->top, START);
+            clear_bit(b, b->top, START);
         b->top = from + (granule)need;
-        set(b, b->top, START);
-        set(b, b->top, BUSY);
+        set_bit(b, b->top, START);
+        set_bit(b, b->top, BUSY);
         f->size = (uint32_t)need;
         f->dirty += (uint32_t)need - free_before;
     }
@@ -192,7 +192,7 @@ static bool find(uint32_t size, size_t align, struct found *f)
     f->size = run_size(f->block, g);
     f->dirty = run_dirty(f->block, g, f->size);
     f->top = f->block->top;
-    take_out(f->block, g, f->size);
+    remove_run(f->block, g, f->size);
     return true;
 }
 
@@ -209,17 +209,17 @@ uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used)
 
     if (!find(size, align, &f))
         return 0;
-    lead = (uint32_t)lead_of(f.block, f.g, align); /* less than f.size */
+    lead = (uint32_t)padding_of(f.block, f.g, align); /* less than f.size */
     rest = f.size - lead - size;
     g = f.g + lead;
     if (lead)
-        insert(f.block, f.g, lead, smaller(lead, f.dirty));
-    set(f.block, g, START);
-    set(f.block, g, BUSY);
-    set(f.block, g + size - 1, BUSY);
+        add_run(f.block, f.g, lead, smaller(lead, f.dirty));
+    set_bit(f.block, g, START);
+    set_bit(f.block, g, BUSY);
+    set_bit(f.block, g + size - 1, BUSY);
     if (rest) {
-        set(f.block, g + size, START);
-        insert(f.block, g + size, rest, smaller(rest, f.dirty));
+        set_bit(f.block, g + size, START);
+        add_run(f.block, g + size, rest, smaller(rest, f.dirty));
     }
     percpu__heap.objects++;
     percpu__heap.used += size;
@@ -259,11 +259,11 @@ static uint32_t return_pages(struct block *b, granule g, uint32_t size, uint32_t
         *dirty = size - (uint32_t)((end - from) / GRANULE);
         return size;
     }
-    clear(b, b->top, START);
-    clear(b, b->top, BUSY);
+    clear_bit(b, b->top, START);
+    clear_bit(b, b->top, BUSY);
     b->top = b->first + (granule)((from - b->home) / GRANULE);
-    set(b, b->top, START);
-    set(b, b->top, BUSY);
+    set_bit(b, b->top, START);
+    set_bit(b, b->top, BUSY);
     *dirty = b->top - g;
     return b->top - g;
 }
@@ -276,21 +276,21 @@ void percpu__heap_give_back(struct block *b, granule g, uint32_t size)
 
     percpu__heap.objects--;
     percpu__heap.used -= size;
-    clear(b, g, BUSY);
-    clear(b, g + size - 1, BUSY);
+    clear_bit(b, g, BUSY);
+    clear_bit(b, g + size - 1, BUSY);
     if (other) {
-        clear(b, g, START);
+        clear_bit(b, g, START);
         g -= other;
         check_run(b, g);
         dirty += run_dirty(b, g, other);
-        take_out(b, g, other);
+        remove_run(b, g, other);
         size += other;
     }
     if (!is_set(b, g + size, BUSY)) {
         other = run_size(b, g + size);
         dirty += run_dirty(b, g + size, other);
-        take_out(b, g + size, other);
-        clear(b, g + size, START);
+        remove_run(b, g + size, other);
+        clear_bit(b, g + size, START);
         size += other;
     }
 #if HOSTED
@@ -299,21 +299,21 @@ void percpu__heap_give_back(struct block *b, granule g, uint32_t size)
         (dirty >= RETURN_GRANULES || (g + size == b->top && size - dirty >= RETURN_GRANULES)))
         size = return_pages(b, g, size, &dirty);
 #endif
-    insert(b, g, size, dirty);
+    add_run(b, g, size, dirty);
 }
 
 /* -- Blocks ------------------------------------------------------------------------------------ */
 
 size_t percpu__heap_metadata(size_t granules)
 {
-    return (granules / BITS + 1) * 2 * sizeof(unsigned long);
+    return (granules / WORD_BITS + 1) * 2 * sizeof(unsigned long);
 }
 
 int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems)
 {
     struct block *b = &percpu__heap.block[percpu__heap.blocks];
 #ifdef PERCPU_PLATFORM_RSEQ
-    granule first = percpu__heap.blocks * NUMBERS + 1;
+    granule first = percpu__heap.blocks * BLOCK_NUMBERS + 1;
 #else
     granule first = percpu__heap.blocks ? b[-1].end + 1 : 1;
 #endif
@@ -336,11 +336,11 @@ int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems)
     b->home = home;
     b->first = b->top = first;
     b->end = first + (granule)granules;
-    set(b, first, START);
-    set(b, first, BUSY);
+    set_bit(b, first, START);
+    set_bit(b, first, BUSY);
     percpu__heap.blocks++;
 #ifdef PERCPU_PLATFORM_RSEQ
-    note_place(b);
+    add_to_hash(b);
 #endif
     return 0;
 }
@@ -383,8 +383,8 @@ void percpu__heap_usage(struct percpu_alloc_usage *all)
             largest = run;
     }
     if (percpu__heap.rows) {
-        unsigned row = highest(percpu__heap.rows);
-        granule g = percpu__heap.list[row][highest(percpu__heap.columns[row])];
+        unsigned row = highest_bit(percpu__heap.rows);
+        granule g = percpu__heap.list[row][highest_bit(percpu__heap.columns[row])];
         for (; g != NONE; g = run_at(block_of(g), g)->next) {
             uint32_t run = run_size(block_of(g), g);
             if (run > largest)

@@ -23,18 +23,19 @@ typedef uint32_t granule; /* a granule's number; 0 is none */
 #define NONE 0
 
 #define GRANULE sizeof(uint64_t)
-#define BITS (sizeof(unsigned long) * 8)
+#define WORD_BITS (sizeof(unsigned long) * 8)
 
 /* Free runs by size: up to 31 granules one list for each, then 32 lists for each power of two. */
 enum { COLUMN_BITS = 5, COLUMNS = 1 << COLUMN_BITS, ROWS = 28 };
 
 /*
  * rseq: a block is a piece of the platform's memory, which is added when the others have no room.
- * Their granule numbers begin NUMBERS apart, so that a number tells the block. An object has at
- * most OBJECT_MAX granules.
+ * Their granule numbers begin BLOCK_NUMBERS apart, so that a number tells the block. An object
+ * has at most OBJECT_MAX granules.
  */
 #ifdef PERCPU_PLATFORM_RSEQ
-enum { BLOCKS = UINTPTR_MAX > 0xffffffff ? 512 : 64, NUMBERS = 1 << 19, PLACES = 4 * BLOCKS };
+enum { BLOCKS = UINTPTR_MAX > 0xffffffff ? 512 : 64, HASH_SLOTS = 4 * BLOCKS };
+enum { BLOCK_NUMBERS = 1 << 19 };
 #define OBJECT_MAX (((size_t)1 << 20) / GRANULE)
 #else
 enum { BLOCKS = PERCPU_ALLOC_BLOCKS + 1 };
@@ -64,7 +65,7 @@ extern struct percpu__heap {
     uint32_t columns[ROWS];
     granule list[ROWS][COLUMNS];
 #ifdef PERCPU_PLATFORM_RSEQ
-    uint16_t place[PLACES]; /* hash table by address: a block's index plus 1; 0: free */
+    uint16_t hash[HASH_SLOTS]; /* hash table by address: a block's index plus 1; 0: free */
 #endif
 } percpu__heap PERCPU__HIDDEN;
 

@@ -8,7 +8,7 @@
 static struct block *block_of(granule g)
 {
 #ifdef PERCPU_PLATFORM_RSEQ
-    return &percpu__heap.block[g / NUMBERS];
+    return &percpu__heap.block[g / BLOCK_NUMBERS];
 #else
     struct block *b = percpu__heap.block;
     while (g >= b->end)
@@ -20,28 +20,28 @@ static struct block *block_of(granule g)
 #ifdef PERCPU_PLATFORM_RSEQ
 
 /* Hash of an address's 4 MiB. A block lies in two of these at most, and has a place for each. */
-static unsigned place_of(uintptr_t address)
+static unsigned hash_slot(uintptr_t address)
 {
-    return (unsigned)((uint64_t)(address >> 22) * 0x9e3779b97f4a7c15u >> 32) % PLACES;
+    return (unsigned)((uint64_t)(address >> 22) * 0x9e3779b97f4a7c15u >> 32) % HASH_SLOTS;
 }
 
-static void note_place(const struct block *b)
+static void add_to_hash(const struct block *b)
 {
     for (uintptr_t at = b->home >> 22 << 22; at < b->home + b->bytes; at += 1 << 22) {
-        unsigned place = place_of(at);
+        unsigned slot = hash_slot(at);
 
-        while (percpu__heap.place[place] != 0)
-            place = (place + 1) % PLACES;
-        percpu__heap.place[place] = (uint16_t)(b - percpu__heap.block + 1);
+        while (percpu__heap.hash[slot] != 0)
+            slot = (slot + 1) % HASH_SLOTS;
+        percpu__heap.hash[slot] = (uint16_t)(b - percpu__heap.block + 1);
     }
 }
 
 /* The block that has the address, or NULL. */
 static struct block *block_at(uintptr_t home)
 {
-    for (unsigned place = place_of(home); percpu__heap.place[place] != 0;
-         place = (place + 1) % PLACES) {
-        struct block *b = &percpu__heap.block[percpu__heap.place[place] - 1];
+    for (unsigned slot = hash_slot(home); percpu__heap.hash[slot] != 0;
+         slot = (slot + 1) % HASH_SLOTS) {
+        struct block *b = &percpu__heap.block[percpu__heap.hash[slot] - 1];
 
         if (home - b->home < (uintptr_t)(b->top - b->first) * GRANULE)
             return b;

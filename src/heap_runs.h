@@ -19,13 +19,13 @@ enum { LARGE = 512 };
  * The index of the lowest and of the highest bit that is set. A kernel may have neither the
  * instructions nor the compiler's library, which the built-in functions then call.
  */
-static unsigned lowest(unsigned long x)
+static unsigned lowest_bit(unsigned long x)
 {
 #if __STDC_HOSTED__
     return (unsigned)__builtin_ctzl(x);
 #else
     unsigned n = 0;
-    for (unsigned half = BITS / 2; half != 0; half /= 2)
+    for (unsigned half = WORD_BITS / 2; half != 0; half /= 2)
         if (!(x & ((1ul << half) - 1))) {
             n += half;
             x >>= half;
@@ -34,13 +34,13 @@ static unsigned lowest(unsigned long x)
 #endif
 }
 
-static unsigned highest(unsigned long x)
+static unsigned highest_bit(unsigned long x)
 {
 #if __STDC_HOSTED__
-    return (unsigned)(BITS - 1) - (unsigned)__builtin_clzl(x);
+    return (unsigned)(WORD_BITS - 1) - (unsigned)__builtin_clzl(x);
 #else
     unsigned n = 0;
-    for (unsigned half = BITS / 2; half != 0; half /= 2)
+    for (unsigned half = WORD_BITS / 2; half != 0; half /= 2)
         if (x >> half) {
             n += half;
             x >>= half;
@@ -53,12 +53,12 @@ enum kind { START, BUSY };
 
 static unsigned long *word_of(const struct block *b, granule g, enum kind kind)
 {
-    return &b->bits[(g - b->first) / BITS * 2 + kind];
+    return &b->bits[(g - b->first) / WORD_BITS * 2 + kind];
 }
 
 static unsigned long bit_of(const struct block *b, granule g)
 {
-    return 1ul << ((g - b->first) % BITS);
+    return 1ul << ((g - b->first) % WORD_BITS);
 }
 
 static bool is_set(const struct block *b, granule g, enum kind kind)
@@ -66,12 +66,12 @@ static bool is_set(const struct block *b, granule g, enum kind kind)
     return *word_of(b, g, kind) & bit_of(b, g);
 }
 
-static void set(const struct block *b, granule g, enum kind kind)
+static void set_bit(const struct block *b, granule g, enum kind kind)
 {
     *word_of(b, g, kind) |= bit_of(b, g);
 }
 
-static void clear(const struct block *b, granule g, enum kind kind)
+static void clear_bit(const struct block *b, granule g, enum kind kind)
 {
     *word_of(b, g, kind) &= ~bit_of(b, g);
 }
@@ -79,26 +79,26 @@ static void clear(const struct block *b, granule g, enum kind kind)
 /* The next start after g: the sentinel, at `top`, at the latest. */
 static granule next_start(const struct block *b, granule g)
 {
-    size_t at = g - b->first + 1, index = at / BITS;
-    unsigned long ones = b->bits[index * 2 + START] >> (at % BITS);
+    size_t at = g - b->first + 1, index = at / WORD_BITS;
+    unsigned long ones = b->bits[index * 2 + START] >> (at % WORD_BITS);
 
     if (ones)
-        return g + 1 + lowest(ones);
+        return g + 1 + lowest_bit(ones);
     do
         ones = b->bits[++index * 2 + START];
     while (!ones);
-    return b->first + (granule)(index * BITS) + lowest(ones);
+    return b->first + (granule)(index * WORD_BITS) + lowest_bit(ones);
 }
 
 /* The start at g or before: the block's first granule always is one. */
 static granule start_before(const struct block *b, granule g)
 {
-    size_t at = g - b->first, index = at / BITS;
-    unsigned long ones = b->bits[index * 2 + START] & (~0ul >> (BITS - 1 - at % BITS));
+    size_t at = g - b->first, index = at / WORD_BITS;
+    unsigned long ones = b->bits[index * 2 + START] & (~0ul >> (WORD_BITS - 1 - at % WORD_BITS));
 
     while (!ones)
         ones = b->bits[--index * 2 + START];
-    return b->first + (granule)(index * BITS) + highest(ones);
+    return b->first + (granule)(index * WORD_BITS) + highest_bit(ones);
 }
 
 /* -- Free runs --------------------------------------------------------------------------------- */
@@ -148,14 +148,14 @@ static struct list list_of(uint32_t size)
 {
     struct list list = {0, size};
     if (size >= COLUMNS) {
-        unsigned power = highest(size);
+        unsigned power = highest_bit(size);
         list.row = power - COLUMN_BITS + 1;
         list.column = (size >> (power - COLUMN_BITS)) & (COLUMNS - 1);
     }
     return list;
 }
 
-static void insert(const struct block *b, granule g, uint32_t size, uint32_t dirty)
+static void add_run(const struct block *b, granule g, uint32_t size, uint32_t dirty)
 {
     struct list list = list_of(size);
     granule *head = &percpu__heap.list[list.row][list.column];
@@ -176,7 +176,7 @@ static void insert(const struct block *b, granule g, uint32_t size, uint32_t dir
     percpu__heap.columns[list.row] |= 1u << list.column;
 }
 
-static void take_out(const struct block *b, granule g, uint32_t size)
+static void remove_run(const struct block *b, granule g, uint32_t size)
 {
     struct list list = list_of(size);
     struct run *run = run_at(b, g);

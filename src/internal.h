@@ -72,7 +72,7 @@ void percpu__reg_reopen(void) PERCPU__HIDDEN;
 PERCPU__CALLED bool percpu__reg_valid(void);
 
 /* percpu_down() for CPU `cpu`, by any caller: on thread no thread may play it any more. */
-void percpu__left(size_t cpu) PERCPU__HIDDEN;
+void percpu__mark_down(size_t cpu) PERCPU__HIDDEN;
 
 /* A round of a wait for another CPU, which holds the lock. */
 void percpu__wait(void) PERCPU__HIDDEN;

@@ -6,15 +6,16 @@
 
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
-    /* Read before the areas: a CPU that is not `coming` any more is seen there, if it has one. */
-    uintptr_t late = __atomic_load_n(&percpu__areas->coming, __ATOMIC_SEQ_CST), distances = 0;
+    /* Read before the areas: a CPU that is not `arriving` any more is seen there, if it has one. */
+    uintptr_t late = __atomic_load_n(&percpu__areas->arriving, __ATOMIC_SEQ_CST), distances = 0;
     size_t home = percpu__next_cpu(0);
     bool is_there;
 
     if (home == PERCPU__NO_CPU)
         return false;
     /* From now on a CPU without such memory is refused, unless one was added before. */
-    is_there = percpu__reserve_becomes(USED) || percpu__areas->reserve_is != GONE;
+    is_there =
+        percpu__reserve_becomes(RESERVE_USED) || percpu__areas->reserve_state != RESERVE_GONE;
     memory->delta = PERCPU__DELTAS[home];
     if (late != PERCPU__ABSENT)
         distances = late - PERCPU__DELTAS[home];
@@ -22,7 +23,7 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
         distances |= PERCPU__DELTAS[cpu] - PERCPU__DELTAS[home];
     memory->align = percpu__align_with(distances & (PERCPU__RESERVE_ALIGN - 1) ? 0 : 1);
     memory->home = percpu__area_of(home) + percpu__reserve_offset();
-    memory->is_systems = percpu__areas->reserve_is == USED;
+    memory->is_systems = percpu__areas->reserve_state == RESERVE_USED;
     memory->size =
         is_there && percpu__areas->reserve != 0 ? percpu__stride() - percpu__reserve_offset() : 0;
     return true;
@@ -35,12 +36,12 @@ void percpu__alloc_tell(const struct percpu__alloc_hooks *hooks)
 
 void percpu__areas_lock(void)
 {
-    (void)percpu__areas_begin();
+    (void)percpu__init_enter();
 }
 
 void percpu__areas_unlock(void)
 {
-    percpu__areas_end(PERCPU__LIMIT != 0 ? READY : IDLE);
+    percpu__init_leave(PERCPU__LIMIT != 0 ? READY : IDLE);
 }
 
 #endif

@@ -12,8 +12,8 @@
 PERCPU__HIDDEN const char *volatile percpu_panic_message;
 
 /* A report in progress, on the stack of percpu__report(). */
-struct call {
-    struct call *volatile self;
+struct report {
+    struct report *volatile self;
     volatile bool stopped;
 };
 
@@ -47,16 +47,16 @@ static bool take_record(record *r, uint32_t was, uint32_t now)
     return true;
 }
 
-/* Takes a record for this CPU. Null: this report is nested in *inside, or none is free. */
-static record *report_begin(const struct call *call, record **inside)
+/* Takes a record for this CPU. Null: this report is nested in *outer, or none is free. */
+static record *report_begin(const struct report *report, record **outer)
 {
-    uint32_t frame = (uint32_t)(uintptr_t)call & ~(uint32_t)MARKS;
+    uint32_t frame = (uint32_t)(uintptr_t)report & ~(uint32_t)MARKS;
 
-    *inside = NULL;
+    *outer = NULL;
     if (percpu__limit != 0 && percpu__reg_valid()) {
         record *mine = &percpu__head_at(percpu__reg_read())->report;
         if (is_inside(*mine, frame, INT32_MAX)) {
-            *inside = mine;
+            *outer = mine;
             return NULL;
         }
         *mine = frame | PRESENT;
@@ -64,7 +64,7 @@ static record *report_begin(const struct call *call, record **inside)
     }
     for (size_t i = 0; i < sizeof(without_area) / sizeof(without_area[0]); i++)
         if (is_inside(without_area[i], frame, SAME_STACK)) {
-            *inside = &without_area[i];
+            *outer = &without_area[i];
             return NULL;
         }
     for (size_t i = 0; i < sizeof(without_area) / sizeof(without_area[0]); i++) {
@@ -85,9 +85,9 @@ static bool set_stopped(record *r)
     return was;
 }
 
-static void report_end(record *r, const struct call *call)
+static void report_end(record *r, const struct report *report)
 {
-    (void)call;
+    (void)report;
     *r = 0;
 }
 #else
@@ -96,19 +96,19 @@ static void report_end(record *r, const struct call *call)
  * has left by longjmp() is not in progress: its `self` is overwritten, or the new one is not
  * deeper in the stack.
  */
-typedef struct call *volatile record;
+typedef struct report *volatile record;
 #if __STDC_HOSTED__
 static __thread record last;
 #else
 static record last;
 #endif
 
-static record *report_begin(struct call *call, record **inside)
+static record *report_begin(struct report *report, record **outer)
 {
-    *inside = &last;
-    if (last && (uintptr_t)last > (uintptr_t)call && last->self == last)
+    *outer = &last;
+    if (last && (uintptr_t)last > (uintptr_t)report && last->self == last)
         return NULL;
-    call->self = last = call;
+    report->self = last = report;
     return &last;
 }
 
@@ -121,10 +121,10 @@ static bool set_stopped(record *r)
 }
 
 /* A report on another stack may have replaced this one, and have ended. */
-static void report_end(record *r, struct call *call)
+static void report_end(record *r, struct report *report)
 {
-    call->self = NULL;
-    if (*r == call)
+    report->self = NULL;
+    if (*r == report)
         *r = NULL;
 }
 #endif
@@ -135,9 +135,9 @@ void PERCPU__STOPPED(bool again) PERCPU__HIDDEN;
 #endif
 
 /* Ends a nested report. Null: there was no record left for this CPU. */
-static void stop(record *inside)
+static void stop_nested(record *outer)
 {
-    bool again = set_stopped(inside);
+    bool again = set_stopped(outer);
 
 #ifdef PERCPU__STOPPED
     PERCPU__STOPPED(again);
@@ -150,22 +150,22 @@ static void stop(record *inside)
 }
 
 /*
- * Not inlined, so that `call` is in the frame of this report. AddressSanitizer would move it
+ * Not inlined, so that `report` is in the frame of this report. AddressSanitizer would move it
  * elsewhere, where addresses do not tell what is deeper.
  */
 __attribute__((noinline, no_sanitize("address"), no_sanitize("hwaddress"))) void
 percpu__report(const char *message)
 {
-    struct call call = {NULL, false};
-    record *inside, *mine = report_begin(&call, &inside);
+    struct report report = {NULL, false};
+    record *outer, *mine = report_begin(&report, &outer);
 
     if (!mine) {
-        stop(inside);
+        stop_nested(outer);
         return;
     }
     percpu_panic_message = message;
     percpu_panic(message);
-    report_end(mine, &call);
+    report_end(mine, &report);
     if (percpu_panic_message == message) /* it may be on a stack */
         percpu_panic_message = NULL;
 }

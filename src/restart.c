@@ -44,7 +44,7 @@ static uintptr_t end_of(const struct entry *e)
  * Searches n entries, at least one, by quarters and without branches that depend on pc, which could
  * not be predicted; the three entries of a step are loaded together. 7 steps for 10,000 entries.
  */
-static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
+static uintptr_t search_sorted(const struct entry *e, size_t n, uintptr_t pc)
 {
     if (pc <= begin_of(e) || pc >= end_of(e + n - 1))
         return pc;
@@ -63,7 +63,7 @@ static uintptr_t restart_in(const struct entry *e, size_t n, uintptr_t pc)
 }
 
 /* Searches a table in any order. */
-static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
+static uintptr_t search_unordered(const struct entry *e, size_t n, uintptr_t pc)
 {
     for (; n > 0; n--, e++)
         if (begin_of(e) <= pc && pc < end_of(e))
@@ -73,15 +73,15 @@ static uintptr_t walk(const struct entry *e, size_t n, uintptr_t pc)
 
 /*
  * The order of the table. It becomes SORTED before the first area is made, so that a CPU with an
- * area sees it. Only handlers that interrupt the sort see MOVING, and they return to the sort.
+ * area sees it. Only handlers that interrupt the sort see BEING_SORTED; they return to the sort.
  */
-enum { LINKED, MOVING, SORTED };
-static int order = LINKED;
+enum { AS_LINKED, BEING_SORTED, SORTED };
+static int table_order = AS_LINKED;
 
 static void set_order(int now)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    __atomic_store_n(&order, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&table_order, now, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -89,11 +89,11 @@ uintptr_t percpu_restart_pc(uintptr_t pc)
 {
     const struct entry *start = table();
     size_t n = (size_t)(table_stop - start);
-    int is = __atomic_load_n(&order, __ATOMIC_RELAXED);
+    int order = __atomic_load_n(&table_order, __ATOMIC_RELAXED);
 
-    if (is == SORTED)
-        return restart_in(start, n, pc);
-    return is == LINKED ? walk(start, n, pc) : pc;
+    if (order == SORTED)
+        return search_sorted(start, n, pc);
+    return order == AS_LINKED ? search_unordered(start, n, pc) : pc;
 }
 
 /* -- Order: scripts, symbol ordering and ld -r put functions elsewhere than their entries ------ */
@@ -167,10 +167,10 @@ bool percpu__restart_ready(void)
     if (!are_entries(start, stop))
         return false;
     if (!in_order(start, n)) {
-        set_order(MOVING);
+        set_order(BEING_SORTED);
         sort(start, n);
         if (!in_order(start, n)) {
-            set_order(LINKED);
+            set_order(AS_LINKED);
             return false;
         }
     }

@@ -26,7 +26,7 @@ int percpu_up(void)
 void percpu_down(void)
 {
     if (__atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE) != 0 && percpu__reg_valid())
-        percpu__left(percpu_cpu_id());
+        percpu__mark_down(percpu_cpu_id());
 }
 
 bool percpu_is_up(size_t cpu)
@@ -35,7 +35,7 @@ bool percpu_is_up(size_t cpu)
     return up && __atomic_load_n(up, __ATOMIC_ACQUIRE) != 0;
 }
 
-void percpu__left(size_t cpu)
+void percpu__mark_down(size_t cpu)
 {
     uint32_t *up = mark_of(cpu);
     if (up)

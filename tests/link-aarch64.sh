@@ -181,7 +181,7 @@ lock_is_exclusive() {
     must boots aarch64 --qemu="-d in_asm -D $log"
     for at in $("$OBJDUMP" -d --no-show-raw-insn "$work/out" | awk '
         /^[0-9a-f]+ </ { name = $2 }
-        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|percpu__areas_begin|init)(\..*)?>:/ { print $1 }
+        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|percpu__init_enter|init)(\..*)?>:/ { print $1 }
         '); do
         grep -q "^0x0*$at" "$log" && return 0
     done

@@ -74,7 +74,7 @@ AREAS = {'check_late': 'TS', 'init': 'R', 'make_area': 'R', 'percpu__check_curre
 QUERY = {'percpu__alloc_tell': 'T', 'percpu__dynamic_memory': 'S'}
 LOCK = {'percpu__lock_give': 'Z', 'percpu__lock_take': 'X'}
 ORDERS = {
-    'areas.c bare': {**AREAS, 'percpu__areas_end': 'R', 'take': 'X'},
+    'areas.c bare': {**AREAS, 'percpu__init_leave': 'R', 'take': 'X'},
     'areas.c thread': {**AREAS, **LOCK},
     'query.c bare': QUERY,
     'query.c thread': QUERY,
@@ -83,7 +83,7 @@ ORDERS = {
     'common.c thread': {'percpu__next_cpu': 'AA'},
     'alloc.c bare': {'give_lock': 'R', 'take_lock': 'X'},
     'alloc.c rseq': LOCK,
-    'platform/rseq.c rseq': {'join_process': 'R', 'take_state': 'X'},
+    'platform/rseq.c rseq': {'join_process': 'R', 'lock_state': 'X'},
     'platform/rseq_module.c rseq': {'percpu__module_of': 'A', 'percpu__place_module': 'R'},
     'platform/rseq_thread.c rseq': {'find_record': 'AA', 'percpu__note_owner': 'T', 'take_record': 'AYX'},
     'platform/rseq_block.c rseq': {
@@ -92,7 +92,7 @@ ORDERS = {
     'platform/rseq_list.c rseq': {'lock_lists': 'YY', 'unlock_lists': 'Y'},
     'platform/watch.c rseq': WATCH,
     'platform/thread.c thread': {
-        'get_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'SRR',
+        'exit_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'SRR',
         'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release_claim': 'R', 'take_claim': 'Y'},
     'platform/modules.c rseq': {'percpu__first_allocator': 'AY'},
     '../tests/ordering.c bare': {'f_remote': 'A'},

@@ -64,7 +64,7 @@ static struct percpu__version *version_in(const struct dl_phdr_info *info)
 }
 
 /* The address of a dynamic tag, which glibc has relocated in place, and others have not. */
-static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
+static uintptr_t dynamic_address(const struct dl_phdr_info *info, intptr_t tag)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
@@ -83,8 +83,8 @@ static uintptr_t dynamic(const struct dl_phdr_info *info, intptr_t tag)
 /* Only hash tables tell the number of symbols: DT_HASH (ELF gABI), or the chains of DT_GNU_HASH. */
 static size_t count_symbols(const struct dl_phdr_info *info)
 {
-    const uint32_t *sysv = (const uint32_t *)dynamic(info, DT_HASH);
-    const uint32_t *gnu = (const uint32_t *)dynamic(info, DT_GNU_HASH);
+    const uint32_t *sysv = (const uint32_t *)dynamic_address(info, DT_HASH);
+    const uint32_t *gnu = (const uint32_t *)dynamic_address(info, DT_GNU_HASH);
     const uint32_t *buckets, *chains;
     size_t count = 0;
 
@@ -111,8 +111,8 @@ static size_t count_symbols(const struct dl_phdr_info *info)
  */
 static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up)
 {
-    const ElfW(Sym) *symbols = (const ElfW(Sym) *)dynamic(info, DT_SYMTAB);
-    const char *names = (const char *)dynamic(info, DT_STRTAB);
+    const ElfW(Sym) *symbols = (const ElfW(Sym) *)dynamic_address(info, DT_SYMTAB);
+    const char *names = (const char *)dynamic_address(info, DT_STRTAB);
     static const char prefix[] = "__PERCPU_";
 
     if (!symbols || !names)
@@ -144,7 +144,7 @@ struct search {
     size_t seen;
 };
 
-static int visit(struct dl_phdr_info *info, size_t size, void *data)
+static int examine_module(struct dl_phdr_info *info, size_t size, void *data)
 {
     struct search *search = data;
     struct percpu__joined *joined = &search->joined;
@@ -196,7 +196,7 @@ struct percpu__joined percpu__join(const struct percpu__version *mine)
     struct search search = {.mine = mine};
     const struct percpu__version *owner;
 
-    dl_iterate_phdr(visit, &search);
+    dl_iterate_phdr(examine_module, &search);
     owner = search.joined.owner;
     /* The mark is read by name, since linkers need not keep what no code refers to. */
     if (!search.is_found || ((volatile struct mark *)&mark)->magic != MAGIC)

@@ -52,12 +52,12 @@ struct module {
 
 /* A thread's record. It lies in memory of the owner: percpu__this_thread(). */
 struct thread {
-    int tid;        /* 0: not known yet */
-    unsigned depth; /* nesting depth of the thread's blocks */
-    unsigned taken; /* depth of the block that took the area and gives it back */
+    int tid;              /* 0: not known yet */
+    unsigned depth;       /* nesting depth of the thread's blocks */
+    unsigned owner_depth; /* depth of the block that took the area and gives it back */
     /* Nesting depth of calls in progress that take or give back: handlers interrupt each other. */
-    unsigned taking;
-    size_t cpu;      /* whose area the blocks work on; valid while `taking` is 0 */
+    unsigned calls;
+    size_t cpu;      /* whose area the blocks work on; valid while `calls` is 0 */
     int exit_rounds; /* rounds of destructors that have run */
     bool is_leaving; /* the thread must not be registered for rseq(2) any more */
 };
@@ -70,17 +70,19 @@ enum { IDLE, READY };
 struct process {
     struct percpu__version head;
     int state;
-    int pid;           /* of the process that the owners of areas and locks are threads of */
-    bool has_begun;    /* the members below are set */
-    uintptr_t base;    /* address of slot 0 in the first piece */
-    size_t cpus;       /* how many slots belong to CPUs; one more belongs to none */
-    size_t size;       /* bytes of a slot of the first piece that modules take */
-    uintptr_t place;   /* the piece for the next module's variables: the first, or a later one */
-    size_t used;       /* bytes of a slot there that modules take */
-    size_t accessible; /* bytes of a slot there that are accessible */
-    size_t mappings;   /* upper bound of the mappings that areas are made of */
-    bool has_owners;   /* true once any thread may have owned an area or held a list's lock */
-    bool has_looked;   /* percpu__in_child() has run before the library's fork handler */
+    int pid;        /* of the process that the owners of areas and locks are threads of */
+    bool has_begun; /* the members below are set */
+    uintptr_t base; /* address of slot 0 in the first piece */
+    size_t cpus;    /* how many slots belong to CPUs; one more belongs to none */
+    size_t size;    /* bytes of a slot of the first piece that modules take */
+    struct {
+        uintptr_t piece;   /* where the next module's variables go: the first piece, or a later */
+        size_t used;       /* bytes of a slot there that modules take */
+        size_t accessible; /* bytes of a slot there that are accessible */
+    } last;
+    size_t mappings;    /* upper bound of the mappings that areas are made of */
+    bool has_owners;    /* true once any thread may have owned an area or held a list's lock */
+    bool is_child_done; /* percpu__in_child() has run before the library's fork handler */
     uintptr_t rseq_offset, rseq_mask, rseq_cpus;
     bool registers; /* threads are registered by this library */
     bool has_key;   /* at_thread_exit exists, and setting it allocates nothing */
@@ -132,7 +134,7 @@ static inline bool percpu__may_map(size_t mappings)
 bool percpu__reserve_areas(void) PERCPU__HIDDEN;
 
 /* Maps a piece for modules that do not fit the one before. */
-bool percpu__new_place(void) PERCPU__HIDDEN;
+bool percpu__add_modules_piece(void) PERCPU__HIDDEN;
 
 /* Makes these pages of each slot accessible; false: there is no memory for it. */
 bool percpu__make_accessible(uintptr_t piece, size_t from, size_t end) PERCPU__HIDDEN;
@@ -172,7 +174,7 @@ size_t percpu__atomic_cpu(void) PERCPU__HIDDEN;
 /* -- Lists: rseq_list.c ------------------------------------------------------------------------ */
 
 /* Returns when the list operations without sequences that hold this area's lock are over. */
-void percpu__lists_pass(size_t cpu) PERCPU__HIDDEN;
+void percpu__wait_for_lists(size_t cpu) PERCPU__HIDDEN;
 
 /* -- Threads: rseq_thread.c, rseq_block.c ------------------------------------------------------ */
 

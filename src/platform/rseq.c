@@ -141,7 +141,7 @@ void percpu__unregister_thread(void)
 #endif
 
 /* Linux, kernel/rseq.c: EINVAL for a registered thread, EBUSY if by the same struct rseq. */
-static const char *why_not(int error)
+static const char *describe_error(int error)
 {
     switch (error) {
     case 0:
@@ -198,7 +198,7 @@ static void choose_way(struct process *p, bool is_program)
     }
     errno = 0;
     if (!p->register_thread()) {
-        p->way = why_not(errno);
+        p->way = describe_error(errno);
         return;
     }
     p->rseq_offset = (uintptr_t)p->rseq_of_thread() - percpu__thread_pointer();
@@ -210,7 +210,7 @@ static void choose_way(struct process *p, bool is_program)
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
-static void begin(bool is_program)
+static void start_process(bool is_program)
 {
     percpu__state->pid = getpid();
     if (!percpu__reserve_areas())
@@ -236,7 +236,7 @@ static void start_module(const struct percpu__joined *joined)
     if (percpu__limit != 0)
         return;
     if (is_first)
-        begin(joined->is_program);
+        start_process(joined->is_program);
     all_views = percpu__place_module(joined, is_first);
     if (is_first)
         report_way(all_views);
@@ -252,7 +252,7 @@ static void start_module(const struct percpu__joined *joined)
  * child does not have that thread: what it had not finished is begun anew, or is a hole in the
  * areas, and its module is not started.
  */
-static void take_state(void)
+static void lock_state(void)
 {
     const int mine = READY + getpid();
 
@@ -280,7 +280,7 @@ static struct percpu__joined join_process(void)
         percpu__state->start_owner();
     if (!joined.is_program)
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
-    take_state();
+    lock_state();
     start_module(&joined);
     __atomic_store_n(&percpu__state->state, READY, __ATOMIC_RELEASE);
     if (!joined.is_program)

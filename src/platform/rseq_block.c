@@ -253,32 +253,32 @@ IN_EACH_BLOCK void come_after_owner(size_t cpu)
 }
 
 /*
- * Takes an area; or none, NO_AREA, where it would have to wait and may not. `taking` and `depth`
+ * Takes an area; or none, NO_AREA, where it would have to wait and may not. `calls` and `depth`
  * are the thread's. They come as arguments since they are constants mostly, so that the stores wait
  * for no load.
  */
-IN_EACH_BLOCK size_t take(struct thread *thread, unsigned taking, unsigned depth, bool may_wait)
+IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth, bool may_wait)
 {
     uint32_t seen, tid;
     size_t cpu;
     bool is_own;
 
-    thread->taking = taking + 1;
+    thread->calls = calls + 1;
     percpu__signal_fence();
     thread->depth = depth + 1;
     percpu__signal_fence();
-    thread->taken = depth + 1;
+    thread->owner_depth = depth + 1;
     percpu__signal_fence();
     tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
     /* An area with this tid is own, too: a thread that had it has ended in a block. */
     is_own = try_take(tid, &cpu, &seen) || percpu__area_owner(cpu) == tid;
     if (!is_own || !is_taken_by(thread, cpu, tid)) {
         if (!may_wait) {
-            thread->taken = depth;
+            thread->owner_depth = depth;
             percpu__signal_fence();
             thread->depth = depth;
             percpu__signal_fence();
-            thread->taking = taking;
+            thread->calls = calls;
             return (size_t)NO_AREA;
         }
         cpu = take_later(thread, cpu, is_own ? 0 : seen);
@@ -286,34 +286,34 @@ IN_EACH_BLOCK size_t take(struct thread *thread, unsigned taking, unsigned depth
     thread->cpu = cpu;
     come_after_owner(cpu);
     percpu__signal_fence();
-    thread->taking = taking;
+    thread->calls = calls;
     return cpu;
 }
 
 /*
  * A handler that comes while the area is taken uses it when it is the thread's already. If not, the
  * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing
- * then. When the handler returns, depth and taking are unchanged; taken is unchanged or equals
+ * then. When the handler returns, depth and calls are unchanged; owner_depth is unchanged or equals
  * depth.
  */
-IN_EACH_BLOCK size_t take_or_nest(bool may_wait)
+IN_EACH_BLOCK size_t enter_or_nest(bool may_wait)
 {
     struct thread *thread = percpu__state->thread();
     size_t cpu;
 
-    if (thread->taking == 0) {
+    if (thread->calls == 0) {
         if (thread->depth > 0) {
             thread->depth++;
             return thread->cpu;
         }
         if (thread->tid == 0)
             first_block(thread);
-        return take(thread, 0, 0, may_wait);
+        return enter(thread, 0, 0, may_wait);
     }
     first_block(thread);
     cpu = find_own(thread);
     if (cpu == (size_t)NO_AREA)
-        return take(thread, thread->taking, thread->depth, may_wait);
+        return enter(thread, thread->calls, thread->depth, may_wait);
     thread->depth++;
     come_after_owner(cpu);
     return cpu;
@@ -321,57 +321,57 @@ IN_EACH_BLOCK size_t take_or_nest(bool may_wait)
 
 size_t percpu__take_area(void)
 {
-    return take_or_nest(true);
+    return enter_or_nest(true);
 }
 
 size_t percpu__try_take_area(void)
 {
-    return take_or_nest(false);
+    return enter_or_nest(false);
 }
 
-/* Gives the area back. `taking` and `depth` are the thread's, as in take(). */
-IN_EACH_BLOCK void give(struct thread *thread, unsigned taking, unsigned depth)
+/* Gives the area back. `calls` and `depth` are the thread's, as in enter(). */
+IN_EACH_BLOCK void leave(struct thread *thread, unsigned calls, unsigned depth)
 {
     size_t cpu = thread->cpu;
 
-    thread->taking = taking + 1;
+    thread->calls = calls + 1;
     percpu__signal_fence();
-    thread->taken = depth - 1;
+    thread->owner_depth = depth - 1;
     percpu__signal_fence();
     thread->depth = depth - 1;
     percpu__signal_fence();
     give_back(cpu, (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED));
     percpu__signal_fence();
-    thread->taking = taking;
+    thread->calls = calls;
 }
 
 void percpu__give_back_area(void)
 {
     struct thread *thread = percpu__state->thread();
 
-    if (thread->depth > thread->taken)
+    if (thread->depth > thread->owner_depth)
         thread->depth--;
-    else if (thread->depth == 1 && thread->taking == 0)
-        give(thread, 0, 1);
+    else if (thread->depth == 1 && thread->calls == 0)
+        leave(thread, 0, 1);
     else
-        give(thread, thread->taking, thread->depth);
+        leave(thread, thread->calls, thread->depth);
 }
 
 void percpu__leave_blocks(struct thread *thread)
 {
-    if (thread->depth > 0 || thread->taking > 0) {
+    if (thread->depth > 0 || thread->calls > 0) {
         size_t cpu = find_own(thread); /* none, where it was about to take one */
 
-        thread->taking = 1;
+        thread->calls = 1;
         percpu__signal_fence();
-        thread->taken = 0;
+        thread->owner_depth = 0;
         percpu__signal_fence();
         thread->depth = 0;
         percpu__signal_fence();
         if (cpu != (size_t)NO_AREA)
             give_back_slowly(cpu);
         percpu__signal_fence();
-        thread->taking = 0;
+        thread->calls = 0;
     }
 }
 

@@ -40,7 +40,7 @@ int percpu_fence_cpu(size_t cpu)
         return -PERCPU_ERANGE;
     is_cpu = cpu < percpu__state->rseq_cpus;
     if (!is_cpu)
-        percpu__lists_pass(cpu);
+        percpu__wait_for_lists(cpu);
 #ifdef PERCPU_RSEQ_MM_CID
     is_cpu = false; /* the kernel does not tell which CPU uses an mm_cid */
 #endif
@@ -52,7 +52,7 @@ int percpu_fence(void)
     if (percpu__limit == 0)
         return -PERCPU_ESYS;
     for (size_t cpu = percpu__state->rseq_cpus; cpu < percpu__limit; cpu++)
-        percpu__lists_pass(cpu);
+        percpu__wait_for_lists(cpu);
     return fence(0, 0) ? 0 : -PERCPU_ESYS;
 }
 

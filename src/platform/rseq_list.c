@@ -41,7 +41,7 @@ static void unlock_lists(struct slot *slot, const sigset_t *old_mask)
     pthread_sigmask(SIG_SETMASK, old_mask, NULL);
 }
 
-void percpu__lists_pass(size_t cpu)
+void percpu__wait_for_lists(size_t cpu)
 {
     sigset_t old_mask;
 

@@ -72,7 +72,7 @@ static uintptr_t map_piece(size_t cpus)
 }
 
 /* Limit of the first piece: a quarter of the addresses that the process may have (ulimit -v). */
-static size_t most_addresses(void)
+static size_t address_limit(void)
 {
     struct rlimit limit;
 
@@ -88,7 +88,7 @@ static size_t most_addresses(void)
 bool percpu__reserve_areas(void)
 {
     struct process *p = percpu__state;
-    const size_t most = most_addresses();
+    const size_t most = address_limit();
 
     for (p->cpus = possible_cpus();; p->cpus /= 2) {
         if (p->cpus == 0 || p->cpus + 2 <= most / PERCPU__SLOT_SIZE)
@@ -96,14 +96,14 @@ bool percpu__reserve_areas(void)
         if (p->base || p->cpus == 0)
             break;
     }
-    p->place = p->base;
-    p->used = SLOT_HEAD;
-    p->accessible = 0;
+    p->last.piece = p->base;
+    p->last.used = SLOT_HEAD;
+    p->last.accessible = 0;
     p->mappings = 2 * (p->cpus + 1);
     return p->base != 0;
 }
 
-bool percpu__new_place(void)
+bool percpu__add_modules_piece(void)
 {
     struct process *p = percpu__state;
     uintptr_t place = map_piece(p->cpus);
@@ -111,10 +111,10 @@ bool percpu__new_place(void)
     if (place == 0)
         return false;
     /* In this order: in a child forked between two stores the next module takes a new place. */
-    __atomic_store_n(&p->used, PERCPU__SLOT_SIZE, __ATOMIC_RELEASE);
-    __atomic_store_n(&p->accessible, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&p->place, place, __ATOMIC_RELEASE);
-    __atomic_store_n(&p->used, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->last.used, PERCPU__SLOT_SIZE, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->last.accessible, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->last.piece, place, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->last.used, 0, __ATOMIC_RELEASE);
     __atomic_fetch_add(&p->mappings, 2 * (p->cpus + 1), __ATOMIC_RELAXED);
     return true;
 }
@@ -207,8 +207,8 @@ struct piece {
     size_t accessible; /* bytes of each slot */
     bool has_objects;  /* and is in the process's list */
 };
-enum { STEP = 65536 };
-_Static_assert(sizeof(struct piece) <= PIECE_HEAD && PERCPU__SLOT_SIZE % STEP == 0, "");
+enum { GROWTH = 65536 };
+_Static_assert(sizeof(struct piece) <= PIECE_HEAD && PERCPU__SLOT_SIZE % GROWTH == 0, "");
 
 /*
  * How much of a new piece is accessible. Where that makes too many mappings (many CPUs, much
@@ -221,10 +221,10 @@ static size_t accessible_at_first(uintptr_t piece)
     if (!percpu__may_map(2 * slots) &&
         mprotect((void *)piece, slots * PERCPU__SLOT_SIZE, PROT_READ | PROT_WRITE) == 0)
         return PERCPU__SLOT_SIZE;
-    if (!percpu__make_accessible(piece, 0, STEP))
+    if (!percpu__make_accessible(piece, 0, GROWTH))
         return 0;
     __atomic_fetch_add(&percpu__state->mappings, 2 * slots, __ATOMIC_RELAXED);
-    return STEP;
+    return GROWTH;
 }
 
 uintptr_t percpu__dynamic_piece(void)
@@ -252,7 +252,7 @@ void percpu__dynamic_give_back(uintptr_t home)
 bool percpu__dynamic_grow(uintptr_t home, uintptr_t end)
 {
     struct piece *piece = (struct piece *)(home - PIECE_HEAD);
-    size_t bytes = (end - (uintptr_t)piece + STEP - 1) & ~(size_t)(STEP - 1);
+    size_t bytes = (end - (uintptr_t)piece + GROWTH - 1) & ~(size_t)(GROWTH - 1);
 
     if (!piece->has_objects) {
         percpu__register_roots((uintptr_t)piece, 0, piece->accessible);

@@ -109,7 +109,7 @@ bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
     struct process *p = percpu__state;
     const uintptr_t start = percpu__template_start(), align = percpu__template_align();
     const size_t size = percpu__template_size(), page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t free_from = is_first ? p->base : p->place + p->used, at, end;
+    uintptr_t free_from = is_first ? p->base : p->last.piece + p->last.used, at, end;
     bool all_views;
 
     if (align > STRICTEST)
@@ -118,24 +118,25 @@ bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
     if (size > LARGEST)
         percpu__refuse(joined->name, "the per-CPU variables of one module take more than 1 MiB: "
                                      "allocate large ones (percpu_alloc), and keep pointers");
-    at = offset_behind(p->used, start, align);
+    at = offset_behind(p->last.used, start, align);
     if (at + size > PERCPU__SLOT_SIZE) {
-        if (!percpu__new_place())
+        if (!percpu__add_modules_piece())
             percpu__refuse(joined->name,
                            "no addresses for the per-CPU variables of a module (a limit "
                            "such as ulimit -v?)");
-        free_from = p->place;
+        free_from = p->last.piece;
         at = offset_behind(0, start, align);
     }
-    p->used = at + size; /* first: another thread's fork() may be now */
-    if (p->place == p->base)
-        p->size = p->used;
-    end = (p->used + page - 1) & ~(page - 1);
-    if (end > p->accessible && !percpu__make_accessible(p->place, p->accessible, end))
+    p->last.used = at + size; /* first: another thread's fork() may be now */
+    if (p->last.piece == p->base)
+        p->size = p->last.used;
+    end = (p->last.used + page - 1) & ~(page - 1);
+    if (end > p->last.accessible &&
+        !percpu__make_accessible(p->last.piece, p->last.accessible, end))
         percpu__refuse(joined->name, "no memory for the per-CPU variables of a module (a limit?)");
-    p->accessible = end;
-    percpu__register_roots(p->place, at, at + size);
-    percpu__this_module.bias = p->place + at - start;
+    p->last.accessible = end;
+    percpu__register_roots(p->last.piece, at, at + size);
+    percpu__this_module.bias = p->last.piece + at - start;
     /* From the first variable on: what is in front of it, up to `align`, is not the template's. */
     percpu__template_image(&percpu__this_module.first, &percpu__this_module.end);
     percpu__this_module.first += percpu__this_module.bias;

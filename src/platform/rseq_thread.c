@@ -172,10 +172,10 @@ static void thread_before_fork(void)
 /* Resets the pid: a child may have its parent's, as the first process of a PID namespace. */
 static void thread_after_fork(void)
 {
-    if (!percpu__state->has_looked)
+    if (!percpu__state->is_child_done)
         percpu__state->pid = 0;
     percpu__in_child();
-    percpu__state->has_looked = false;
+    percpu__state->is_child_done = false;
 }
 
 void percpu__in_child(void)
@@ -187,7 +187,7 @@ void percpu__in_child(void)
     if (percpu__state->pid == pid)
         return;
     percpu__state->pid = pid;
-    percpu__state->has_looked = true;
+    percpu__state->is_child_done = true;
     /* The loop below takes page tables for each slot. */
     if (!__atomic_load_n(&percpu__state->has_owners, __ATOMIC_RELAXED))
         return;

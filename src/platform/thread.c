@@ -157,7 +157,7 @@ static bool take_claim(size_t cpu)
 static void release_claim(struct thread *thread)
 {
     if (thread->cpu) {
-        percpu__left(thread->cpu - 1);
+        percpu__mark_down(thread->cpu - 1);
         __atomic_store_n(&percpu__state->claims[thread->cpu - 1], 0, __ATOMIC_RELEASE);
     }
     thread->cpu = 0;
@@ -175,7 +175,7 @@ static void thread_exits(void *value)
 }
 
 /* Made at the first claim for which there is one: a program that uses up all keys may free some. */
-static bool get_key(pthread_key_t *key)
+static bool exit_key(pthread_key_t *key)
 {
     unsigned known = __atomic_load_n(&percpu__state->at_thread_exit, __ATOMIC_ACQUIRE);
 
@@ -197,7 +197,7 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
     pthread_key_t key;
     int error;
 
-    if (!get_key(&key))
+    if (!exit_key(&key))
         return -PERCPU_ESYS;
     if (thread->cpu == cpu + 1) {
         error = reg_write(delta);

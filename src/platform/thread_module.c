@@ -67,7 +67,7 @@ struct process percpu__process = {
 #endif
     .deltas = percpu__delta,
     .limit = &percpu__limit,
-    .areas = {.coming = PERCPU__ABSENT, .max_cpus = PERCPU_MAX_CPUS},
+    .areas = {.arriving = PERCPU__ABSENT, .max_cpus = PERCPU_MAX_CPUS},
     .claims = claims,
 };
 struct process *percpu__state; /* the owner's */
@@ -103,7 +103,7 @@ static void begin_once(void)
         .copy = percpu__template_copy,
         .first = percpu__template_start(),
     };
-    areas->low = (uintptr_t)__ehdr_start;
+    areas->load_address = (uintptr_t)__ehdr_start;
     percpu__template_image(&areas->image, &areas->image_end);
     if (pthread_atfork(percpu__areas_before_fork, percpu__areas_after_fork, in_child) != 0)
         percpu__refuse(NULL, "pthread_atfork() failed");
@@ -128,16 +128,16 @@ static void start_owner(void)
  * so that an access by a register that was not set does not reach it. Where the owner is loaded low
  * they are below 0, since no place may be at 0.
  */
-static size_t modules_begin(void)
+static size_t distance_to_modules(void)
 {
-    uintptr_t start = percpu__owner_start(), low = percpu__areas->low;
+    uintptr_t start = percpu__owner_start(), low = percpu__areas->load_address;
     return low < percpu__slots_reserve() ? start + PERCPU__RESERVE_ALIGN : start - low;
 }
 
 /* In place, bytes needed before each area: for modules that are there, and for later ones. */
 size_t percpu__module_room(size_t room)
 {
-    size_t size = room != 0 ? modules_begin() + room / 4 : 0;
+    size_t size = room != 0 ? distance_to_modules() + room / 4 : 0;
 
     return size < percpu__areas->modules_size ? percpu__areas->modules_size : size;
 }
@@ -160,15 +160,15 @@ __attribute__((noinline)) static void add_module(struct percpu__module *m)
 {
     size_t align = m->align > PERCPU__RESERVE_ALIGN ? m->align : PERCPU__RESERVE_ALIGN, size;
     uintptr_t start = percpu__owner_start();
-    int was;
+    int state;
 
     if (align > PERCPU__MODULE_ALIGN)
         percpu__refuse(m->name, "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
-    was = percpu__areas_begin();
-    size = (percpu__areas->modules ? percpu__areas->modules_size : modules_begin()) + m->size;
+    state = percpu__init_enter();
+    size = (percpu__areas->modules ? percpu__areas->modules_size : distance_to_modules()) + m->size;
     /* Modulo `align` the place is as the template's address, so that variables stay aligned. */
     size += (-m->start - size) & (align - 1);
-    if ((was == READY && size > percpu__areas->module_room) ||
+    if ((state == READY && size > percpu__areas->module_room) ||
         (size >= start && size - m->size < start))
         percpu__refuse(
             m->name,
@@ -177,10 +177,10 @@ __attribute__((noinline)) static void add_module(struct percpu__module *m)
     m->first = start - size;
     m->next = percpu__areas->modules;
     percpu__areas->modules_size = size;
-    for (size_t cpu = 0; was == READY && cpu < PERCPU__LIMIT; cpu++)
+    for (size_t cpu = 0; state == READY && cpu < PERCPU__LIMIT; cpu++)
         percpu__make_variables(m, cpu);
     __atomic_store_n(&percpu__areas->modules, m, __ATOMIC_RELEASE);
-    percpu__areas_end(was);
+    percpu__init_leave(state);
 }
 
 static uintptr_t initial_of(uintptr_t p)

@@ -163,7 +163,7 @@ void percpu__watch_freed(uintptr_t first, size_t size)
     }
 }
 
-static uint64_t content(uintptr_t address, size_t cpu)
+static uint64_t word_on(uintptr_t address, size_t cpu)
 {
     return *(volatile percpu__u64 *)(address + percpu__slot(cpu));
 }
@@ -174,7 +174,7 @@ void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p, si
     check_variable(p);
     watch->first = (uintptr_t)p;
     watch->size = size;
-    watch->sure = 0;
+    watch->is_quiet = 0;
     for (size_t i = 0; i < PERCPU__WATCH_WORDS; i++) {
         uintptr_t address = ((uintptr_t)p & ~(uintptr_t)(WORD - 1)) + i * WORD;
         const struct word *word = entry_of(address, false);
@@ -183,9 +183,9 @@ void percpu__watch_begin(struct percpu__watch *watch, const volatile void *p, si
         if (address >= watch->first + size)
             break;
         watch->writes[i] = word ? __atomic_load_n(&word->begun, __ATOMIC_SEQ_CST) : 0;
-        watch->before[i] = content(address, cpu);
+        watch->old[i] = word_on(address, cpu);
         if (watch->writes[i] == done)
-            watch->sure |= 1u << i;
+            watch->is_quiet |= 1u << i;
     }
 }
 
@@ -199,13 +199,13 @@ void percpu__watch_end(const struct percpu__watch *watch, size_t cpu)
 
         if (address >= watch->first + watch->size)
             break;
-        different = content(address, cpu) ^ watch->before[i];
+        different = word_on(address, cpu) ^ watch->old[i];
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         for (unsigned n = 0; n < WORD; n++)
             if (different >> 8 * n & 0xff)
                 bytes |= (uint8_t)(1u << n);
         bytes &= bytes_of(address, watch->first, watch->size);
-        if (!bytes || !(watch->sure >> i & 1))
+        if (!bytes || !(watch->is_quiet >> i & 1))
             continue;
         word = entry_of(address, true);
         if (word && __atomic_load_n(&word->begun, __ATOMIC_SEQ_CST) == watch->writes[i])

@@ -80,19 +80,19 @@ static void let_another_look(void)
 /* As fork handlers call them. */
 static void test_own(void)
 {
-    CHECK(percpu__fork_begins(&lock));
+    CHECK(percpu__fork_must_take(&lock));
     percpu__lock_take(&lock);
     CHECK(!percpu__is_forking(&lock));
     let_another_look();
     /* A signal handler forks, and its fork ends. */
     for (int i = 0; i < 2; i++)
-        CHECK(!percpu__fork_begins(&lock));
+        CHECK(!percpu__fork_must_take(&lock));
     for (int i = 0; i < 2; i++)
-        CHECK(!percpu__fork_ends(&lock));
+        CHECK(!percpu__fork_must_give(&lock));
     lock.is_forking = true;
     CHECK(percpu__is_forking(&lock));
     let_another_look();
-    CHECK(percpu__fork_ends(&lock));
+    CHECK(percpu__fork_must_give(&lock));
     CHECK(percpu__has_lock(&lock) && !percpu__is_forking(&lock));
     lock.word |= PERCPU__LOCK_WAITED;
     CHECK(percpu__has_lock(&lock));

@@ -19,7 +19,7 @@ byte state[3], inside[3];
 bool has_base[3], has_begun[3], is_started[12]; /* process * 4 + module */
 bool has_forked;
 
-inline take_state(p)
+inline lock_state(p)
 {
     do
 #ifdef M_NO_PID
@@ -36,7 +36,7 @@ inline take_state(p)
 
 inline start(p, m)
 {
-    take_state(p);
+    lock_state(p);
     atomic { inside[p]++; assert(inside[p] == 1) };
     if
     :: is_started[p * 4 + m]

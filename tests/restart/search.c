@@ -78,7 +78,7 @@ TEST(a_table_is_put_in_order_or_refused)
     check_eq(ready, READY);
     check_eq(moved_elsewhere, 0);
     check(steps > 10);
-    check_eq(order, READY ? SORTED : LINKED);
+    check_eq(order, READY ? SORTED : AS_LINKED);
     if (READY) {
         for (const struct entry *e = table_start; e + 1 < table_stop; e++)
             check(begin_of(e) <= begin_of(e + 1));
@@ -97,7 +97,7 @@ TEST(nothing_is_moved_while_the_table_is_being_sorted)
 {
     int was = order;
 
-    set_order(MOVING);
+    set_order(BEING_SORTED);
     for (uintptr_t pc = begin_of(table_start) - 9; pc < begin_of(table_start) + 9; pc++)
         check_eq(percpu_restart_pc(pc), pc);
     set_order(was);
@@ -170,8 +170,8 @@ TEST(the_search_finds_what_a_walk_finds)
         unsigned wrong = 0, moved = 0;
         uintptr_t end = make(table, n, (uintptr_t)code + 3);
         for (uintptr_t at = (uintptr_t)code; at < end + 9; at++) {
-            uintptr_t answer = restart_in(table, n, at);
-            wrong += answer != walk(table, n, at);
+            uintptr_t answer = search_sorted(table, n, at);
+            wrong += answer != search_unordered(table, n, at);
             moved += answer != at;
         }
         check_eq(wrong, 0);

@@ -43,7 +43,7 @@
  * holds the real address: a value that is never set, of which compilers know nothing. volatile,
  * since a value that is kept for the next access would occupy a register.
  */
-PERCPU__INLINE uintptr_t percpu__anywhere(void)
+PERCPU__INLINE uintptr_t percpu__any_place(void)
 {
     uintptr_t address;
     __asm__ volatile("" : "=r"(address));

@@ -167,8 +167,8 @@ enum { PERCPU__WATCH_WORDS = 32 };
 struct percpu__watch {
     uintptr_t first; /* per-CPU pointer */
     size_t size;
-    uint32_t sure; /* bit n: nobody wrote to word n while it was remembered */
-    uint64_t before[PERCPU__WATCH_WORDS];
+    uint32_t is_quiet; /* bit n: nobody wrote to word n while it was remembered */
+    uint64_t old[PERCPU__WATCH_WORDS];
     uint32_t writes[PERCPU__WATCH_WORDS];
 };
 PERCPU__HIDDEN void percpu__watch_write(const volatile void *p, size_t size, bool is_update);

@@ -35,7 +35,7 @@ PERCPU__INLINE uintptr_t percpu__a64_address(const volatile void *p, enum percpu
     if (PERCPU__IS(where, PERCPU__POINTER))
         return percpu__hide(p);
     if (PERCPU__IS(where, PERCPU__NEAR_SYMBOL))
-        return percpu__anywhere();
+        return percpu__any_place();
     __asm__(PERCPU__A64_ADDRESS : "=r"(address) : "Si"(p));
     return address;
 }

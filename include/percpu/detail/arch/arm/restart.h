@@ -26,7 +26,7 @@
     }
 
 #define PERCPU__ARM_DOUBLEWORD(...) PERCPU__ARM_DOUBLEWORD_(__VA_ARGS__)
-#define PERCPU__ARM_DOUBLEWORD_(name, before, op, result, failed, mend, ...)                       \
+#define PERCPU__ARM_DOUBLEWORD_(name, restored, op, result, status, mend, ...)                     \
     PERCPU__SEQUENCE(name, 64)                                                                     \
     {                                                                                              \
         uintptr_t at, scratch, address = percpu__arm_address(p, where);                            \
@@ -34,12 +34,12 @@
         (void)scratch;                                                                             \
         __asm__ volatile(PERCPU__ARM_BEGIN "add %[copy], %m[a], %[copy]\n\t"                       \
                          "ldrexd %Q[o], %R[o], [%[copy]]\n\t" op                                   \
-                         "strexd " failed ", " result ", [%[copy]]" PERCPU__RESTART_END            \
-                         "\n\tteq " failed ", #0\n\tbne 1b\n\t" mend "\n.Lpercpu_different%=:"     \
+                         "strexd " status ", " result ", [%[copy]]" PERCPU__RESTART_END            \
+                         "\n\tteq " status ", #0\n\tbne 1b\n\t" mend "\n.Lpercpu_different%=:"     \
                          : [copy] "=&r"(at), [o] "=&r"(o),                                         \
                            [a] "+Q"(*(volatile percpu__u64 *)address)                              \
                          __VA_ARGS__ [v] "r"(value) : "cc");                                       \
-        *now = o, *old = before;                                                                   \
+        *now = o, *old = restored;                                                                 \
         return true;                                                                               \
     }
 /* clang-format on */

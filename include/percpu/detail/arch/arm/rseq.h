@@ -107,7 +107,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
                               "str" suffix " " result ", [%[c]]", value_in, __VA_ARGS__)
 
 #define PERCPU__ARM_DOUBLEWORD(...) PERCPU__ARM_DOUBLEWORD_(__VA_ARGS__)
-#define PERCPU__ARM_DOUBLEWORD_(name, before, op, result, failed, mend, ...)                       \
+#define PERCPU__ARM_DOUBLEWORD_(name, restored, op, result, status, mend, ...)                     \
     PERCPU__SEQUENCE(name, 64)                                                                     \
     {                                                                                              \
         uintptr_t c, scratch;                                                                      \
@@ -115,13 +115,13 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
         (void)scratch;                                                                             \
         PERCPU__ARM_RSEQ_LENGTH;                                                                   \
         PERCPU__GOTO(PERCPU__ARM_RSEQ("ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY op      \
-                                      "strexd " failed ", " result ", [%[c]]",                     \
-                                      "teq " failed ", #0\n\tbne .Lpercpu_begin%=\n\t" mend        \
+                                      "strexd " status ", " result ", [%[c]]",                     \
+                                      "teq " status ", #0\n\tbne .Lpercpu_begin%=\n\t" mend        \
                                       "\n.Lpercpu_different%=:")                                   \
                      : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u64 *)p)            \
                      __VA_ARGS__ PERCPU__ARM_RSEQ_IN, [v] "r"(value)                               \
                      : "cc" : slow);                                                               \
-        *now = o, *old = before, *copy = c;                                                        \
+        *now = o, *old = restored, *copy = c;                                                      \
         return true;                                                                               \
     slow:                                                                                          \
         return false;                                                                              \

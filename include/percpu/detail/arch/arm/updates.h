@@ -7,9 +7,9 @@
  * inversion, which assemblers do.
  *
  * For 8 bytes they define PERCPU__ARM_DOUBLEWORD, with few registers, since compilers that do not
- * optimise run out of pairs: o becomes the new value, from which `before` computes the old one.
+ * optimise run out of pairs: o becomes the new value, of which `restored` makes the old one.
  * STREXD commits, and leaves the sequence whether or not it stored; where it did not, the sequence
- * begins again. Its status goes to `failed`; where that is a half of o, `mend` restores it. The
+ * begins again. Its status goes to `status`; where that is a half of o, `mend` restores it. The
  * other arguments are operands: outputs, the colon, inputs.
  */
 /* clang-format off */

@@ -30,7 +30,7 @@ PERCPU__INLINE uintptr_t percpu__loong_address(const volatile void *p, enum perc
     if (!PERCPU__LOONG_NAMES(where))
         return PERCPU__IS(where, PERCPU__POINTER) ? percpu__hide(p) : (uintptr_t)p;
     if (PERCPU__LOONG_IS_NEAR(where))
-        return percpu__anywhere();
+        return percpu__any_place();
     __asm__("lu12i.w %0, %%abs_hi20(%1)\n\tori %0, %0, %%abs_lo12(%1)" : "=r"(address) : "i"(p));
     return address;
 }

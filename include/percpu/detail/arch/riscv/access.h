@@ -38,7 +38,7 @@
 #define PERCPU__RISCV_STORE(low, base, insn) insn " %z[v], " low "(" base ")"
 /* A symbol's address is in no register. */
 #define PERCPU__RISCV_OBJECT(p)                                                                    \
-    (PERCPU__IS(where, PERCPU__POINTER) ? percpu__hide(p) : percpu__anywhere())
+    (PERCPU__IS(where, PERCPU__POINTER) ? percpu__hide(p) : percpu__any_place())
 
 #define PERCPU__RISCV_ACCESS(bits, load, store)                                                    \
     PERCPU__INLINE uint##bits##_t percpu__read_##bits(const volatile void *p,                      \
@@ -114,7 +114,7 @@ PERCPU__INLINE uintptr_t percpu__delta_of(size_t cpu)
     __asm__ volatile(PERCPU__RISCV_NORELAX(
                          "1:\tauipc %0, %%pcrel_hi(percpu__delta)\n\tadd %0, %0, %1\n\t"
                          PERCPU__RISCV_LOAD_WORD " %0, %%pcrel_lo(1b)(%0)")
-                     : "=&r"(delta) : "r"(offset), "m"(*(uintptr_t *)percpu__anywhere()));
+                     : "=&r"(delta) : "r"(offset), "m"(*(uintptr_t *)percpu__any_place()));
     return delta;
 }
 #define percpu__delta_of percpu__delta_of

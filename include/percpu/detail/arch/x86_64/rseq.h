@@ -84,8 +84,8 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
         return false;                                                                              \
     }
 
-/* `make` may leave the sequence, or turn o from the old value into the new: `before` undoes it. */
-#define PERCPU__X86_RSEQ_RESULT(name, bits, suffix, in, immediate, make, store, before)            \
+/* `make` leaves the sequence, or makes of o, the old value, the new one: `restored` undoes that. */
+#define PERCPU__X86_RSEQ_RESULT(name, bits, suffix, in, immediate, make, store, restored)          \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
         uintptr_t t;                                                                               \
@@ -95,7 +95,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
                      : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
                      : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value), [e] in immediate(expected) \
                      : "cc" : slow);                                                               \
-        *now = o, *old = (uint##bits##_t)(before), *copy = (uintptr_t)p + t;                       \
+        *now = o, *old = (uint##bits##_t)(restored), *copy = (uintptr_t)p + t;                     \
         return true;                                                                               \
     slow:                                                                                          \
         return false;                                                                              \
