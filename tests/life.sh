@@ -139,6 +139,14 @@ check 'a program that waits is built' build "$root" RSEQ "$work/wakes" wakes.c $
 check 'each thread that waits for an area is woken' ends_right "$work/wakes"
 check 'a thread of a child that has an area before the fork handler' ends_right "$work/wakes" looked
 
+check 'a program whose waits and clock are its own is built' \
+    build "$root" RSEQ "$work/patience" patience.c $(wraps syscall clock_gettime)
+for mode in signals woken held reset tries; do
+    check "an area that is another's: $mode" ends_right "$work/patience" $mode
+done
+check 'a handler registers a thread that is about to be registered' \
+    ends_right env GLIBC_TUNABLES=glibc.pthread.rseq=0 PERCPU_REGISTER=1 "$work/patience" busy
+
 # -- fork() ---------------------------------------------------------------------------------------
 
 in_list='s/^( *)__asm__ volatile\(PERCPU__RSEQ_DELAY\);/\1{ extern void in_list(void); in_list(); }/'

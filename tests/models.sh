@@ -39,6 +39,7 @@ model blocks CPUS=2 HANDLERS=0
 model blocks THREADS=3 HANDLERS=0
 model blocks EXITS
 model blocks NO_KEY HANDLERS=0
+model blocks TRIES
 for m in M_NO_TAKING M_NO_FIND; do
     mutant_of blocks $m
 done
@@ -55,6 +56,7 @@ for m in M_EARLY M_WRONG_ORDER; do
     mutant_of blocks $m EXITS
 done
 mutant_of blocks M_NOT_GONE NO_KEY HANDLERS=0
+mutant_of blocks M_TRY_KEEPS TRIES
 
 model heapfork
 mutant_of heapfork M_LATE

@@ -312,7 +312,8 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 /*
  * percpu_with_current(var, p) { ... p->x ... }: a block with `p` pointing into this CPU's area
  * and the guard held. The guard is released on every way out: the end, break, continue, return
- * and goto. Blocks nest. Not with longjmp.
+ * and goto. Blocks nest. Not with longjmp. On rseq a block that has waited in vain for a second, as
+ * in a deadlock, works on the area that belongs to no CPU: docs/rseq.md.
  * percpu_with_current_irq(var, p): the same with interrupts off (bare, single; a hosted single
  * program's interrupts are its signals).
  */

@@ -114,7 +114,9 @@ static bool register_thread(void)
     if (cancelable != PTHREAD_CANCEL_ENABLE ||
         pthread_setspecific(percpu__state->at_thread_exit, thread) != 0)
         return false;
-    if (syscall(SYS_rseq, &thread_rseq, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0)
+    /* A handler may have registered the thread just before: then the kernel has set its number. */
+    if (syscall(SYS_rseq, &thread_rseq, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0 ||
+        *(volatile uint32_t *)&thread_rseq.cpu_id <= INT32_MAX)
         return true;
     thread_rseq.cpu_id = REFUSED;
     return false;

@@ -4,6 +4,8 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
+#include <time.h>
+
 /*
  * The word of an area's owner is 0, the owner's tid, or that with WAITED, and the futex of those
  * who wait. Threads of the area's CPU change it by sequences: they take, they give back unless
@@ -80,43 +82,54 @@ static size_t set_waited(size_t cpu, uint32_t seen)
 }
 
 /*
- * Waits for the owner, for 0.1 s at most. True: it still has the area then. It may be one that
- * never gives back: a thread of the parent, in a child in which percpu__in_child() has not run yet,
- * or one that has ended in its block without a key.
+ * Frees the area if its owner never gives it back: a thread of the parent, in a child in which
+ * percpu__in_child() has not run yet, or one that has ended in its block without a key. True: the
+ * area may be free now.
  */
-RARELY bool wait_for(size_t cpu, uint32_t seen)
+RARELY bool free_if_ownerless(size_t cpu, uint32_t seen)
 {
-    static const long limit[2] = {0, 100000000};
-    uint32_t waited = seen | WAITED, *owner;
+    uint32_t *owner = &percpu__slot_of(cpu)->owner;
     int saved = errno;
-    bool in_vain;
 
     if (getpid() != percpu__state->pid) {
         percpu__in_child();
-        return false;
+        return true;
     }
+    if (!percpu__is_gone((int)(seen & ~WAITED)))
+        return false;
+    if (__atomic_compare_exchange_n(owner, &seen, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        percpu__futex(owner, FUTEX_WAKE, INT_MAX, NULL);
+    errno = saved;
+    return true;
+}
+
+/* Waits for the owner, for 0.1 s at most. True: it still had the area when the wait ended. */
+RARELY bool wait_for(size_t cpu, uint32_t seen)
+{
+    static const long limit[2] = {0, 100000000};
+    uint32_t waited = seen | WAITED;
+    int saved = errno;
+    bool in_vain;
+
     if (seen != waited)
         cpu = set_waited(cpu, seen);
-    owner = &percpu__slot_of(cpu)->owner;
-    in_vain = percpu__futex(owner, FUTEX_WAIT, waited, limit) != 0 && errno == ETIMEDOUT;
-    if (in_vain && percpu__is_gone((int)(waited & ~WAITED))) {
-        in_vain = false;
-        if (__atomic_compare_exchange_n(owner, &waited, 0, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED))
-            percpu__futex(owner, FUTEX_WAKE, INT_MAX, NULL);
-    }
+    in_vain = percpu__futex(&percpu__slot_of(cpu)->owner, FUTEX_WAIT, waited, limit) != 0 &&
+              errno != EAGAIN;
     errno = saved;
     return in_vain;
 }
 
-/* Takes the area that belongs to no CPU, where no sequence runs, if it is free. */
+/* Takes the area that belongs to no CPU, where no sequence runs, if it is free: *cpu then. */
 RARELY bool take_last(uint32_t tid, size_t *cpu)
 {
     uint32_t free = 0;
+    size_t last = percpu__state->cpus;
 
-    *cpu = percpu__state->cpus;
-    return __atomic_compare_exchange_n(&percpu__slot_of(*cpu)->owner, &free, tid, false,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    if (!__atomic_compare_exchange_n(&percpu__slot_of(last)->owner, &free, tid, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return false;
+    *cpu = last;
+    return true;
 }
 
 /*
@@ -202,21 +215,44 @@ IN_EACH_BLOCK bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t
 }
 
 /*
- * Takes an area, when it was not free. Its owner may wait for what this thread holds: a lock of
- * malloc(), where this is a handler's block, or of libc, where the owner is being cancelled. So who
- * has waited for a second takes the last area instead.
+ * What may be done when an area is not free. Its owner may wait for what this thread holds: a lock
+ * of malloc(), where this is a handler's block, or of libc, where the owner is being cancelled. So
+ * a block takes the last area when nobody has woken it for PATIENCE.
  */
-RARELY size_t take_later(const struct thread *thread, size_t cpu, uint32_t seen)
+enum waiting { NEVER, FOR_A_BLOCK, FOR_THIS_CPU };
+static const uint64_t PATIENCE = 1000000000;
+
+static uint64_t nanoseconds(void)
 {
-    enum { PATIENCE = 10 };
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Takes an area that was not free: its owner was `seen`, 0 where it may be free now. */
+RARELY size_t take_later(const struct thread *thread, size_t cpu, uint32_t seen,
+                         enum waiting waiting)
+{
+    uint64_t since = 0; /* has waited in vain since then; 0: not yet */
     uint32_t tid;
 
-    for (unsigned in_vain = 0;;) {
-        if (seen != 0)
-            in_vain += wait_for(cpu, seen);
+    for (;;) {
+        bool may_take_last = false;
+
+        if (seen != 0 && !free_if_ownerless(cpu, seen)) {
+            if (waiting == NEVER)
+                return (size_t)NO_AREA;
+            if (since == 0)
+                since = nanoseconds();
+            if (wait_for(cpu, seen))
+                may_take_last = waiting == FOR_A_BLOCK && nanoseconds() - since >= PATIENCE;
+            else
+                since = 0;
+        }
         tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
         if (!try_take(tid, &cpu, &seen) && percpu__area_owner(cpu) != tid &&
-            !(in_vain >= PATIENCE && take_last(tid, &cpu)))
+            !(may_take_last && take_last(tid, &cpu)))
             continue;
         if (is_taken_by(thread, cpu, tid))
             return cpu;
@@ -257,7 +293,8 @@ IN_EACH_BLOCK void come_after_owner(size_t cpu)
  * are the thread's. They come as arguments since they are constants mostly, so that the stores wait
  * for no load.
  */
-IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth, bool may_wait)
+IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth,
+                           enum waiting waiting)
 {
     uint32_t seen, tid;
     size_t cpu;
@@ -273,7 +310,8 @@ IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth
     /* An area with this tid is own, too: a thread that had it has ended in a block. */
     is_own = try_take(tid, &cpu, &seen) || percpu__area_owner(cpu) == tid;
     if (!is_own || !is_taken_by(thread, cpu, tid)) {
-        if (!may_wait) {
+        cpu = take_later(thread, cpu, is_own ? 0 : seen, waiting);
+        if (cpu == (size_t)NO_AREA) {
             thread->owner_depth = depth;
             percpu__signal_fence();
             thread->depth = depth;
@@ -281,7 +319,6 @@ IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth
             thread->calls = calls;
             return (size_t)NO_AREA;
         }
-        cpu = take_later(thread, cpu, is_own ? 0 : seen);
     }
     thread->cpu = cpu;
     come_after_owner(cpu);
@@ -296,7 +333,7 @@ IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth
  * then. When the handler returns, depth and calls are unchanged; owner_depth is unchanged or equals
  * depth.
  */
-IN_EACH_BLOCK size_t enter_or_nest(bool may_wait)
+IN_EACH_BLOCK size_t enter_or_nest(enum waiting waiting)
 {
     struct thread *thread = percpu__state->thread();
     size_t cpu;
@@ -308,12 +345,12 @@ IN_EACH_BLOCK size_t enter_or_nest(bool may_wait)
         }
         if (thread->tid == 0)
             first_block(thread);
-        return enter(thread, 0, 0, may_wait);
+        return enter(thread, 0, 0, waiting);
     }
     first_block(thread);
     cpu = find_own(thread);
     if (cpu == (size_t)NO_AREA)
-        return enter(thread, thread->calls, thread->depth, may_wait);
+        return enter(thread, thread->calls, thread->depth, waiting);
     thread->depth++;
     come_after_owner(cpu);
     return cpu;
@@ -321,12 +358,17 @@ IN_EACH_BLOCK size_t enter_or_nest(bool may_wait)
 
 size_t percpu__take_area(void)
 {
-    return enter_or_nest(true);
+    return enter_or_nest(FOR_A_BLOCK);
+}
+
+size_t percpu__take_area_of_cpu(void)
+{
+    return enter_or_nest(FOR_THIS_CPU);
 }
 
 size_t percpu__try_take_area(void)
 {
-    return enter_or_nest(false);
+    return enter_or_nest(NEVER);
 }
 
 /* Gives the area back. `calls` and `depth` are the thread's, as in enter(). */
@@ -368,8 +410,11 @@ void percpu__leave_blocks(struct thread *thread)
         percpu__signal_fence();
         thread->depth = 0;
         percpu__signal_fence();
-        if (cpu != (size_t)NO_AREA)
+        if (cpu != (size_t)NO_AREA) {
+            if (&__tsan_release)
+                __tsan_release(percpu__slot_of(cpu));
             give_back_slowly(cpu);
+        }
         percpu__signal_fence();
         thread->calls = 0;
     }

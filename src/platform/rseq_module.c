@@ -172,9 +172,9 @@ static void reset_from(uintptr_t from, void *p, size_t size)
         return;
     }
 
-    struct percpu__guard guard = percpu__guard_take();
-    memcpy((void *)percpu__copy_on((uintptr_t)p, guard.cpu), (const void *)from, size);
-    percpu__guard_release(&guard);
+    size_t cpu = percpu__take_area_of_cpu();
+    memcpy((void *)percpu__copy_on((uintptr_t)p, cpu), (const void *)from, size);
+    percpu__give_back_area();
 }
 
 void percpu__reset(void *p, size_t size)

@@ -9,6 +9,7 @@
  * THREADS, CPUS, BLOCKS (of each thread), HANDLERS (levels)
  * EXITS     thread 0 ends in its last block; a key's destructor gives the area back
  * NO_KEY    the same without a key: who waits for too long looks whether the owner is gone
+ * TRIES     the handler does not wait
  *
  *   M_NO_ABORT    sequences do not begin again
  *   M_NO_COMPARE  a thread sleeps also when the area has been given back meanwhile
@@ -24,6 +25,7 @@
  *   M_EARLY       a thread that ends owns nothing, by its counters, before it gives the area back
  *   M_WRONG_ORDER a thread that ends is in no block before it has taken nothing
  *   M_NOT_GONE    nobody looks whether the owner is gone
+ *   M_TRY_KEEPS   who does not wait stays in its block's depth
  */
 #ifndef THREADS
 #define THREADS 2
@@ -50,7 +52,7 @@ bool has_ended[THREADS];
 
 /* The library's. */
 byte owner[CPUS]; /* a thread plus 1, with WAITED */
-byte depth[THREADS], taken[THREADS], taking[THREADS], area[THREADS];
+byte depth[THREADS], owner_depth[THREADS], calls[THREADS], area[THREADS];
 
 /* Of the claim: which thread is in blocks of an area, and in how many. */
 byte inside[CPUS], count[CPUS];
@@ -267,35 +269,48 @@ inline wait_for(c)
     skip
 }
 
+inline do_not_enter(c)
+{
+#ifndef M_TRY_KEEPS
+    STEP(owner_depth[me] = depth[me] - 1);
+    STEP(depth[me]--);
+#endif
+    c = NONE
+}
+
 inline own(c)
 {
     if
-    :: WHEN(taking[me] == 0 && depth[me] > 0, depth[me]++; c = area[me])
-    :: WHEN(taking[me] != 0 || depth[me] == 0, c = NONE);
+    :: WHEN(calls[me] == 0 && depth[me] > 0, depth[me]++; c = area[me])
+    :: WHEN(calls[me] != 0 || depth[me] == 0, c = NONE);
 #ifndef M_NO_FIND
         if
-        :: WHEN(taking[me] > 0, skip); find_own(c)
-        :: WHEN(taking[me] == 0, skip)
+        :: WHEN(calls[me] > 0, skip); find_own(c)
+        :: WHEN(calls[me] == 0, skip)
         fi;
 #endif
         if
         :: c != NONE -> STEP(depth[me]++)
         :: c == NONE ->
 #ifndef M_NO_TAKING
-            STEP(taking[me]++);
+            STEP(calls[me]++);
 #endif
             STEP(depth[me]++);
-            STEP(taken[me] = depth[me]);
+            STEP(owner_depth[me] = depth[me]);
             do
             :: try_take(c);
                 if
-                :: v == 0 -> break
+                :: v == 0 -> STEP(area[me] = c); break
+#ifdef TRIES
+                :: v != 0 && l > 0 -> do_not_enter(c); break
+                :: v != 0 && l == 0 -> wait_for(c)
+#else
                 :: v != 0 -> wait_for(c)
+#endif
                 fi
             od;
-            STEP(area[me] = c);
 #ifndef M_NO_TAKING
-            STEP(taking[me]--);
+            STEP(calls[me]--);
 #endif
         fi
     fi;
@@ -306,16 +321,16 @@ inline disown(c)
 {
     STEP(c = area[me]);
     if
-    :: WHEN(depth[me] > taken[me], depth[me]--)
-    :: WHEN(depth[me] <= taken[me], skip);
+    :: WHEN(depth[me] > owner_depth[me], depth[me]--)
+    :: WHEN(depth[me] <= owner_depth[me], skip);
 #ifndef M_NO_TAKING
-        STEP(taking[me]++);
+        STEP(calls[me]++);
 #endif
-        STEP(taken[me]--);
+        STEP(owner_depth[me]--);
         STEP(depth[me]--);
         give_back(c);
 #ifndef M_NO_TAKING
-        STEP(taking[me]--);
+        STEP(calls[me]--);
 #endif
     fi
 }
@@ -325,17 +340,17 @@ inline thread_exits(c)
 {
     find_own(c);
 #ifndef M_EARLY
-    STEP(taking[me] = 1);
+    STEP(calls[me] = 1);
 #endif
 #ifdef M_WRONG_ORDER
     STEP(depth[me] = 0);
-    STEP(taken[me] = 0);
+    STEP(owner_depth[me] = 0);
 #else
-    STEP(taken[me] = 0);
+    STEP(owner_depth[me] = 0);
     STEP(depth[me] = 0);
 #endif
     give_back_slowly(c);
-    STEP(taking[me] = 0)
+    STEP(calls[me] = 0)
 }
 
 proctype thread(byte me; byte l)
@@ -364,7 +379,7 @@ proctype thread(byte me; byte l)
     fi;
 #endif
 #ifndef NO_KEY
-    STEP(assert(depth[me] == 0 && taken[me] == 0 && taking[me] == 0));
+    STEP(assert(depth[me] == 0 && owner_depth[me] == 0 && calls[me] == 0));
 #endif
     STEP(has_ended[me] = 1; current[cpu[me]] = NONE)
 }
@@ -392,15 +407,16 @@ proctype handler(byte me; byte l)
     :: has_ended[me] -> goto nothing
     fi;
     was_depth = depth[me];
-    was_taken = taken[me];
-    was_taking = taking[me];
+    was_taken = owner_depth[me];
+    was_taking = calls[me];
     own(c);
     first = c;
-    enter(first);
-    leave(first);
-    disown(c);
-    STEP(assert(depth[me] == was_depth && taking[me] == was_taking &&
-                (taken[me] == was_taken || taken[me] == was_depth));
+    if
+    :: first != NONE -> enter(first); leave(first); disown(c)
+    :: first == NONE
+    fi;
+    STEP(assert(depth[me] == was_depth && calls[me] == was_taking &&
+                (owner_depth[me] == was_taken || owner_depth[me] == was_depth));
          level[me] = l - 1; interrupted[me] = 1);
 nothing:
     skip

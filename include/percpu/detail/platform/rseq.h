@@ -154,6 +154,7 @@ PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 
 /* percpu_with_current(): between the two the thread owns the area that its block works on. */
 PERCPU__HIDDEN size_t percpu__take_area(void);
+PERCPU__HIDDEN size_t percpu__take_area_of_cpu(void);
 PERCPU__HIDDEN size_t percpu__try_take_area(void); /* SIZE_MAX: it is another thread's */
 PERCPU__HIDDEN void percpu__give_back_area(void);
 
