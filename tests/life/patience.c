@@ -4,7 +4,7 @@
  * rseq: what a thread does whose CPU's area is another's. Each wait and the clock are this
  * program's, so that nothing takes time. Linked with --wrap=syscall,--wrap=clock_gettime.
  *   signals  each wait is ended by a signal: after a second the last area is taken
- *   woken    each second wait is ended by a wake, and another thread has the area again: it waits on
+ *   woken    each second wait is ended by a wake, and the area is taken again: it waits on
  *   held     the last area is another thread's, too: each wait is for the word that it is told of
  *   reset    each wait is ended by a signal: percpu_reset_to_init() waits for its CPU's area
  *   tries    a child whose library has not seen that it is one tries, and enters

@@ -3,10 +3,14 @@
  * For ThreadSanitizer and LeakSanitizer: blocks and lists hand data from thread to thread, and only
  * areas point to some of it. Prints "right" or "wrong"; the sanitizers have nothing to say.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <percpu/alloc.h>
 #include <percpu/list.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +53,42 @@ static void *work(void *number)
     return number;
 }
 
+#ifdef PERCPU_PLATFORM_RSEQ
+static PERCPU_DEFINE(uint64_t, ended);
+
+/* In C without -fexceptions the end of the thread gives the area back, not that of the block. */
+static void *end_in_block(void *unused)
+{
+    percpu_with_current(ended, p) {
+        ++*p;
+        pthread_exit(unused);
+    }
+    return unused;
+}
+
+static void end_in_blocks(void)
+{
+    pthread_t thread[THREADS];
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    if (sched_setaffinity(0, sizeof(one), &one) != 0)
+        abort();
+    for (size_t i = 0; i < THREADS; i++)
+        if (pthread_create(&thread[i], NULL, end_in_block, NULL) != 0)
+            abort();
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    if (percpu_sum(ended) != THREADS)
+        abort();
+}
+#else
+static void end_in_blocks(void)
+{
+}
+#endif
+
 int main(void)
 {
     pthread_t thread[THREADS];
@@ -74,6 +114,7 @@ int main(void)
         if (dynamic)
             *percpu_remote_ptr_at(dynamic, cpu) = malloc(1);
     }
+    end_in_blocks();
     puts(used == (uint64_t)THREADS * ROUNDS && percpu_sum(blocks) == used &&
                  percpu_sum(updates) == used + percpu_area_num()
              ? "right"
