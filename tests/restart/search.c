@@ -78,7 +78,7 @@ TEST(a_table_is_put_in_order_or_refused)
     check_eq(ready, READY);
     check_eq(moved_elsewhere, 0);
     check(steps > 10);
-    check_eq(order, READY ? SORTED : AS_LINKED);
+    check_eq(table_order, READY ? SORTED : AS_LINKED);
     if (READY) {
         for (const struct entry *e = table_start; e + 1 < table_stop; e++)
             check(begin_of(e) <= begin_of(e + 1));
@@ -95,7 +95,7 @@ TEST(a_table_without_entries_is_refused)
 /* A handler that interrupts the sorting on its CPU returns to it, whatever the entries say. */
 TEST(nothing_is_moved_while_the_table_is_being_sorted)
 {
-    int was = order;
+    int was = table_order;
 
     set_order(BEING_SORTED);
     for (uintptr_t pc = begin_of(table_start) - 9; pc < begin_of(table_start) + 9; pc++)
