@@ -135,7 +135,7 @@ no_atomics() {
         /^[0-9a-f]+ </ { name = $2; sub(/(\..*)?>:/, "", name) }
         $2 ~ /^(ld|st)a?l?x[rp][bh]?$|^(cas|swp)|^(ld|st)(add|clr|eor|set|[su](max|min))/ {
             print name, $0
-            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_(lock|begin)|init|lock|take|wait_and_take)$/) locks++
+            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_lock|percpu__init_enter|init_areas|lock|try_start)$/) locks++
             else if (name ~ /^<(percpu_(alloc_[a-z_]+|free)|(percpu__)?report(_[a-z]+)?|new_area)$/) later++
             else others++
         }
@@ -181,7 +181,7 @@ lock_is_exclusive() {
     must boots aarch64 --qemu="-d in_asm -D $log"
     for at in $("$OBJDUMP" -d --no-show-raw-insn "$work/out" | awk '
         /^[0-9a-f]+ </ { name = $2 }
-        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|percpu__init_enter|init)(\..*)?>:/ { print $1 }
+        $2 ~ /^lda?xr$/ && name ~ /^<(percpu_init_in_place|percpu__init_enter|init_areas)(\..*)?>:/ { print $1 }
         '); do
         grep -q "^0x0*$at" "$log" && return 0
     done

@@ -67,7 +67,7 @@ no_exclusives() {
         /^[0-9a-f]+ </ { name = $2; sub(/(\..*)?>:/, "", name) }
         $2 ~ /^(ld|st)rex/ {
             print name, $0
-            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_(lock|begin)|init|lock|take|wait_and_take)$/) locks++
+            if (name ~ /^<(percpu_(init(_cpu)?(_with)?|init_in_place|fini)|percpu__areas_lock|percpu__init_enter|init_areas|lock|try_start)$/) locks++
             else if (name !~ /^<new_area$/) others++ # dynamic memory is for later
         }
         END { exit !(locks && !others) }'
