@@ -87,7 +87,7 @@ ORDERS = {
     'platform/rseq_module.c rseq': {'percpu__module_of': 'A', 'percpu__place_module': 'R'},
     'platform/rseq_thread.c rseq': {'find_record': 'AA', 'percpu__note_owner': 'T', 'take_record': 'AYX'},
     'platform/rseq_block.c rseq': {
-        'give_back_slowly': 'Z', 'is_taken_as_other': 'Y', 'percpu__take_area': 'F', 'wait_for': 'Y'},
+        'free_if_ownerless': 'Y', 'give_back_slowly': 'Z', 'is_taken_as_other': 'Y', 'percpu__take_area': 'F'},
     'platform/rseq_block.c cid': {'percpu__give_back_area': 'F'},
     'platform/rseq_list.c rseq': {'lock_lists': 'YY', 'unlock_lists': 'Y'},
     'platform/watch.c rseq': WATCH,
