@@ -103,7 +103,7 @@ RARELY bool free_if_ownerless(size_t cpu, uint32_t seen)
     return true;
 }
 
-/* Waits for the owner, for 0.1 s at most. True: it still had the area when the wait ended. */
+/* Waits for the owner, for 0.1 s at most. True: the time or a signal ended the wait, no wake. */
 RARELY bool wait_for(size_t cpu, uint32_t seen)
 {
     static const long limit[2] = {0, 100000000};
@@ -224,7 +224,7 @@ static const uint64_t PATIENCE = 1000000000;
 
 static uint64_t nanoseconds(void)
 {
-    struct timespec now;
+    struct timespec now = {0, 0}; /* where a filter refuses the clock no time passes */
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
