@@ -56,6 +56,17 @@ uint64_t percpu__sum(const volatile void *p, size_t size)
 }
 #endif
 
+#ifdef PERCPU__IS_REAL
+double percpu__sum_real(const volatile void *p, size_t size)
+{
+    double sum = 0;
+
+    percpu_for_each(cpu)
+        sum += percpu__real(percpu__load_from(percpu__copy_on((uintptr_t)p, cpu), size), size);
+    return sum;
+}
+#endif
+
 typedef uintptr_t __attribute__((may_alias)) word;
 
 #if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE)

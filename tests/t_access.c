@@ -493,6 +493,49 @@ TEST(any_type_can_be_a_variable)
     with_areas(reals);
 }
 
+#ifdef PERCPU__IS_REAL
+struct rates {
+    float single[2];
+    double number;
+};
+static PERCPU_DEFINE(struct rates, rates) = {{1, 0.5f}, 0.25};
+
+/* An operand is converted first, as the other operands are; a float is rounded as one. */
+static void add_reals(size_t bound)
+{
+    struct rates *mine = percpu_current_ptr(rates);
+    double sum = 0, sum_of_singles = 0;
+
+    percpu_add(rates.number, 1.5);
+    percpu_add(rates.number, -1);
+    percpu_add_at(&percpu_addr(rates)->number, percpu_area_num());
+    check(mine->number == 0.75 + (double)percpu_area_num());
+    percpu_add(rates.single[1], 0.1);
+    check(mine->single[1] == 0.5f + 0.1f);
+    percpu_add(rates.single[1], 16777216);
+    percpu_add(rates.single[1], 1);
+    check(mine->single[1] == 16777216.0f);
+    check(mine->single[0] == 1);
+    percpu_for_each(cpu) {
+        sum += percpu_remote_ptr(rates, cpu)->number;
+        sum_of_singles += (double)percpu_remote_ptr(rates, cpu)->single[0];
+    }
+    check(percpu_sum(rates.number) == sum);
+    check(percpu_sum_at(&percpu_addr(rates)->number) == sum);
+    check(percpu_sum(rates.single[0]) == (float)sum_of_singles);
+    mine->number = __builtin_nan("");
+    percpu_add(rates.number, 1);
+    check(mine->number != mine->number);
+    percpu_reset_to_init(rates);
+    (void)bound;
+}
+
+TEST(reals_are_added_and_summed)
+{
+    with_areas(add_reals);
+}
+#endif
+
 /* -- Alignment and kinds of variables ---------------------------------------------------------- */
 
 struct line {

@@ -299,12 +299,14 @@ static struct herded {
     size_t number;
     struct account accounts[2][SIZES]; /* the thread's and its handler's */
     unsigned seeds[2];
+    double reals[2];
     atomic_uint signals, steps;
     atomic_int tid;
 } herd[MAX_HERD];
 static atomic_size_t grazing;
 static atomic_bool enough;
 static _Thread_local struct herded *self;
+static PERCPU_DEFINE(double, adder_real);
 
 static void operate(bool in_handler)
 {
@@ -315,6 +317,8 @@ static void operate(bool in_handler)
     operate_16(&accounts[1], seed);
     operate_32(&accounts[2], seed);
     operate_64(&accounts[3], seed);
+    ADD(adder_real, 1);
+    self->reals[in_handler]++;
 }
 
 SIGNAL_HANDLER static void operate_in_handler(int number)
@@ -392,6 +396,7 @@ TEST(rseq_no_update_is_lost)
 {
     struct account sums[SIZES] = {0};
     unsigned signals = 0;
+    double reals = 0;
 
     fill_8();
     fill_16();
@@ -400,6 +405,7 @@ TEST(rseq_no_update_is_lost)
     drive(graze, operate_in_handler);
     for (size_t t = 0; t < HERD; t++) {
         signals += herd[t].signals;
+        reals += herd[t].reals[0] + herd[t].reals[1];
         for (int who = 0; who < 2; who++)
             for (int size = 0; size < SIZES; size++) {
                 const struct account *account = &herd[t].accounts[who][size];
@@ -415,6 +421,7 @@ TEST(rseq_no_update_is_lost)
     verify_16(&sums[1]);
     verify_32(&sums[2]);
     verify_64(&sums[3]);
+    check(percpu_sum(adder_real) == reals);
 }
 
 /* -- No copy is updated from elsewhere ------------------------------------------------------- */

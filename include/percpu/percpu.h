@@ -280,7 +280,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
  * between, and no other CPU's copy is touched. Integers of 1, 2, 4 or 8 bytes; the operand is
  * converted to the variable's type first, as `var += n` does. Overflow wraps.
- *   add sub inc dec and or xor       no result
+ *   add sub inc dec and or xor       no result (add also of float and double, but on bare)
  *   add_return and the like          the new value
  *   fetch_add                        the old value
  * For integers, bool, enums and pointers:
@@ -288,7 +288,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
  *   try_cmpxchg(var, &old, new)             true when it was `old` and is `new` now; else `old`,
  *                                           of the variable's type, gets what it was
  */
-#define percpu_add(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__add, n)
+#define percpu_add(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__ADD, n)
 #define percpu_sub(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__sub, n)
 #define percpu_inc(var) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__add, 1)
 #define percpu_dec(var) PERCPU__ON(__PERCPU_##var, PERCPU__UPDATE, percpu__sub, 1)
@@ -365,7 +365,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_for_each_up(cpu)                                                                    \
     for (size_t cpu = percpu__next_up(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_up(cpu + 1))
 
-/* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers. */
+/* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers, reals. */
 #define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)
 
 /* Offset in the area; link address; offset in the area of any symbol in the template. */
@@ -384,7 +384,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_write_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write, value)
 #define percpu_read_raw_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_raw)
 #define percpu_write_raw_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write_raw, value)
-#define percpu_add_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__add, n)
+#define percpu_add_at(p, n) PERCPU__ADD(p, PERCPU__POINTER, n)
 #define percpu_sub_at(p, n) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__sub, n)
 #define percpu_inc_at(p) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__add, 1)
 #define percpu_dec_at(p) PERCPU__UPDATE(p, PERCPU__POINTER, percpu__sub, 1)

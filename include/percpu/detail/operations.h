@@ -338,10 +338,7 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
      percpu__store_to(percpu__remote_checked(PERCPU__REACHED(p, where), where, cpu),               \
                       PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p))))
 
-#define PERCPU__SUM(p, where, sum)                                                                 \
-    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_INTEGER(*(p));                       \
-                    PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     PERCPU__CAST_CALL(PERCPU__VALUE_TYPE(*(p)), sum(PERCPU__REACHED(p, where), sizeof(*(p)))))
+#include <percpu/detail/real.h>
 
 #define PERCPU__RESET(p)                                                                           \
     (__extension__({                                                                               \

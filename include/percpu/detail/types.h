@@ -174,10 +174,14 @@
 #define PERCPU__POINTER_TO(T, p) ((T *)(uintptr_t)(p))
 #define PERCPU__NULL NULL
 
-/* The operand of an update, an integer, as a T. */
+#define PERCPU__IS_TYPE(T, U) __builtin_types_compatible_p(T, U)
+
+/* The operand of an update, an integer, or for a real T a real, as a T. */
 #define PERCPU__UPDATE_OPERAND(T, n)                                                               \
-    (PERCPU__CHECKS(                                                                               \
-         PERCPU__ASSERT(PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4, PERCPU__NO_INTEGER)),      \
+    (PERCPU__CHECKS(PERCPU__ASSERT((PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4) ||             \
+                                       (PERCPU__CLASS(n) == 8 &&                                   \
+                                        (PERCPU__IS_TYPE(T, float) || PERCPU__IS_TYPE(T, double))),\
+                                   PERCPU__NO_INTEGER)),                                           \
      (T)(n))
 
 #endif
@@ -218,8 +222,10 @@
  * Assertions about operands: PERCPU__CHECK_SCALAR for each access, PERCPU__CHECK_WRITABLE for
  * writes, too, PERCPU__CHECK_INTEGER for arithmetic. (const volatile marks near variables.)
  */
-#define PERCPU__CHECK_SCALAR(x)                                                                    \
-    PERCPU__ASSERT(!PERCPU__IS_ARRAY(x) && PERCPU__CLASS(x) >= 1 && PERCPU__CLASS(x) <= 5,         \
+#define PERCPU__CHECK_SCALAR(x) PERCPU__CHECK_SCALAR_OR(x, false)
+#define PERCPU__CHECK_SCALAR_OR(x, other)                                                          \
+    PERCPU__ASSERT(!PERCPU__IS_ARRAY(x) &&                                                         \
+                       ((PERCPU__CLASS(x) >= 1 && PERCPU__CLASS(x) <= 5) || (other)),              \
                    "percpu: the operand is no integer, bool, enum or pointer; use "                \
                    "percpu_current_ptr() or percpu_with_current()");                               \
     PERCPU__ASSERT(PERCPU__IS_WORD(x), "percpu: the operand's size is not 1, 2, 4 or 8 bytes");    \

@@ -72,8 +72,10 @@ template <class T, class A> PERCPU__TEMPLATE constexpr T cast(A a)
 /* A function, since neither an operation nor a lambda may occur in a template's argument. */
 template <class T, class N> PERCPU__TEMPLATE T operand(N n)
 {
-    static_assert(__builtin_classify_type(*(N *)0) >= 1 && __builtin_classify_type(*(N *)0) <= 4,
-                  PERCPU__NO_INTEGER);
+    static_assert(
+        (__builtin_classify_type(*(N *)0) >= 1 && __builtin_classify_type(*(N *)0) <= 4) ||
+            (class_of<N>::value == 8 && class_of<T>::value == 8),
+        PERCPU__NO_INTEGER);
     return (T)n;
 }
 template <class T> PERCPU__TEMPLATE T converted(T value)
@@ -110,6 +112,7 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
     percpu__types::same<__typeof__(x), const volatile PERCPU__VALUE_TYPE(x)>::value
 #define PERCPU__IS_CONST(x) percpu__types::same<__typeof__(x), const PERCPU__VALUE_TYPE(x)>::value
 #define PERCPU__IS_ARRAY(x) percpu__types::plain<__typeof__(x)>::is_array
+#define PERCPU__IS_TYPE(T, U) percpu__types::same<T, U>::value
 #define PERCPU__IS_BOOL(x) percpu__types::plain<__typeof__(x)>::is_bool
 #define PERCPU__IS_ATOMIC(x) false
 /* The condition is decided by the front end, not after inlining. */
