@@ -99,7 +99,7 @@ static uintptr_t state_in_fork;
 static void before_fork(void)
 {
 #ifdef PERCPU_PLATFORM_THREAD
-    if (percpu__areas) /* not before this module's constructor */
+    if (percpu__areas) /* null before this module's constructor */
         percpu__areas_before_fork();
 #endif
     if (percpu__fork_must_take(&fork_lock)) {
@@ -118,7 +118,7 @@ static void after_fork(void)
 #endif
 }
 
-/* Registered before threads allocate: one that forks meanwhile must not miss the lock. */
+/* Registered before threads allocate: a thread that forks meanwhile must not miss the lock. */
 __attribute__((constructor(101))) static void tell_of_forks(void)
 {
     if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
@@ -138,7 +138,7 @@ static void fini(void);
 static const struct percpu__alloc_hooks hooks = {new_area, fini};
 #endif
 
-/* Called when the heap is needed, until it is ready. 0, or a negative error: not ready yet. */
+/* Called when the heap is needed. Returns 0 if the heap is ready, else a negative error. */
 static int prepare_heap(void)
 {
     struct percpu__memory memory;
@@ -147,7 +147,7 @@ static int prepare_heap(void)
     if (percpu__heap.is_ready)
         return 0;
 #ifndef PERCPU_PLATFORM_RSEQ
-    percpu__alloc_tell(&hooks); /* first: a CPU may be on its way */
+    percpu__alloc_tell(&hooks); /* first: a CPU may be `arriving` */
 #endif
     if (!percpu__dynamic_memory(&memory))
         return -PERCPU_ENOTINIT;
@@ -176,14 +176,14 @@ static void PERCPU *alloc(size_t bytes, size_t align)
     if (p)
         p -= percpu__heap.delta;
     unlock(state);
-    /* Without the lock: nobody else has the object, and new areas are made of zeros. */
+    /* Zeroed without the lock: nobody else has the object, and new areas are made of zeros. */
     if (used)
         percpu_for_each(cpu)
             percpu__zero(percpu__copy_on((uintptr_t)p, cpu), (size_t)used * GRANULE);
     return (void PERCPU *)p;
 }
 
-/* Reports "percpu: CALL(0x123): WHAT", p not 0. The eighth report from now reuses the text. */
+/* Reports "percpu: CALL(0x123): WHAT"; p is not 0. The eighth report after this reuses the text. */
 static void report_object(const char *call, uintptr_t p, const char *what)
 {
     static char texts[8][120];
@@ -273,7 +273,7 @@ static uintptr_t block_copy(const struct block *b, uintptr_t delta)
     return b->home - percpu__heap.delta + delta;
 }
 
-/* Does [at, end) overlap anything that is there? */
+/* Does [at, end) overlap the template, an area, or a CPU's copy of a block? */
 static bool is_in_use(uintptr_t at, uintptr_t end)
 {
     if (percpu__areas_overlap(at, end))
@@ -287,7 +287,7 @@ static bool is_in_use(uintptr_t at, uintptr_t end)
     return false;
 }
 
-/* A block needs more granules than this. Without mmap() its end holds the bits. */
+/* A block must have more granules than this: without mmap() the bits lie at its end. */
 static size_t least_block(void)
 {
     return HOSTED ? 0 : percpu__heap_metadata(1) / GRANULE + 1;

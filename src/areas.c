@@ -4,7 +4,7 @@
 
 #if !defined(PERCPU_PLATFORM_SINGLE) && !defined(PERCPU_PLATFORM_RSEQ)
 
-/* The library's own variable. It marks the template and, in each area, says whose area it is. */
+/* The library's own variable marks the template and, in each area, names the area's CPU. */
 __attribute__((aligned(PERCPU_CACHE_LINE))) PERCPU_DEFINE(struct percpu__head, percpu__head) = {
     .delta = 0,
     .cpu = PERCPU__NO_CPU,
@@ -57,7 +57,7 @@ static bool try_start(int seen)
     if (percpu__atomics_work())
         return __atomic_compare_exchange_n(&percpu__areas->state, &seen, STARTING, false,
                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-    /* The caller is alone before caches are on: percpu.h. */
+    /* Before caches are on, where atomics do not work, the caller is alone: percpu.h. */
     __atomic_store_n(&percpu__areas->state, STARTING, __ATOMIC_RELAXED);
     return true;
 }
@@ -141,7 +141,7 @@ static void make_area(size_t cpu, uintptr_t base, bool fresh)
 #endif
     head->delta = delta;
     head->cpu = cpu;
-    head->up = 0; /* not so where the template is CPU 0's area, and was used before */
+    head->up = 0; /* may be 1 in a template that is CPU 0's area, and was used before */
     __atomic_store_n(&PERCPU__DELTAS[cpu], delta, __ATOMIC_RELEASE);
 }
 
@@ -162,7 +162,7 @@ static struct slot slot_with(size_t room)
     return slot;
 }
 
-/* Takes memory in place, halving the room for objects until there is some. 0 or an error. */
+/* Takes memory in place; halves the room for objects until the system has enough. 0 or an error. */
 static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
 {
     int error;
@@ -177,7 +177,10 @@ static int take_slots(size_t count, struct slot *slot, uintptr_t *base)
     }
 }
 
-/* Both ways to initialise all areas. In place base and count are 0. Returns as percpu_init(). */
+/*
+ * Initialises all areas, in place (base and count are 0) or in the caller's memory. Returns as
+ * percpu_init().
+ */
 static int init_areas(bool in_place, uintptr_t base, size_t count, size_t room)
 {
     struct slot slot = {room, 0, 0, percpu__stride_with(room)};
@@ -261,7 +264,10 @@ static int check_late(uintptr_t base, size_t room)
         return -PERCPU_EOVERLAP;
     if (room < percpu__areas->reserve && !percpu__reserve_becomes(RESERVE_GONE))
         return -PERCPU_ERESERVE;
-    /* Store, then load, both SEQ_CST, as in query.c: this sees the hooks, or that the CPU. */
+    /*
+     * A store, then a load, both SEQ_CST, as in query.c: either this CPU sees the hooks, or the CPU
+     * that allocates sees `arriving`.
+     */
     __atomic_store_n(&percpu__areas->arriving, base - percpu__owner_start(), __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&percpu__areas->hooks, __ATOMIC_SEQ_CST))
         return percpu__areas->hooks->new_area(base - percpu__owner_start(), base, end);
@@ -342,7 +348,7 @@ int percpu_init_reg(size_t cpu)
             return -PERCPU_ERANGE;
         error = percpu__reg_claim(cpu, PERCPU__DELTAS[cpu]);
     } while (error == PERCPU__CLAIM_AGAIN);
-    /* Before caches are on a mark may be lost: percpu.h says who calls percpu_up() then. */
+    /* Before caches are on an "up" mark may be lost: percpu.h says who calls percpu_up() then. */
     return error || !percpu__atomics_work() ? error : percpu_up();
 }
 

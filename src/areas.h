@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bare, thread: the state of the areas, and arithmetic on it. On thread each module of a process
- * has these functions; they work on the state of the module that owns the areas, whose template
- * areas are made of.
+ * has these functions; they work on the state of the owner, the module whose template the areas are
+ * copies of.
  */
 #ifndef PERCPU_AREAS_H
 #define PERCPU_AREAS_H
@@ -27,7 +27,10 @@ struct percpu__module {
 };
 #endif
 
-/* The memory of areas for objects. Thread, in place, has it without being asked: RESERVE_UNUSED. */
+/*
+ * The state of the areas' memory for objects. On thread in place it is RESERVE_UNUSED at first,
+ * since every area has such memory without being asked for it.
+ */
 enum {
     RESERVE_ASKED_FOR,
     RESERVE_UNUSED, /* given up when a CPU without it is added */
@@ -43,7 +46,10 @@ struct percpu__areas {
     size_t reserve; /* bytes for objects, behind the template, that every area has */
     int reserve_state;
     const struct percpu__alloc_hooks *hooks;
-    /* The delta of a CPU that is being added, set before it reads `hooks` until it has its area. */
+    /*
+     * The delta of a CPU that is being added: set before `hooks` is read, until the CPU has its
+     * area.
+     */
     uintptr_t arriving;
     size_t module_room; /* thread, in place: bytes before each area for other modules' variables */
     /* PERCPU_DEBUG: what the first percpu_init*() was called with. */
@@ -54,19 +60,21 @@ struct percpu__areas {
     struct percpu__module owner;
     uintptr_t image, image_end;           /* of the owner's template */
     uintptr_t load_address;               /* where the owner is loaded */
-    const struct percpu__module *modules; /* the others */
+    const struct percpu__module *modules; /* all but the owner */
     size_t max_cpus;                      /* of the owner: its tables have so many entries */
-    size_t modules_size;                  /* bytes that they take before each area */
+    size_t modules_size;                  /* bytes that `modules` take before each area */
 #endif
 };
 
 #ifdef PERCPU_PLATFORM_THREAD
 extern struct percpu__areas *percpu__areas PERCPU__HIDDEN; /* the owner's; null before the start */
 
-/* The distance of areas is a multiple of this, to which other modules' variables may be aligned. */
+/*
+ * The distance of areas is a multiple of this, the strictest alignment that other modules may need.
+ */
 #define PERCPU__MODULE_ALIGN ((size_t)1 << (sizeof(uintptr_t) == 8 ? 21 : 16))
 #else
-extern struct percpu__areas percpu__areas[1] PERCPU__HIDDEN; /* to be written as that pointer */
+extern struct percpu__areas percpu__areas[1] PERCPU__HIDDEN; /* an array: used like a pointer */
 #define PERCPU__MODULE_ALIGN ((size_t)1)
 #endif
 
@@ -176,12 +184,12 @@ static inline bool percpu__has_area(size_t cpu)
            __atomic_load_n(&PERCPU__DELTAS[cpu], __ATOMIC_ACQUIRE) != PERCPU__ABSENT;
 }
 
-/* The state of unused memory for objects becomes `next`: true for one caller only. */
+/* Changes reserve_state from RESERVE_UNUSED to `next`; true for the one caller that does. */
 static inline bool percpu__reserve_becomes(int next)
 {
     int unused = RESERVE_UNUSED;
     if (!PERCPU__SLOTS_FRESH)
-        return false; /* it never is; and caches may be off, where atomics do not work */
+        return false; /* never RESERVE_UNUSED; and caches may be off, where atomics fail */
     return __atomic_compare_exchange_n(&percpu__areas->reserve_state, &unused, next, false,
                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

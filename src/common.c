@@ -30,7 +30,7 @@ int percpu_init_cpu(size_t cpu, void *base)
 }
 
 #ifdef PERCPU_ZERO_VMA
-/* A byte for a section behind the one at VMA 0, which others may follow: ld/percpu-vma0.ld. */
+/* A byte that keeps a section behind the one at VMA 0, for others to follow: ld/percpu-vma0.ld. */
 __asm__(".pushsection .percpu..behind, \"aw\", %progbits\n\t.byte 0\n\t.popsection");
 #endif
 
@@ -45,7 +45,7 @@ size_t percpu__next_cpu(size_t cpu)
     return PERCPU__NO_CPU;
 }
 
-/* Modulo 2^64, and so modulo any smaller 2^n: the sign of the operands does not matter. */
+/* The sum is modulo 2^64, and so modulo any smaller 2^n: the operands' sign does not matter. */
 uint64_t percpu__sum(const volatile void *p, size_t size)
 {
     uint64_t sum = 0;
@@ -75,7 +75,7 @@ void percpu__copy(uintptr_t to, uintptr_t from, size_t size)
     __builtin_memcpy((void *)to, (const void *)from, size);
 }
 #else
-/* volatile, or compilers make calls of memcpy() of the loops. */
+/* The accesses are volatile, or compilers would make calls of memcpy() of the loops. */
 void percpu__copy(uintptr_t to, uintptr_t from, size_t size)
 {
     uintptr_t end = from + size;

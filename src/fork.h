@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hosted: a lock that is held across fork(), so that the child finds what it protects in order.
- * Fork handlers of others run meanwhile, in the child, too, and may call what takes the lock: it
- * does not stop the thread that is in fork().
+ * Hosted: a lock that is held across fork(), so that the child finds the data that the lock
+ * protects in order. Fork handlers of others run meanwhile, in the child, too, and may call
+ * functions that take the lock: the lock does not stop the thread that is in fork().
  *
- * The lock's word is the thread that has it, so that there is no moment at which a thread has the
- * lock and a signal handler that interrupts it does not see whose it is.
+ * The lock's word names the thread that has the lock. A signal handler that interrupts this thread
+ * therefore sees at any moment whose the lock is.
  */
 #ifndef PERCPU_FORK_H
 #define PERCPU_FORK_H
@@ -23,7 +23,7 @@ struct percpu__fork_lock {
     bool is_forking; /* that thread is in fork() */
     unsigned nested; /* fork handlers that found that the thread had the lock already */
 };
-#define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; bit 0 of no pthread_self() */
+#define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; clear in each pthread_self() */
 
 static inline bool percpu__has_lock(const struct percpu__fork_lock *lock)
 {
@@ -36,7 +36,10 @@ static inline bool percpu__is_forking(const struct percpu__fork_lock *lock)
     return percpu__has_lock(lock) && lock->is_forking;
 }
 
-/* The futex is the lower half, with the mark: while that is set, waiting is never wrong. */
+/*
+ * The futex is the lower half of the word, with PERCPU__LOCK_WAITED: while the mark is set, giving
+ * the lock back wakes a waiter, so that waiting is never wrong.
+ */
 static inline void percpu__lock_futex(struct percpu__fork_lock *lock, int operation, uint32_t value)
 {
     int saved = errno;
@@ -69,8 +72,9 @@ static inline void percpu__lock_give(struct percpu__fork_lock *lock)
 }
 
 /*
- * Must a fork handler take the lock? Not if the thread has it: by an earlier handler, or since a
- * signal handler that interrupted the thread with the lock, which goes on in the child, forks.
+ * Must a fork handler take the lock? Not if the thread has it: by an earlier fork handler, or
+ * because a signal handler forks that interrupted the thread with the lock. The thread goes on in
+ * the child.
  */
 static inline bool percpu__fork_must_take(struct percpu__fork_lock *lock)
 {

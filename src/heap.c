@@ -2,8 +2,9 @@
 /*
  * Dynamic memory: two-level segregated fit (Masmano et al., ECRTS 2004), in constant time.
  *
- * One allocation takes the same bytes of every CPU's copy, so that its metadata exists once: for
- * the home copy, the first CPU's. A per-CPU pointer is `delta` below an object's address there.
+ * One allocation takes the same bytes of every CPU's copy, so that metadata exists once: for the
+ * home copy, the first CPU's. A per-CPU pointer is an object's address in the home copy minus
+ * `delta`.
  *
  * Memory is counted in granules of 8 bytes, each with a number of its own over all blocks. Two bits
  * for each granule lie outside of it:
@@ -54,7 +55,10 @@ static granule find_in(struct list list, uint32_t size, size_t align, unsigned t
     return NONE;
 }
 
-/* The first list from this one on that is not empty, by the bit masks; false: there is none. */
+/*
+ * Moves to the first list from this one on that is not empty, by the bit masks; false: none is
+ * left.
+ */
 static bool next_list(struct list *list)
 {
     uint32_t ones = 0;
@@ -101,7 +105,7 @@ struct found {
     struct block *block;
     granule g;
     uint32_t size, dirty;
-    granule top; /* from here on it holds zeros */
+    granule top; /* granules from here on hold zeros */
 };
 
 /* Takes the free run before `top`, if there is one, and as much behind `top` as is missing. */
@@ -231,12 +235,13 @@ uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used)
 
 #if HOSTED
 
-/* Less is not returned, since each page that is used again costs a fault. */
+/* Smaller runs are not returned, since each page that is used again costs a fault. */
 enum { RETURN_GRANULES = 256 * 1024 / 8 };
 
 /*
- * Returns the whole pages of a run to the system, on every CPU; they hold zeros then. At the end of
- * a block `top` moves back, as if they were never used. Returns the size of the rest of the run.
+ * Returns the whole pages of a run to the system, on every CPU; the pages hold zeros then. At the
+ * end of a block `top` moves back, as if the pages had never been used. The result is the size of
+ * the rest of the run.
  */
 static uint32_t return_pages(struct block *b, granule g, uint32_t size, uint32_t *dirty)
 {
@@ -244,7 +249,10 @@ static uint32_t return_pages(struct block *b, granule g, uint32_t size, uint32_t
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     bool is_last = g + size == b->top;
 
-    /* What is behind top, to the end of its page, holds zeros. */
+    /*
+     * The bytes from `top` to the end of its page hold zeros, so that this page can be returned,
+     * too.
+     */
     from = (from + page - 1) & ~(uintptr_t)(page - 1);
     end = is_last ? (end + page - 1) & ~(uintptr_t)(page - 1)
                   : (end - sizeof(uint32_t)) & ~(uintptr_t)(page - 1);
@@ -392,7 +400,7 @@ void percpu__heap_usage(struct percpu_alloc_usage *all)
         }
     }
 #ifdef PERCPU_PLATFORM_RSEQ
-    /* Pieces that can still be added count, too. */
+    /* Pieces that the heap can still add count, too. */
     reserved = percpu__heap.is_ready ? BLOCKS * (PIECE / GRANULE) : 0;
     if (percpu__heap.is_ready && (percpu__heap.blocks < BLOCKS || largest > OBJECT_MAX))
         largest = OBJECT_MAX;

@@ -25,13 +25,13 @@ typedef uint32_t granule; /* a granule's number; 0 is none */
 #define GRANULE sizeof(uint64_t)
 #define WORD_BITS (sizeof(unsigned long) * 8)
 
-/* Free runs by size: up to 31 granules one list for each, then 32 lists for each power of two. */
+/* Lists of free runs: one for each size up to 31 granules, then 32 for each power of two. */
 enum { COLUMN_BITS = 5, COLUMNS = 1 << COLUMN_BITS, ROWS = 28 };
 
 /*
- * rseq: a block is a piece of the platform's memory, which is added when the others have no room.
- * Their granule numbers begin BLOCK_NUMBERS apart, so that a number tells the block. An object
- * has at most OBJECT_MAX granules.
+ * rseq: a block is a piece of the platform's memory, which is added when the other blocks have no
+ * room. The blocks' granule numbers begin BLOCK_NUMBERS apart, so that a number tells the block. An
+ * object has at most OBJECT_MAX granules.
  */
 #ifdef PERCPU_PLATFORM_RSEQ
 enum { BLOCKS = UINTPTR_MAX > 0xffffffff ? 512 : 64, HASH_SLOTS = 4 * BLOCKS };
@@ -49,7 +49,7 @@ struct block {
     size_t bytes;            /* of one CPU */
     bool is_in_area;         /* its copies lie in the areas, and go with them */
     bool is_systems;         /* pages can be returned to the system */
-    granule first, top, end; /* numbers */
+    granule first, top, end; /* granules' numbers */
 };
 
 extern struct percpu__heap {
@@ -60,7 +60,7 @@ extern struct percpu__heap {
     size_t align;
     size_t objects;
     size_t used;     /* granules of objects */
-    size_t returned; /* granules of free runs whose pages the system has */
+    size_t returned; /* granules of free runs whose pages were returned */
     uint32_t rows;   /* a bit for each row that has free runs */
     uint32_t columns[ROWS];
     granule list[ROWS][COLUMNS];
@@ -69,7 +69,10 @@ extern struct percpu__heap {
 #endif
 } percpu__heap PERCPU__HIDDEN;
 
-/* Returns an object's address, or 0. *used: how many of its granules may hold something. */
+/*
+ * Returns an object's address in the home copy, or 0. *used is how many of its first granules may
+ * hold something.
+ */
 uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used) PERCPU__HIDDEN;
 
 /*
@@ -80,13 +83,13 @@ uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g,
 
 void percpu__heap_give_back(struct block *b, granule g, uint32_t size) PERCPU__HIDDEN;
 
-/* The bytes of the bits of `granules` granules and of the sentinel. */
+/* Bytes of the bits for `granules` granules and for the sentinel. */
 size_t percpu__heap_metadata(size_t granules) PERCPU__HIDDEN;
 
 /*
- * Adds zeroed memory, more than least_block() granules: areas have that, being whole cache lines.
- * -PERCPU_EOVERFLOW: there are fewer numbers than granules; -PERCPU_ENOMEM: no memory for its bits
- * now.
+ * Adds a block of zeroed memory, of more than least_block() granules: the memory of areas always
+ * has more, being whole cache lines. Returns -PERCPU_EOVERFLOW if fewer numbers are left than there
+ * are granules, -PERCPU_ENOMEM if there is no memory for the block's bits.
  */
 int percpu__heap_add_block(uintptr_t home, size_t size, bool is_systems) PERCPU__HIDDEN;
 

@@ -19,7 +19,10 @@ static struct block *block_of(granule g)
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-/* Hash of an address's 4 MiB. A block lies in two of these at most, and has a place for each. */
+/*
+ * Hash of the 4 MiB unit that an address lies in. A block lies in two units at most, and has a slot
+ * of the hash table for each.
+ */
 static unsigned hash_slot(uintptr_t address)
 {
     return (unsigned)((uint64_t)(address >> 22) * 0x9e3779b97f4a7c15u >> 32) % HASH_SLOTS;
@@ -36,7 +39,7 @@ static void add_to_hash(const struct block *b)
     }
 }
 
-/* The block that has the address, or NULL. */
+/* The block whose used granules contain the address, or NULL. */
 static struct block *block_at(uintptr_t home)
 {
     for (unsigned slot = hash_slot(home); percpu__heap.hash[slot] != 0;

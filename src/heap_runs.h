@@ -90,7 +90,7 @@ static granule next_start(const struct block *b, granule g)
     return b->first + (granule)(index * WORD_BITS) + lowest_bit(ones);
 }
 
-/* The start at g or before: the block's first granule always is one. */
+/* The last start at or before g: the block's first granule always is a start. */
 static granule start_before(const struct block *b, granule g)
 {
     size_t at = g - b->first, index = at / WORD_BITS;
@@ -113,7 +113,7 @@ static struct run *run_at(const struct block *b, granule g)
     return (struct run *)home_of(b, g);
 }
 
-/* Traps if somebody wrote to a free run: its links could lead anywhere. */
+/* Traps if no free run begins at g: somebody wrote to a run, whose links could lead anywhere. */
 static void check_run(const struct block *b, granule g)
 {
     if (__builtin_expect(!is_set(b, g, START) || is_set(b, g, BUSY), 0)) {

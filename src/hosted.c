@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Hosted programs: the template is two sections, which every linker brackets by itself. */
+/*
+ * Hosted programs: the template is two sections, whose bounds are symbols that every linker
+ * defines.
+ */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -10,10 +13,11 @@
 #include <link.h>
 
 /*
- * Both sections must exist, whatever variables a program has. Weak symbols would not do: GNU ld
- * exports these from shared libraries, and mold takes a program's weak reference for one to theirs.
- * And code must refer to something in each section: with --gc-sections some linkers drop sections
- * to which only these symbols lead (LLD; -z start-stop-gc).
+ * Both sections must exist, whatever variables a program has. Weak symbols for their bounds would
+ * not do: GNU ld exports such symbols from shared libraries, and mold resolves a program's weak
+ * reference to a library's symbol. Code must also refer to something in each section: with
+ * --gc-sections some linkers drop sections to which only these symbols lead (LLD; -z
+ * start-stop-gc).
  */
 static PERCPU_DEFINE_ISOLATED(char, percpu__alone);
 extern const char __start_percpu_vars[] PERCPU__HIDDEN, __stop_percpu_vars[] PERCPU__HIDDEN;
@@ -27,7 +31,10 @@ static uintptr_t first_section(void)
     return lone < vars ? lone : vars;
 }
 
-/* The strictest alignment of the segments of the program or the shared library that this is in. */
+/*
+ * Callback of dl_iterate_phdr(): the strictest alignment of the segments of the program or the
+ * shared library that this code is in.
+ */
 static int find_align(struct dl_phdr_info *info, size_t info_size, void *align)
 {
     bool is_ours = false;
@@ -49,8 +56,8 @@ static int find_align(struct dl_phdr_info *info, size_t info_size, void *align)
 }
 
 /*
- * Without a linker script no symbol tells the strictest alignment. Each section's alignment divides
- * its address, and that of its segment is no smaller (ELF gABI, p_align).
+ * Without a linker script no symbol tells the strictest alignment. A section's alignment divides
+ * the section's address, and is no larger than the alignment of its segment (ELF gABI, p_align).
  */
 size_t percpu__template_align(void)
 {
@@ -70,7 +77,7 @@ size_t percpu__template_align(void)
     return align;
 }
 
-/* The first section may be less strictly aligned than the second. */
+/* The first section may be less strictly aligned than the second: the start is rounded down. */
 uintptr_t percpu__template_start(void)
 {
     return first_section() & ~(uintptr_t)(percpu__template_align() - 1);

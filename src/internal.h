@@ -16,20 +16,22 @@ int percpu__template_check(void) PERCPU__HIDDEN;
 
 /*
  * Calls percpu_panic(), which may return. From inside of percpu_panic() on the same CPU (hosted: in
- * the same thread) it traps instead.
+ * the same thread) the call traps.
  */
 PERCPU__CALLED void percpu__report(const char *message);
 
-/* PERCPU_RESTART: puts the table of sequences in order. False: it is no such table. */
+/* PERCPU_RESTART: sorts the table of sequences. False: the section is no such table. */
 bool percpu__restart_ready(void) PERCPU__HIDDEN;
 
-/* Where the template can be read. For overlap checks. */
+/* The memory that the template is read from, for overlap checks. */
 void percpu__template_image(uintptr_t *first, uintptr_t *end) PERCPU__HIDDEN;
 
-/* Hosted: does [first, end) contain variables of the template? If not, it may not be readable. */
+/*
+ * Hosted: does [first, end) contain variables of the template? If not, it may be unreadable memory.
+ */
 bool percpu__template_overlaps(uintptr_t first, uintptr_t end) PERCPU__HIDDEN;
 
-/* Copy the template into an area, nothing else. */
+/* Copies the template into an area. The caller sets the area's head. */
 void percpu__template_copy(uintptr_t area) PERCPU__HIDDEN;
 
 /*
@@ -42,12 +44,12 @@ void percpu__copy(uintptr_t to, uintptr_t from, size_t size) PERCPU__HIDDEN;
 /*
  * The memory of percpu_init_in_place(). percpu__slots() says how many areas there will be, also
  * before initialisation; percpu__slots_reserve() how many bytes of each are for dynamic memory at
- * most; percpu__slots_take() answers a negative error or 0 and the base, a multiple of align.
+ * most; percpu__slots_take() returns a negative error, or 0 and in *base a multiple of align.
  */
 size_t percpu__slots(void) PERCPU__HIDDEN;
 size_t percpu__slots_reserve(void) PERCPU__HIDDEN;
 #ifdef PERCPU_PLATFORM_THREAD
-#define PERCPU__SLOTS_FRESH true /* zeros that take no memory yet */
+#define PERCPU__SLOTS_FRESH true /* slots hold zeros, and take no memory yet */
 #else
 #define PERCPU__SLOTS_FRESH false
 #endif
@@ -58,7 +60,7 @@ bool percpu__delta_fits(uintptr_t delta) PERCPU__HIDDEN;
 
 /*
  * percpu_init_reg(): claims the CPU and sets the register. Returns 0, a negative error, or
- * PERCPU__CLAIM_AGAIN when a percpu_fini() came between: are there still areas?
+ * PERCPU__CLAIM_AGAIN when a percpu_fini() came between: the caller looks for areas again.
  */
 enum { PERCPU__CLAIM_AGAIN = 1 };
 int percpu__reg_claim(size_t cpu, uintptr_t delta) PERCPU__HIDDEN;
@@ -71,10 +73,10 @@ void percpu__reg_reopen(void) PERCPU__HIDDEN;
 /* PERCPU_DEBUG: was the register of the calling CPU set to a live area? */
 PERCPU__CALLED bool percpu__reg_valid(void);
 
-/* percpu_down() for CPU `cpu`, by any caller: on thread no thread may play it any more. */
+/* Marks CPU `cpu` as down; on thread also for a thread that gives the CPU up. */
 void percpu__mark_down(size_t cpu) PERCPU__HIDDEN;
 
-/* A round of a wait for another CPU, which holds the lock. */
+/* One round of a wait for another CPU (or thread) that holds the lock of the areas. */
 void percpu__wait(void) PERCPU__HIDDEN;
 
 /* rseq, single: what each percpu_init*() does and returns. */
@@ -85,7 +87,9 @@ int percpu__init_existing(void) PERCPU__HIDDEN;
 /* Zeroes `size` bytes, a multiple of 8, at a multiple of 8. Writes nothing where zeros are. */
 void percpu__zero(uintptr_t at, size_t size) PERCPU__HIDDEN;
 
-/* Memory of areas for objects, as addresses of the home copy: the first CPU's with an area. */
+/*
+ * The areas' memory for objects, by addresses in the home copy: that of the first CPU with an area.
+ */
 struct percpu__memory {
     uintptr_t home;
     size_t size;     /* may be 0 */
@@ -105,14 +109,14 @@ bool percpu__dynamic_memory(struct percpu__memory *memory) PERCPU__HIDDEN;
 #define PIECE ((size_t)PERCPU__SLOT_SIZE - PIECE_HEAD)
 
 /*
- * A new piece of memory for objects, of PIECE bytes for each CPU: the address of its first byte in
- * the home copy, or 0 where there is none. It can be given back before percpu__dynamic_grow() was
+ * Makes a piece of memory for objects, of PIECE bytes for each CPU. Returns the address of its
+ * first byte in the home copy, or 0. The piece can be given back until percpu__dynamic_grow() is
  * called for it.
  */
 uintptr_t percpu__dynamic_piece(void) PERCPU__HIDDEN;
 void percpu__dynamic_give_back(uintptr_t home) PERCPU__HIDDEN;
 
-/* Makes its memory up to `end` accessible on every CPU; false: there is none. */
+/* Makes the piece's memory up to `end` accessible on every CPU; false: there is no memory. */
 bool percpu__dynamic_grow(uintptr_t home, uintptr_t end) PERCPU__HIDDEN;
 #endif
 
@@ -142,8 +146,9 @@ bool percpu__areas_overlap(uintptr_t base, uintptr_t end) PERCPU__HIDDEN;
 #endif
 
 /*
- * Any module may allocate, and any other free: the functions of the first module that does either
- * work for all. percpu__allocator() gets the caller's own and returns those.
+ * Any module may allocate, and any other may free: the functions of the first module that does
+ * either work for all modules. percpu__allocator() takes the calling module's functions and returns
+ * those.
  */
 struct percpu__allocator {
     void PERCPU *(*alloc)(size_t size, size_t align);

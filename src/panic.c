@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of its own: a program that defines percpu_panic() does not pull this one in. */
+/* percpu_panic() has a file of its own: a program that defines one does not link this file. */
 #include <percpu/percpu.h>
 
 #if __STDC_HOSTED__

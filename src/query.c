@@ -6,14 +6,18 @@
 
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
-    /* Read before the areas: a CPU that is not `arriving` any more is seen there, if it has one. */
+    /*
+     * `arriving` is read before the areas: if a CPU is no longer arriving, its area is found below.
+     */
     uintptr_t late = __atomic_load_n(&percpu__areas->arriving, __ATOMIC_SEQ_CST), distances = 0;
     size_t home = percpu__next_cpu(0);
     bool is_there;
 
     if (home == PERCPU__NO_CPU)
         return false;
-    /* From now on a CPU without such memory is refused, unless one was added before. */
+    /*
+     * Hereafter a CPU without such memory is refused, unless one was added before (RESERVE_GONE).
+     */
     is_there =
         percpu__reserve_becomes(RESERVE_USED) || percpu__areas->reserve_state != RESERVE_GONE;
     memory->delta = PERCPU__DELTAS[home];

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu__report() makes every call of percpu_panic(). If that uses per-CPU data itself, what was
- * wrong is reported again, recursively: the second report traps, before any of it is printed; a
- * third, in the trap's handler, waits.
+ * percpu__report() makes every call of percpu_panic(). If percpu_panic() uses per-CPU data itself,
+ * the same mistake is reported again, recursively: the second report traps, before any of it is
+ * printed. In a kernel a third report, in the trap's handler, waits.
  *
  * percpu__report() runs on CPUs whose register is not set, and before caches are on: it uses no
- * per-CPU data unless the register holds an area's delta, and atomic instructions if they work.
+ * per-CPU data unless the register holds an area's delta, and atomic instructions only if they
+ * work.
  */
 #include "areas.h"
 
@@ -20,8 +21,8 @@ struct report {
 #if defined(PERCPU_PLATFORM_BARE)
 /*
  * The record of a report in progress: the low bits of its frame's address, a multiple of 4, and
- * marks; 0 for none. A report from deeper in the stack is nested in it; any other was made after
- * percpu_panic() had been left, or on another stack.
+ * marks; 0 for none. A report whose frame is deeper in the stack is nested in the report in
+ * progress; any other was made after percpu_panic() had been left, or on another stack.
  */
 typedef volatile uint32_t record;
 enum { PRESENT = 1, STOPPED = 2, MARKS = 3 };
@@ -32,8 +33,8 @@ static bool is_inside(uint32_t was, uint32_t frame, uint32_t depth)
 }
 
 /*
- * CPUs without an area are known by their stacks. The stack of another CPU may lie above, so frames
- * of one stack are those that are no further apart than `SAME_STACK` bytes.
+ * CPUs without an area are known by their stacks. The stack of another CPU may lie above, so two
+ * frames count as one stack's if they are no further apart than `SAME_STACK` bytes.
  */
 enum { SAME_STACK = 4096 };
 static record without_area[4];
@@ -47,7 +48,10 @@ static bool take_record(record *r, uint32_t was, uint32_t now)
     return true;
 }
 
-/* Takes a record for this CPU. Null: this report is nested in *outer, or none is free. */
+/*
+ * Takes a record for this CPU. Null: this report is nested in *outer, or if *outer is null, no
+ * record is free.
+ */
 static record *report_begin(const struct report *report, record **outer)
 {
     uint32_t frame = (uint32_t)(uintptr_t)report & ~(uint32_t)MARKS;
@@ -92,9 +96,9 @@ static void report_end(record *r, const struct report *report)
 }
 #else
 /*
- * The report in progress of this thread (freestanding single: of the CPU). One that percpu_panic()
- * has left by longjmp() is not in progress: its `self` is overwritten, or the new one is not
- * deeper in the stack.
+ * The report in progress of this thread (freestanding single: of the CPU). A report that
+ * percpu_panic() has left by longjmp() is not in progress: its `self` is overwritten, or the new
+ * report is not deeper in the stack.
  */
 typedef struct report *volatile record;
 #if __STDC_HOSTED__
@@ -129,12 +133,15 @@ static void report_end(record *r, struct report *report)
 }
 #endif
 
-/* Tests define a function to be called in place of the trap; again: an earlier report stopped. */
+/*
+ * Tests define a function to be called in place of the trap; `again`: an earlier nested report has
+ * stopped.
+ */
 #ifdef PERCPU__STOPPED
 void PERCPU__STOPPED(bool again) PERCPU__HIDDEN;
 #endif
 
-/* Ends a nested report. Null: there was no record left for this CPU. */
+/* Ends a report that is nested in `outer`, or (null) for which no record was left. */
 static void stop_nested(record *outer)
 {
     bool again = set_stopped(outer);
@@ -144,14 +151,14 @@ static void stop_nested(record *outer)
 #else
     if (!again || __STDC_HOSTED__)
         __builtin_trap();
-    for (;;) /* a debugger finds the CPU here, and what called */
+    for (;;) /* a debugger finds the CPU here, with its callers */
         percpu__relax();
 #endif
 }
 
 /*
  * Not inlined, so that `report` is in the frame of this report. AddressSanitizer would move it
- * elsewhere, where addresses do not tell what is deeper.
+ * elsewhere, where addresses do not tell which frame is deeper.
  */
 __attribute__((noinline, no_sanitize("address"), no_sanitize("hwaddress"))) void
 percpu__report(const char *message)
@@ -166,6 +173,6 @@ percpu__report(const char *message)
     percpu_panic_message = message;
     percpu_panic(message);
     report_end(mine, &report);
-    if (percpu_panic_message == message) /* it may be on a stack */
+    if (percpu_panic_message == message) /* the text may be on a stack */
         percpu_panic_message = NULL;
 }

@@ -10,8 +10,9 @@ struct entry {
 };
 
 /*
- * Set by the linker, since the section's name is a C identifier. Strong, although a program may
- * have no sequence: where the table is discarded, or is no section of the image, the link fails.
+ * The linker defines these symbols, since the section's name is a C identifier. They are strong,
+ * although a program may have no sequence: where the table is discarded, or is no section of the
+ * image, the link fails.
  */
 extern struct entry __start_percpu_restart[] PERCPU__HIDDEN, __stop_percpu_restart[] PERCPU__HIDDEN;
 static struct entry *const volatile table_start = __start_percpu_restart;
@@ -72,8 +73,8 @@ static uintptr_t search_unordered(const struct entry *e, size_t n, uintptr_t pc)
 }
 
 /*
- * The order of the table. It becomes SORTED before the first area is made, so that a CPU with an
- * area sees it. Only handlers that interrupt the sort see BEING_SORTED; they return to the sort.
+ * The order of the table, which becomes SORTED before the first area is made: a CPU with an area
+ * sees SORTED. Only handlers that interrupt the sort see BEING_SORTED; they return to the sort.
  */
 enum { AS_LINKED, BEING_SORTED, SORTED };
 static int table_order = AS_LINKED;
@@ -149,7 +150,7 @@ static bool are_entries(const struct entry *start, const struct entry *stop)
     return true;
 }
 
-/* Two entries for the same code, when the linker has made one of two functions, are in order. */
+/* Two entries for the same code are in order: the linker may have made one function of two. */
 static bool in_order(const struct entry *e, size_t n)
 {
     for (; n > 1; n--, e++)
@@ -186,9 +187,9 @@ bool percpu__restart_ready(void)
 
 /*
  * The architecture's text adds 1 to `begun` and loops until the counter has moved by 2. An
- * interrupted sequence keeps its registers, so `begun` counts its starts. (Other sequences may not
- * change an input.) Three attempts, since one interrupt may count by 2, and may come between the
- * read of the counter and the sequence.
+ * interrupted sequence keeps its registers, so `begun` counts the starts of the sequence. (Other
+ * sequences may not change an input.) There are three attempts, since one interrupt may move the
+ * counter by 2, between the read of the counter and the sequence.
  */
 int percpu_restart_selftest(const volatile unsigned long *ticks)
 {

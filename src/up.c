@@ -7,7 +7,7 @@
 
 #if defined(PERCPU_PLATFORM_BARE) || defined(PERCPU_PLATFORM_THREAD)
 
-/* The mark of a CPU; null without an area. */
+/* The mark of a CPU; null if the CPU has no area. */
 static uint32_t *mark_of(size_t cpu)
 {
     return percpu__has_area(cpu) ? &percpu__head_at(PERCPU__DELTAS[cpu])->up : NULL;

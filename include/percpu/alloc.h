@@ -27,17 +27,18 @@ extern "C" {
 #endif
 
 /*
- * `size` bytes, zeroed on every CPU. `align` is a power of two: at least up to 4096, and for memory
- * that percpu_init() was given without a reserve up to percpu_area_layout_expected(1).align.
- * Returns NULL, and nothing has changed, when memory is exhausted or not there, the size is 0 or
- * too large, or the alignment is none of the above. Objects lie side by side, rounded up to 8
- * bytes: who wants a cache line for an object asks for it. The pointer is passed on to other CPUs
- * as any: with release and acquire order.
+ * Allocates `size` bytes, zeroed on every CPU. `align` is a power of two: at least up to 4096, and
+ * where percpu_init() was given memory without a reserve up to
+ * percpu_area_layout_expected(1).align. Returns NULL, and nothing has changed, when memory is
+ * exhausted or there is none, the size is 0 or too large, or the alignment is none of the above.
+ * Objects lie side by side, rounded up to 8 bytes: a caller that wants a cache line for an object
+ * asks for it. The pointer is passed on to other CPUs like any pointer: with release and acquire
+ * order.
  */
 __attribute__((warn_unused_result)) PERCPU__HIDDEN void PERCPU *percpu_alloc_bytes(size_t size,
                                                                                    size_t align);
 
-/* The same for an object of type T, and for an array of n; NULL where n is 0 or too large. */
+/* Allocate an object of type T, and an array of n objects; NULL where n is 0 or too large. */
 #define percpu_alloc(T)                                                                            \
     PERCPU__CAST_CALL(__typeof__(T) PERCPU *, percpu_alloc_bytes(sizeof(T), PERCPU__ALIGN_OF(T)))
 #define percpu_alloc_array(T, n)                                                                   \
@@ -45,34 +46,34 @@ __attribute__((warn_unused_result)) PERCPU__HIDDEN void PERCPU *percpu_alloc_byt
                       percpu__alloc_array(sizeof(T), n, PERCPU__ALIGN_OF(T)))
 
 /*
- * Give an object back; NULL is none. No CPU may use it any more. What is not an object (freed
- * twice, never allocated, inside of an object) is reported to percpu_panic(), with the address and
- * in every build; if that returns, nothing has changed.
+ * Gives an object back; NULL is ignored. No CPU may use the object any more. A pointer that is no
+ * object's (freed twice, never allocated, inside of an object) is reported to percpu_panic(), with
+ * its value and in every build; if percpu_panic() returns, nothing has changed.
  */
 PERCPU__HIDDEN void percpu_free(void PERCPU *p);
 
-/* An object's size, rounded up to 8; 0 for NULL. Other pointers as percpu_free(). */
+/* An object's size, rounded up to 8; 0 for NULL. Other pointers: reported, as by percpu_free(). */
 PERCPU__HIDDEN size_t percpu_alloc_size(const void PERCPU *p);
 
-/* All in bytes of one CPU. Walks through free runs: not for every tick. */
+/* Usage in bytes of one CPU. percpu_alloc_stats() walks through free runs: not for every tick. */
 struct percpu_alloc_usage {
-    size_t objects;      /* a number */
-    size_t used;         /* by objects, each rounded up to 8 */
+    size_t objects;      /* a number, not bytes */
+    size_t used;         /* by objects, each rounded up to 8 bytes */
     size_t reserved;     /* that objects can lie in */
-    size_t committed;    /* of those at most: hosted, what was used and not given back since */
+    size_t committed;    /* of `reserved` at most; system memory: used and not returned since */
     size_t largest_free; /* bytes side by side that one object could have */
-    size_t metadata;     /* beside all of these, once for all CPUs; bare: in each CPU's memory */
+    size_t metadata;     /* in addition, once for all CPUs; bare: in each CPU's memory */
 };
 PERCPU__HIDDEN struct percpu_alloc_usage percpu_alloc_stats(void);
 
 /*
- * Memory for objects. rseq, single (hosted), thread in place: from the system; nothing to do.
+ * Memory for objects. On rseq, single (hosted) and thread in place it comes from the system, with
+ * nothing to do. On bare in place PERCPU_RESERVE in the linker script sets its size.
  *
- * Areas in the caller's memory: the same calls as without _with, with at least `reserve` bytes of
- * each area for objects. Contents need not be zeroed. A CPU that comes late brings as much as the
- * others have (-PERCPU_ERESERVE; it may bring more, which is not used), and finds every
- * object zeroed. rseq and single ignore `reserve`.
- * bare in place: PERCPU_RESERVE in the linker script.
+ * Areas in the caller's memory: the functions below are those without _with, with at least
+ * `reserve` bytes of each area for objects. The memory need not be zeroed. A CPU that is added late
+ * brings as much as the others have, and finds every object zeroed. With less memory the result is
+ * -PERCPU_ERESERVE; more is not used. rseq and single ignore `reserve`.
  */
 PERCPU__HIDDEN struct percpu_layout percpu_area_layout_expected_with(size_t cpu_count,
                                                                      size_t reserve);
@@ -81,23 +82,23 @@ PERCPU__HIDDEN int percpu_init_cpu_with(size_t cpu, void *base, size_t reserve);
 
 #ifndef PERCPU_PLATFORM_RSEQ
 /*
- * More memory: `size` bytes at `base` for CPU 0, and for every other CPU at the same distance from
- * its area as this is from CPU 0's: the caller has mapped it so, also for CPUs to come. It is
- * zeroed. Stays until percpu_fini(). At most PERCPU_ALLOC_BLOCKS blocks. Returns 0, or
- * -PERCPU_ENOTINIT, -PERCPU_ENULL, -PERCPU_ERANGE (CPU 0 has no area), -PERCPU_EALIGN (not to 8
- * bytes), -PERCPU_EOVERFLOW (too small for an object, or beyond the address space),
- * -PERCPU_EOVERLAP (with an area, a block, the template, or another CPU's copy of itself: areas are
- * nearer to each other than the block is long), -PERCPU_ENOMEM (too many blocks). Not from
- * interrupt handlers.
+ * Adds memory for objects, a block: `size` bytes at `base` for CPU 0, and for every other CPU at
+ * the same distance from its area as `base` is from CPU 0's area. The caller has mapped the memory
+ * of all CPUs, those to come included. The function zeroes the memory, and percpu_fini() gives it
+ * up. There are at most PERCPU_ALLOC_BLOCKS blocks. Returns 0, or -PERCPU_ENOTINIT, -PERCPU_ENULL,
+ * -PERCPU_ERANGE (CPU 0 has no area), -PERCPU_EALIGN (not aligned to 8 bytes), -PERCPU_EOVERFLOW
+ * (too small for an object, or beyond the address space), -PERCPU_EOVERLAP (the block overlaps an
+ * area, a block, the template, or another CPU's copy of itself, where areas are nearer to each
+ * other than the block is long), -PERCPU_ENOMEM (too many blocks). Not from interrupt handlers.
  */
 PERCPU__HIDDEN int percpu_alloc_add_block(void *base, size_t size);
 #define PERCPU_ALLOC_BLOCKS 15
 #endif
 
 /*
- * With PERCPU_ALLOC_LOCK defined for the library the kernel's (or program's) lock is taken and not
- * the library's own. It keeps other CPUs, and interrupt handlers that allocate, out. The first
- * one's result is given to the second.
+ * With PERCPU_ALLOC_LOCK defined for the library the allocator takes this lock of the kernel (or
+ * program) in place of its own. The lock keeps out other CPUs, and interrupt handlers that
+ * allocate. percpu_alloc_unlock() gets the result of percpu_alloc_lock().
  */
 #ifdef PERCPU_ALLOC_LOCK
 uintptr_t percpu_alloc_lock(void);

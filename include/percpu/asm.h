@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What trap code written in assembly needs: a variable's symbol, and where an area says whose it
- * is. For .S files; C may include it too. Architectures need nothing more: the register holds the
- * delta, so the address of a variable on this CPU is its symbol plus the register.
+ * What trap code written in assembly needs: a variable's symbol, and where an area says which CPU's
+ * it is. For .S files; C may include it, too. Architectures need nothing more: the register holds
+ * the delta, so the address of a variable on this CPU is its symbol plus the register.
  *
  *     x86_64         incq    %gs:PERCPU_SYMBOL(irq_count)(%rip)
  *
@@ -25,7 +25,7 @@
  *                    ldx.d   $t1, $t0, $r21
  *
  * x86_64's and loongarch64's forms also hold with PERCPU_ZERO_VMA; docs/entry.md has the others'
- * forms for it. (loongarch64's la.pcrel does not, and linkers do not say so.) The
+ * forms for it. (On loongarch64 la.pcrel does not reach VMA 0, and linkers do not say so.) The
  * variable must not be static: PERCPU_DEFINE(uint64_t, irq_count) in C. Do not touch a per-CPU
  * variable before the register is known to be the kernel's: docs/entry.md. On thread, x86_64's form
  * is for programs: a shared library that contains it is refused when it is loaded.
@@ -39,8 +39,8 @@
 #define PERCPU_SYMBOL(name) __PERCPU_##name
 
 /*
- * Each area's head. Its words, a pointer wide, are not written after initialisation: the area's
- * delta (what the register holds), and the CPU's number (what percpu_cpu_id() returns).
+ * The head of each area has two words, a pointer wide, that are not written after initialisation:
+ * the area's delta (what the register holds), and the CPU's number (what percpu_cpu_id() returns).
  */
 #define PERCPU_HEAD PERCPU_SYMBOL(percpu__head)
 #define PERCPU_HEAD_DELTA 0
@@ -49,8 +49,8 @@
 /*
  * PERCPU_READ_DELTA(reg): one instruction that puts this CPU's delta, what the register holds, into
  * a general register, `reg`, of a pointer's size: PERCPU_READ_DELTA(%rax), (x0), (r1), (a0), ($a0).
- * On bare, with a register of the library's. x86_64 reads it from the area's head, so that it needs
- * neither rdmsr nor CR4.FSGSBASE; GS_BASE has to be the kernel's.
+ * On bare, where the register is the library's. On x86_64 the instruction reads the area's head,
+ * and needs neither rdmsr nor CR4.FSGSBASE; GS_BASE has to be the kernel's.
  */
 #if defined(__ASSEMBLER__) && !defined(PERCPU_OWN_REGISTER)
 #include <percpu/detail/arch/aarch64/asm.h>
@@ -61,8 +61,9 @@
 #endif
 
 /*
- * PERCPU_RESTART: the instructions from `begin` up to, not including, `end`, both labels of this
- * file, are a sequence as docs/restart.md has it. Behind `end`, in the same section.
+ * PERCPU_RESTART: makes the instructions from `begin` up to, not including, `end`, both labels of
+ * this file, a sequence as docs/restart.md describes. The macro stands behind `end`, in the same
+ * section.
  */
 #if defined(__ASSEMBLER__) && defined(PERCPU_RESTART)
 /* clang-format off */
@@ -81,7 +82,7 @@ percpu__entry\@: .long \begin - ., \end - .
 /* clang-format on */
 #endif
 
-/* The mark of code that is only right in a program, as in detail/config.h. */
+/* Marks code that works only in a program, as detail/config.h does. */
 #if defined(__ASSEMBLER__) && defined(PERCPU_PLATFORM_THREAD)
 /* clang-format off */
 .ifdef .gasversion.

@@ -2,25 +2,26 @@
 /*
  * Fences across CPUs. Part of percpu.h.
  *
- * percpu_fence_cpu() is about one CPU, percpu_fence() about all. When it has returned 0,
+ * percpu_fence_cpu() fences one CPU, percpu_fence() all CPUs. When the function has returned 0,
  *
- * - each sequence and update there that had read its word before the call has written it, or reads
- *   again; with lists and blocks as docs/semantics.md says;
- * - it was a full memory barrier on the caller's CPU and on that CPU, between whatever ran there
- *   before and after it, plain code included.
+ * - each sequence and update on a fenced CPU that had read its word before the call has written it,
+ * or reads again; with lists and blocks as docs/semantics.md says;
+ * - the fence was a full memory barrier on the caller's CPU and on each fenced CPU, between
+ *   whatever
+ * ran there before and after the fence, plain code included.
  *
- * So a writer sets a flag, fences and reads what readers wrote, and a reader writes and reads the
- * flag, without a barrier of its own: one of them sees the other.
+ * For example a writer sets a flag, fences and reads what readers wrote; a reader writes and reads
+ * the flag, without a barrier of its own: one of them sees the other's write.
  *
- * Errors, after which nothing has been promised: -PERCPU_ERANGE, the CPU has no area;
- * -PERCPU_ESYS, the system has no fence: percpu_has_fence().
+ * Errors, after which nothing has been promised: -PERCPU_ERANGE, the CPU has no area; -PERCPU_ESYS,
+ * the system has no fence: percpu_has_fence().
  *
  * rseq, thread: membarrier(2), which interrupts the CPUs that run this process (Linux 4.14, on rseq
- * with sequences 5.10). rseq: any context, errno is kept. thread: the whole process is fenced, as
- * it is with mm_cid.
- * bare: with PERCPU_CALL, a call of a function that does nothing, by the kernel's hook below;
- * interrupts on, preemption may be off, no lock held that the other CPU may spin on. Not in
- * handlers. A CPU that is not up has nothing to be ordered with.
+ * with sequences 5.10). rseq: any context, errno is kept. thread, and rseq with mm_cid:
+ * percpu_fence_cpu() fences the whole process.
+ * bare: with PERCPU_CALL, a call of a function that does nothing, by the kernel's hook below. The
+ * caller has interrupts on, is no handler, and holds no lock that the other CPU may spin on;
+ * preemption may be off. A CPU that is not up has nothing to be ordered with.
  * single: a compiler barrier.
  */
 #ifndef PERCPU_FENCE_H
@@ -37,16 +38,18 @@ extern "C" {
 #ifdef PERCPU_PLATFORM_BARE
 #ifdef PERCPU_CALL
 /*
- * The kernel's: run f(arg) on CPU `cpu`, interrupts off, and wait until it has returned; a full
- * memory barrier before and after it. 1: it has run; 0: the CPU is not up, and nothing was called.
- * The library asks for other CPUs than its own; `cpu` is the caller's all the same when the thread
- * has moved there since. The kernel's hotplug lock, held by the caller of the library, keeps CPUs
- * from coming up and going down meanwhile.
+ * The kernel's hook: runs f(arg) on CPU `cpu`, with interrupts off, and waits until f has returned,
+ * with a full memory barrier before and after f. Returns 1 if f has run, 0 if the CPU is not up and
+ * nothing was called. The library asks for other CPUs than its own; `cpu` is the caller's own all
+ * the same when the thread has moved there since. The caller of the library holds the kernel's
+ * hotplug lock, which keeps CPUs from coming up and going down meanwhile.
  */
 int percpu_call_cpu(size_t cpu, void (*f)(void *arg), void *arg);
 #define PERCPU__BY_CALL(name) __asm__(name "__with_PERCPU_CALL")
 #else
-/* There is no such symbol: what the linker misses is the option, and the hook. */
+/*
+ * There is no such symbol: the linker's error names the option, and so the hook, that is missing.
+ */
 #define PERCPU__BY_CALL(name) __asm__(name "__needs_PERCPU_CALL")
 #endif
 #else
@@ -57,9 +60,10 @@ PERCPU__HIDDEN int percpu_fence_cpu(size_t cpu) PERCPU__BY_CALL("percpu_fence_cp
 PERCPU__HIDDEN int percpu_fence(void) PERCPU__BY_CALL("percpu_fence");
 
 /*
- * Are there fences, and do updates go as restartable sequences? The same for the life of a process,
- * from the first answer on; on bare for all code that is built alike. Any context. rseq,
- * thread: false before the library's constructor (priority 101). rseq: percpu_info() says why not.
+ * Do fences work, and are updates restartable sequences? The answers stay the same for the life of
+ * a process, from the first on; on bare for all code that is built alike. Any context. rseq,
+ * thread: false before the library's constructor (priority 101). rseq: percpu_info() says why there
+ * are no sequences.
  */
 #ifdef PERCPU_PLATFORM_BARE
 static inline bool percpu_has_fence(void)

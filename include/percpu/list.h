@@ -15,8 +15,8 @@
  * interrupt or signal handler that pops and pushes the same nodes included, no node is lost and
  * none is in two places. A node that was popped is the caller's and may be freed at once.
  *
- * What was written to a node before it was pushed is seen by who pops it. The lists are initially
- * empty and are used through these operations only; a list must not lie in a packed structure.
+ * Whoever pops a node sees what was written to it before its push. The lists are initially empty
+ * and are used through these operations only; a list must not lie in a packed structure.
  * docs/semantics.md states what holds on which platform.
  */
 #ifndef PERCPU_LIST_H
@@ -36,7 +36,7 @@ struct percpu_list_node {
     struct percpu_list_node *next;
 };
 
-/* The head, a per-CPU variable or a member of one. Bit 0 of `first` is the library's. */
+/* The head of a list, a per-CPU variable or a member of one. Bit 0 of `first` is the library's. */
 struct percpu_list {
     struct percpu_list_node *first;
 };
@@ -56,20 +56,21 @@ struct percpu_list {
 
 #ifdef PERCPU_PLATFORM_RSEQ
 /*
- * Another CPU's list, in three steps; docs/rseq.md shows the loop around them:
+ * Another CPU's list is emptied in three steps; docs/rseq.md shows the loop around them:
  *
- *   first = percpu_list_close(var, cpu)         operations that begin now wait
- *   percpu_fence_cpu(cpu)                       those that had begun are over
- *   percpu_list_open(var, cpu, first, rest)     true: the list consisted of the nodes from `first`
- *                                               on, now of those from `rest` on, and is open;
- *                                               false: an operation that had begun has opened it,
- *                                               so begin again
+ *   first = percpu_list_close(var, cpu)         operations that begin after this wait
+ *   percpu_fence_cpu(cpu)                       operations that had begun before are over
+ *   percpu_list_open(var, cpu, first, rest)     true: the list had the nodes from `first` on; it is
+ *                                               open with the nodes from `rest` on; false: an
+ *                                               operation that had begun has opened the list, so
+ *                                               begin again
  *
- * `rest` is null, or `first` where the fence failed, or another node of the list; only open's
- * `true` says that the nodes are still there, so the last one is for nodes that are never freed.
- * `cpu` is any below percpu_area_num(). One thread at a time does this to a list, and does not use
- * it until it is open again; signals whose handlers do are blocked. For a CPU that does not exist
- * PERCPU_DEBUG calls percpu_panic(); otherwise, and when that returns, the program traps.
+ * `rest` is null, or `first` where the fence failed, or another node of the list. Only the result
+ * `true` says that the nodes are still there, so that another node requires nodes that are never
+ * freed. `cpu` is any number below percpu_area_num(). One thread at a time takes these steps with a
+ * list; it does not use the list until it is open again, and blocks signals whose handlers do. For
+ * a CPU that does not exist PERCPU_DEBUG calls percpu_panic(); otherwise, and when percpu_panic()
+ * returns, the program traps.
  */
 #define percpu_list_close(var, cpu) percpu_list_close_at(PERCPU__VAR(__PERCPU_##var), cpu)
 #define percpu_list_close_at(p, cpu)                                                               \

@@ -5,11 +5,12 @@
 #ifdef PERCPU_PLATFORM_BARE
 
 /*
- * The script's symbols. They are read from data words: with the template at VMA 0, or the image in
- * the high half, a symbol can be out of an instruction's reach. volatile keeps the compiler from
- * undoing that. All are hidden: in a PIE a word then needs a RELATIVE relocation or none.
+ * The linker script's symbols. They are read from data words: with the template at VMA 0, or the
+ * image in the high half, a symbol can be out of an instruction's reach. volatile keeps the
+ * compiler from using the symbol in place of the word. All are hidden: in a PIE a word then needs a
+ * RELATIVE relocation or none.
  *
- * Not every script has the weak ones: one written after the older percpu systems has no
+ * Not every script has the weak symbols: a script in the manner of older percpu systems has no
  * _percpu_template (area 0 is the template), no _percpu_align, no _percpu_reserve.
  */
 extern const char _percpu_start[] PERCPU__HIDDEN, _percpu_end[] PERCPU__HIDDEN;
@@ -26,10 +27,11 @@ static const volatile uintptr_t load_end = (uintptr_t)_percpu_load_end;
 static const volatile uintptr_t template_or_0 = (uintptr_t)_percpu_template;
 
 /*
- * Numbers of the script: symbols whose value is no address and does not move with the image. GNU ld
- * for riscv and arm relocates a word that holds one in a PIE all the same. It does so to each,
- * hence to that of _percpu_number_0, which is 0. Scripts that define that one define all three;
- * others none, or the first, and are not for such images.
+ * Numbers of the linker script: symbols whose value is no address and does not move with the image.
+ * In a PIE GNU ld for riscv and arm relocates a word that holds such a symbol all the same, each
+ * word by the same distance. The word of _percpu_number_0, whose value is 0, therefore holds the
+ * distance. Scripts that define _percpu_number_0 define all three symbols; others define none, or
+ * _percpu_align only, and are not for such images.
  */
 extern const char _percpu_align[] PERCPU__HIDDEN __attribute__((weak));
 extern const char _percpu_reserve[] PERCPU__HIDDEN __attribute__((weak));
@@ -79,7 +81,7 @@ int percpu__template_check(void)
     if (load_start != 0)
         return -PERCPU_EVMA;
 #ifdef PERCPU__ARCH_ZERO_VMA_LIMIT
-    /* ld/percpu-vma0.ld asserts it; another script may not. */
+    /* ld/percpu-template.ld asserts the limit; another script may not. */
     static const volatile uintptr_t limit = (uintptr_t)__percpu_zero_vma_limit;
     if (load_end > limit)
         return -PERCPU_EVMA;
@@ -116,7 +118,7 @@ size_t percpu__slots_reserve(void)
 size_t percpu__slots(void)
 {
     size_t stride = percpu_area_layout_expected_with(1, script_reserve()).size, count = 0;
-    /* Not by division: some machines need a library for it. */
+    /* Counted without a division, for which some machines need a library. */
     for (uintptr_t room = areas_end - areas_start; room >= stride && stride != 0; room -= stride)
         count++;
     return count;
@@ -173,7 +175,7 @@ bool percpu__reg_valid(void)
     if (percpu__reg_check())
         return false;
     delta = percpu__reg_read();
-    /* The register can hold anything: it is looked up, and not followed. */
+    /* The register can hold anything: its value is looked up in the table, and not followed. */
     for (size_t cpu = 0; cpu < percpu__limit; cpu++)
         if (percpu__delta[cpu] == delta && delta != PERCPU__ABSENT)
             return true;

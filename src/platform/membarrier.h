@@ -7,7 +7,7 @@
 
 #include <linux/membarrier.h>
 
-/* Whether processes have fences is asked once, so that the answer is the same for their life. */
+/* A process asks once whether it has fences, so that the answer is the same for its life. */
 enum { FENCE_UNKNOWN, FENCE_WORKS, FENCE_NONE };
 
 static inline bool percpu__membarrier(int command, unsigned flags, size_t cpu)
@@ -15,7 +15,7 @@ static inline bool percpu__membarrier(int command, unsigned flags, size_t cpu)
     return syscall(SYS_membarrier, command, flags, (int)cpu) == 0;
 }
 
-/* `registers` makes a command available to the process; it may be repeated. errno is kept. */
+/* The command `registers`, which may be repeated, makes another one available. errno is kept. */
 static inline bool percpu__fence_works(int *known, int registers)
 {
     int is = __atomic_load_n(known, __ATOMIC_RELAXED), saved = errno;
@@ -30,7 +30,7 @@ static inline bool percpu__fence_works(int *known, int registers)
     return is == FENCE_WORKS;
 }
 
-/* Only after percpu__fence_works(): children inherit the registration. errno is kept. */
+/* Called only after percpu__fence_works(); children inherit the registration. errno is kept. */
 static inline bool percpu__fenced(int command, unsigned flags, size_t cpu)
 {
     int saved = errno;

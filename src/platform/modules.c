@@ -15,11 +15,11 @@
 #include <sys/auxv.h>
 
 /*
- * The mark by which the modules of a process find each other. It is in the image from which each
- * thread's local data is made: dl_iterate_phdr() tells where that is (PT_TLS), in static programs,
- * too; the image is small; linkers and loaders relocate pointers in it, as the language demands;
- * and tools that edit files leave it where it is, which they do not do with notes, symbols and the
- * dynamic section (patchelf(1)). The copies of threads are not used.
+ * The mark by which the modules of a process find each other is in the image from which each
+ * thread's local data is made. dl_iterate_phdr() tells where that image is (PT_TLS), in static
+ * programs, too; the image is small; linkers and loaders relocate pointers in it, as the language
+ * demands; and tools that edit files leave it in place, unlike notes, symbols and the dynamic
+ * section (patchelf(1)). The copies of threads are not used.
  */
 struct mark {
     uint64_t magic;
@@ -28,7 +28,7 @@ struct mark {
 #define MAGIC 0x9c6b1f2ee85da347 /* random */
 __attribute__((used)) static __thread struct mark mark = {MAGIC, &percpu__process};
 
-/* Is all of [at, at + size) this module's, and may be written? */
+/* Does all of [at, at + size) lie in a writable segment of this module? */
 static bool is_data_of(const struct dl_phdr_info *info, uintptr_t at, size_t size)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
@@ -63,7 +63,7 @@ static struct percpu__version *version_in(const struct dl_phdr_info *info)
     return NULL;
 }
 
-/* The address of a dynamic tag, which glibc has relocated in place, and others have not. */
+/* The address in a dynamic entry, which glibc relocates in place; other C libraries do not. */
 static uintptr_t dynamic_address(const struct dl_phdr_info *info, intptr_t tag)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
@@ -106,8 +106,8 @@ static size_t count_symbols(const struct dl_phdr_info *info)
 
 /*
  * The name of a variable that the dynamic linker has replaced, or NULL. GCC exports a variable
- * without `static` from a shared library; if an earlier module has one of its name, the dynamic
- * linker takes that one.
+ * without `static` from a shared library; if an earlier module has a variable of that name, the
+ * dynamic linker uses the earlier module's variable for both.
  */
 static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dlsym) *look_up)
 {
@@ -132,7 +132,10 @@ static const char *find_replaced(const struct dl_phdr_info *info, __typeof__(dls
 
 /* -- Joining ----------------------------------------------------------------------------------- */
 
-/* Weak: static programs have none, and linkers would warn of a call of dlopen() in them. */
+/*
+ * Weak: static programs have no dlsym(). dlopen() is found by it, since in static programs linkers
+ * would warn of a direct call.
+ */
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 struct search {
@@ -204,7 +207,10 @@ struct percpu__joined percpu__join(const struct percpu__version *mine)
                        "the library's mark is not in the image of this module's "
                        "thread-local data (PT_TLS), or another copy's is: "
                        "has a tool removed it?");
-    /* A namespace's own C library misses fork() and ends of threads; threads have one register. */
+    /*
+     * The C library of a namespace misses fork() and ends of threads; and a thread has one register
+     * for all namespaces.
+     */
     if (search.is_elsewhere)
         percpu__refuse(search.joined.name, "not in a namespace of dlmopen()");
     if (owner->version != mine->version || owner->size != mine->size)
@@ -232,7 +238,7 @@ const struct percpu__allocator *percpu__first_allocator(const struct percpu__all
 
     if (found)
         return found;
-    /* A module that has allocated is pinned. */
+    /* The functions stay valid: a module that has allocated is pinned. */
     return __atomic_compare_exchange_n(first, &found, mine, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE)
                ? mine

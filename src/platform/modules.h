@@ -12,7 +12,7 @@
 /* The begin of each percpu__process, which has to be alike in all modules of a process. */
 struct percpu__version {
     uint32_t version; /* of the platform, its settings, and the layout */
-    uint32_t size;    /* of the whole */
+    uint32_t size;    /* bytes of all of percpu__process */
 };
 
 struct percpu__joined {
@@ -25,7 +25,7 @@ struct percpu__joined {
 /* This module's state, of its platform's type, which begins with a struct percpu__version. */
 extern struct process percpu__process PERCPU__HIDDEN;
 
-/* Called by each module's constructor. Does not return when it cannot work. */
+/* Called by each module's constructor. Ends the process if the module cannot join it. */
 struct percpu__joined percpu__join(const struct percpu__version *mine) PERCPU__HIDDEN;
 
 /* Pins this module, a shared library: dlclose() does not unload it. */
@@ -41,7 +41,7 @@ void percpu__refuse(const char *name, const char *what) PERCPU__HIDDEN __attribu
 extern void __tsan_acquire(void *) __attribute__((weak));
 extern void __tsan_release(void *) __attribute__((weak));
 
-/* The last round of key destructors to use: ThreadSanitizer leaves the thread in the very last. */
+/* The last round of key destructors to use: in the very last ThreadSanitizer leaves the thread. */
 static inline int percpu__last_round(void)
 {
     return _POSIX_THREAD_DESTRUCTOR_ITERATIONS - (&__tsan_release ? 1 : 0);

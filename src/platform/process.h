@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq, thread: the state of a process, which its modules share: that of the module that owns it
- * (modules.h). Every module has the functions below, which work on that state. For thread-local
- * data, and to start the owner, they call the owner's code.
+ * rseq, thread: the state of a process, which its modules share: the percpu__process of the module
+ * that owns the process (modules.h). Every module has the functions below, which work on the
+ * owner's state. For thread-local data, and to start the owner, they call the owner's code.
  */
 #ifndef PERCPU_PROCESS_H
 #define PERCPU_PROCESS_H
@@ -66,7 +66,10 @@ enum { NO_AREA = -1 };
 /* process.state. While a thread starts a module it is READY plus the thread's process id. */
 enum { IDLE, READY };
 
-/* Pinned with its module, and found by modules that are loaded later: the layout has a version. */
+/*
+ * The structure is pinned with its module, and modules that are loaded later find it: the layout
+ * has a version.
+ */
 struct process {
     struct percpu__version head;
     int state;
@@ -101,11 +104,11 @@ struct process {
 };
 
 /*
- * The head of each slot. owner: the futex that a block's owner holds. lists: the lock of lists,
- * where no sequence runs: 0 free, 1 locked, 2 locked and somebody may wait.
+ * The head of each slot. owner: the futex that a block's owner holds. lists: the lock for list
+ * operations without sequences: 0 free, 1 locked, 2 locked and somebody may wait.
  */
 struct slot {
-    uint32_t owner; /* its tid, with WAITED when somebody may wait; 0: free */
+    uint32_t owner; /* the owner's tid, with WAITED when somebody may wait; 0: free */
     uint32_t lists;
 };
 #define WAITED 0x80000000u /* above any tid: Linux, include/linux/threads.h, PID_MAX_LIMIT */
@@ -154,7 +157,7 @@ static inline struct slot *percpu__slot_of(size_t cpu)
 
 extern struct module percpu__this_module PERCPU__HIDDEN;
 
-/* Places this module's aligned variables in each slot. True: all initial values are file views. */
+/* Places this module's variables in each slot, aligned. True: all initial values are file views. */
 bool percpu__place_module(const struct percpu__joined *joined, bool is_first) PERCPU__HIDDEN;
 
 /* The module that has the variable of a per-CPU pointer, or NULL. */
@@ -165,9 +168,9 @@ const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
 #define NO_CPU SIZE_MAX
 
 /*
- * The number of this thread's area, for atomic instructions: in a process without sequences its
- * CPU's, else the one that no sequence touches. NO_CPU: the thread has just been registered, and is
- * to use sequences.
+ * The number of the area that this thread updates with atomic instructions: in a process without
+ * sequences that of the thread's CPU, else the last, which no sequence touches. NO_CPU: the thread
+ * has just been registered, and is to use sequences.
  */
 size_t percpu__atomic_cpu(void) PERCPU__HIDDEN;
 
@@ -188,19 +191,22 @@ void percpu__leave_blocks(struct thread *thread) PERCPU__HIDDEN;
 void percpu__unregister_thread(void) PERCPU__HIDDEN;
 
 /*
- * Called in a child, where only the calling thread lives on: areas and locks of others become free.
- * By the fork handler, and before that by what would wait for one of these.
+ * Called in a child, where only the calling thread lives on: areas and locks of other threads
+ * become free. The fork handler calls it, and before that any code that would wait for an area or a
+ * lock.
  */
 void percpu__in_child(void) PERCPU__HIDDEN;
 
-/* Called before a thread owns anything, for a child forked meanwhile. Mostly just a load. */
+/*
+ * Called before a thread owns an area or a lock, for a child forked meanwhile. Mostly just a load.
+ */
 static inline void percpu__note_owner(void)
 {
     if (!__atomic_load_n(&percpu__state->has_owners, __ATOMIC_RELAXED))
         __atomic_store_n(&percpu__state->has_owners, true, __ATOMIC_SEQ_CST);
 }
 
-/* The limit, or NULL, is the kernel's timespec, which is two longs: not always libc's. */
+/* `limit` is NULL or the kernel's timespec, two longs, which libc's is not on every machine. */
 static inline long percpu__futex(uint32_t *futex, int operation, uint32_t value, const long *limit)
 {
     return syscall(SYS_futex, futex, operation | FUTEX_PRIVATE_FLAG, value, limit, NULL, 0);
@@ -211,7 +217,7 @@ static inline uint32_t percpu__area_owner(size_t cpu)
     return __atomic_load_n(&percpu__slot_of(cpu)->owner, __ATOMIC_RELAXED) & ~WAITED;
 }
 
-/* Between two steps that this separates a signal handler may enter and leave blocks of its own. */
+/* Separates two steps, between which a signal handler may enter and leave blocks of its own. */
 static inline void percpu__signal_fence(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -226,13 +232,13 @@ static inline void percpu__signal_fence(void)
 /* A thread's record, thread-local in the owner. */
 struct thread {
     int tid;    /* 0: not known yet */
-    size_t cpu; /* that the thread plays, plus 1; 0: none */
+    size_t cpu; /* the CPU that the thread plays, plus 1; 0: none */
     int exit_rounds;
-    /* The area that it set itself: a new thread may inherit its parent's register. */
+    /* The area that this thread has set itself: a new thread may inherit its parent's register. */
     uintptr_t base;
 };
 
-/* Found by modules that are loaded later: the layout has a version. */
+/* Modules that are loaded later find this structure: the layout has a version. */
 struct process {
     struct percpu__version head;
     void (*start_owner)(void);
@@ -257,7 +263,7 @@ extern __thread uintptr_t percpu__thread_delta PERCPU__HIDDEN;
 
 struct thread *percpu__this_thread(void) PERCPU__HIDDEN;
 
-/* In a child, whose only thread has another id: its claim stays, the others' go. */
+/* Called in a child, whose only thread has another id: its claim stays, all other claims go. */
 void percpu__claims_after_fork(void) PERCPU__HIDDEN;
 
 #endif

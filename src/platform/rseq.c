@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq: the state of the process, which its modules share (modules.h), how it is started, and the
- * choice between sequences and atomic instructions.
+ * rseq: the state of the process, which its modules share (modules.h), the start of the process,
+ * and the choice between sequences and atomic instructions.
  */
 #include "process.h"
 
@@ -16,8 +16,9 @@
 /* -- This module's words ----------------------------------------------------------------------- */
 
 /*
- * Defined in assembly, since they are const for all C code but the constructor. Until that has run,
- * an access faults: a bias that leads outside of the address space, a mask of 0.
+ * These words are defined in assembly, since they are const for all C code but the constructor.
+ * Until the constructor has run an access faults: the bias leads outside of the address space, and
+ * with a mask of 0 struct rseq is at address 0.
  */
 __asm__(".pushsection .data.percpu_words,\"aw\",%progbits\n\t"
         ".balign 64\n\t"
@@ -77,13 +78,15 @@ enum {
     RSEQ_BYTES = 32,
     RSEQ_UNREGISTER = 1,
     AUXV_RSEQ_FEATURE_SIZE = 27
-}; /* linux/rseq.h; before it had features, its size was 32 */
+}; /* linux/rseq.h; without later features struct rseq has 32 bytes */
 
-/* glibc 2.35 and newer; weak, since other libraries have none and static ones leave it out. */
+/* glibc 2.35 and newer; weak, since other C libraries have none and static ones leave them out. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
-/* Registered by this library where libc registers nothing. Each thread's starts as unregistered. */
+/*
+ * This library registers this struct where libc registers none. Each thread's starts unregistered.
+ */
 static __thread struct percpu__rseq thread_rseq
     __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
 _Static_assert(sizeof(struct percpu__rseq) == 32 && offsetof(struct percpu__rseq, mm_cid) == 24,
@@ -99,8 +102,9 @@ static struct percpu__rseq unregistered_rseq __attribute__((aligned(32))) = {.cp
 
 /*
  * A thread that ends must not be registered after its last destructor, which unregisters it: musl
- * unmaps the stack of a detached one, with its struct rseq, while it still runs. The C library has
- * disabled its cancellation by then (musl, src/thread/pthread_create.c, __pthread_exit).
+ * unmaps the stack of a detached thread, with its struct rseq, while the thread still runs. By then
+ * the C library has disabled the thread's cancellation, by which such a thread is recognised here
+ * (musl, src/thread/pthread_create.c, __pthread_exit).
  */
 static bool register_thread(void)
 {
@@ -114,7 +118,9 @@ static bool register_thread(void)
     if (cancelable != PTHREAD_CANCEL_ENABLE ||
         pthread_setspecific(percpu__state->at_thread_exit, thread) != 0)
         return false;
-    /* A handler may have registered the thread just before: then the kernel has set its number. */
+    /*
+     * A signal handler may have registered the thread just before: then the kernel has set cpu_id.
+     */
     if (syscall(SYS_rseq, &thread_rseq, RSEQ_BYTES, 0, RSEQ_SIGNATURE) == 0 ||
         *(volatile uint32_t *)&thread_rseq.cpu_id <= INT32_MAX)
         return true;
@@ -122,7 +128,9 @@ static bool register_thread(void)
     return false;
 }
 
-/* Whoever turned registration off in glibc may want it for another library, say an allocator. */
+/*
+ * Whoever turned glibc's registration off may want rseq(2) for another library, say an allocator.
+ */
 static bool is_asked_to_register(void)
 {
     const char *value = getauxval(AT_SECURE) ? NULL : getenv("PERCPU_REGISTER");
@@ -142,7 +150,9 @@ void percpu__unregister_thread(void)
 #define RESTARTABLE_SEQUENCES "restartable sequences"
 #endif
 
-/* Linux, kernel/rseq.c: EINVAL for a registered thread, EBUSY if by the same struct rseq. */
+/*
+ * Linux, kernel/rseq.c: EINVAL for a registered thread, EBUSY if its struct rseq is the same one.
+ */
 static const char *describe_error(int error)
 {
     switch (error) {
@@ -251,8 +261,8 @@ static void start_module(const struct percpu__joined *joined)
 
 /*
  * A state that names another process was copied by fork() while a thread was starting a module. The
- * child does not have that thread: what it had not finished is begun anew, or is a hole in the
- * areas, and its module is not started.
+ * child does not have that thread: what the thread had not finished is begun anew, or is a hole in
+ * the areas, and the module that it was starting stays unstarted.
  */
 static void lock_state(void)
 {
@@ -268,9 +278,9 @@ static void lock_state(void)
 }
 
 /*
- * A constructor may call cancellation points, such as open(2): a thread with a request of
- * pthread_cancel() would end inside of dlopen(), with its locks. Not at the program's start, which
- * nobody cancels, and where register_thread() must see that cancellation is enabled.
+ * The constructor may call cancellation points, such as open(2): a thread with a pending
+ * pthread_cancel() would end inside of dlopen(), with its locks. Cancellation stays enabled at the
+ * program's start, which nobody cancels, and where register_thread() must see that it is enabled.
  */
 static struct percpu__joined join_process(void)
 {
@@ -290,18 +300,23 @@ static struct percpu__joined join_process(void)
     return joined;
 }
 
-/* Other modules call it: constructors of libraries that a program is linked with run first. */
+/*
+ * Also called by other modules: constructors of libraries that a program is linked with run first.
+ */
 static void start_owner(void)
 {
     (void)join_process();
 }
 
-/* Before other constructors and main(): 101 is the first priority that is not libc's. */
+/* Runs before other constructors and main(): 101 is the first priority that is not libc's. */
 __attribute__((constructor(101))) static void constructor(void)
 {
     struct percpu__joined joined = join_process();
 
-    /* Pinned: the kernel reads the descriptor of a thread's last sequence when that wakes. */
+    /*
+     * A library is pinned: the kernel reads the descriptor of a thread's last sequence when the
+     * thread wakes.
+     */
     if (!joined.is_program)
         percpu__pin(joined.name);
 }

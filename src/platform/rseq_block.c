@@ -7,14 +7,16 @@
 #include <time.h>
 
 /*
- * The word of an area's owner is 0, the owner's tid, or that with WAITED, and the futex of those
- * who wait. Threads of the area's CPU change it by sequences: they take, they give back unless
- * somebody waits, and they set WAITED. So neither needs an atomic instruction, but for WAITED: an
- * owner that has migrated gives back from another CPU, by an exchange, which the cas meets.
+ * The owner word of an area is 0, the owner's tid, or the tid with WAITED; waiters use the word
+ * as their futex. Threads on the area's CPU change it by sequences: to take the area, to give it
+ * back unless somebody waits, and to set WAITED. So taking and giving back need no atomic
+ * instruction. Setting WAITED does (cas_32): an owner that has migrated gives back from another
+ * CPU, by an exchange, which may come between.
  *
- * What a CPU wrote before it gave back by a sequence, the next owner sees without a fence: it runs
- * on the same CPU, and a switch of threads is a barrier (Linux, Documentation/memory-barriers.txt,
- * "Sleep and wake-up functions"). Threads that have the same mm_cid may run on different CPUs.
+ * The next owner sees without a fence what the CPU wrote before a sequence gave the area back: it
+ * runs on the same CPU, and a switch of threads is a barrier (Linux,
+ * Documentation/memory-barriers.txt, "Sleep and wake-up functions"). Threads that have the same
+ * mm_cid may run on different CPUs.
  */
 #ifdef PERCPU_RSEQ_MM_CID
 #define ORDER_GIVING() __atomic_thread_fence(__ATOMIC_RELEASE)
@@ -22,7 +24,7 @@
 #define ORDER_GIVING() percpu__signal_fence()
 #endif
 
-/* Of what each block runs, calls are a good part. */
+/* Inlined, since calls would be a good part of what each block costs. */
 #define IN_EACH_BLOCK static inline __attribute__((always_inline))
 #define RARELY static __attribute__((noinline, cold))
 
@@ -37,8 +39,8 @@ IN_EACH_BLOCK size_t cpu_of_word(uintptr_t copy)
 }
 
 /*
- * try_take() of a thread without sequences. percpu__slow() may have used another slot than the one
- * that percpu__slow_cpu() tells.
+ * try_take() for a thread without sequences. percpu__slow() may have used another slot than that of
+ * percpu__slow_cpu(): the owner words tell which.
  */
 RARELY bool try_take_slowly(uint32_t tid, size_t *cpu, uint32_t *seen)
 {
@@ -53,7 +55,7 @@ RARELY bool try_take_slowly(uint32_t tid, size_t *cpu, uint32_t *seen)
     return true;
 }
 
-/* Tries to take the area of the CPU that this runs on, *cpu. Its owner was *seen. */
+/* Tries to take the current CPU's area. Sets *cpu to this CPU and *seen to the owner before. */
 IN_EACH_BLOCK bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
 {
     uintptr_t copy;
@@ -66,8 +68,8 @@ IN_EACH_BLOCK bool try_take(uint32_t tid, size_t *cpu, uint32_t *seen)
 }
 
 /*
- * Sets WAITED where the owner is `seen`: in the area of the CPU that this runs on by now, which it
- * returns. Without sequences, in that of `cpu`. Nothing is set where the owner is another one.
+ * Sets WAITED if the owner is `seen`: in the area of the current CPU, or without sequences in that
+ * of `cpu`. Sets nothing if the owner is another thread. Returns the CPU whose area it was.
  */
 static size_t set_waited(size_t cpu, uint32_t seen)
 {
@@ -82,9 +84,9 @@ static size_t set_waited(size_t cpu, uint32_t seen)
 }
 
 /*
- * Frees the area if its owner never gives it back: a thread of the parent, in a child in which
- * percpu__in_child() has not run yet, or one that has ended in its block without a key. True: the
- * area may be free now.
+ * Frees the area if its owner will never give it back: a thread of the parent, in a child in which
+ * percpu__in_child() has not run yet, or a thread that has ended in its block without a key. True:
+ * the area may be free now.
  */
 RARELY bool free_if_ownerless(size_t cpu, uint32_t seen)
 {
@@ -103,7 +105,7 @@ RARELY bool free_if_ownerless(size_t cpu, uint32_t seen)
     return true;
 }
 
-/* Waits for the owner, for 0.1 s at most. True: the time or a signal ended the wait, no wake. */
+/* Waits for the owner, for 0.1 s at most. True: the time or a signal ended the wait, not a wake. */
 RARELY bool wait_for(size_t cpu, uint32_t seen)
 {
     static const long limit[2] = {0, 100000000};
@@ -119,7 +121,10 @@ RARELY bool wait_for(size_t cpu, uint32_t seen)
     return in_vain;
 }
 
-/* Takes the area that belongs to no CPU, where no sequence runs, if it is free: *cpu then. */
+/*
+ * Takes the last area, which belongs to no CPU and where no sequence runs, if it is free; sets
+ * *cpu.
+ */
 RARELY bool take_last(uint32_t tid, size_t *cpu)
 {
     uint32_t free = 0;
@@ -133,8 +138,8 @@ RARELY bool take_last(uint32_t tid, size_t *cpu)
 }
 
 /*
- * Gives back an area whose CPU this may not run on, or that somebody waits for. Wakes all waiters:
- * the first may run on another CPU by now, and take that one's area.
+ * Gives back an area that somebody waits for, or whose CPU may not be the current one. Wakes all
+ * waiters: the first may have moved to another CPU, and take that CPU's area.
  */
 RARELY void give_back_slowly(size_t cpu)
 {
@@ -148,7 +153,7 @@ RARELY void give_back_slowly(size_t cpu)
     }
 }
 
-/* The word of the CPU that this runs on is `tid` only where that is the area's. */
+/* Only the area's own word is `tid`, so that the sequence gives nothing back on another CPU. */
 IN_EACH_BLOCK void give_back(size_t cpu, uint32_t tid)
 {
     uintptr_t copy;
@@ -164,7 +169,8 @@ IN_EACH_BLOCK void give_back(size_t cpu, uint32_t tid)
 
 /*
  * For a signal handler that came while the area was taken or given back: the area that the thread
- * owns, or NO_AREA. A nested handler may have forked: the thread's tid is another then, look again.
+ * owns, or NO_AREA. If a nested handler has forked, the thread's tid in the child is another one:
+ * look again.
  */
 RARELY size_t find_own(const struct thread *thread)
 {
@@ -181,7 +187,7 @@ RARELY size_t find_own(const struct thread *thread)
     return (size_t)NO_AREA;
 }
 
-/* What is_taken_by() says when the words are not what the thread wrote. */
+/* The answer of is_taken_by() when the owner word or the tid is not what the thread wrote. */
 RARELY bool is_taken_as_other(const struct thread *thread, size_t cpu, uint32_t tid)
 {
     uint32_t *owner = &percpu__slot_of(cpu)->owner;
@@ -201,8 +207,8 @@ RARELY bool is_taken_as_other(const struct thread *thread, size_t cpu, uint32_t 
 
 /*
  * Has the thread taken the area as `tid`? A handler may have forked since the thread read its tid,
- * and this be the child. False: there a block of another handler found that the parent's thread is
- * gone, and the area is free.
+ * and this may be the child. False: in the child a block of another handler has found that the
+ * parent's thread is gone, and the area is free.
  */
 IN_EACH_BLOCK bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t tid)
 {
@@ -215,9 +221,9 @@ IN_EACH_BLOCK bool is_taken_by(const struct thread *thread, size_t cpu, uint32_t
 }
 
 /*
- * What may be done when an area is not free. Its owner may wait for what this thread holds: a lock
- * of malloc(), where this is a handler's block, or of libc, where the owner is being cancelled. So
- * a block takes the last area when nobody has woken it for PATIENCE.
+ * How a block may wait when an area is not free. The area's owner may wait for what this thread
+ * holds: a lock of malloc(), where this is a handler's block, or of libc, where the owner is being
+ * cancelled. So a block takes the last area when nobody has woken it for PATIENCE nanoseconds.
  */
 enum waiting { NEVER, FOR_A_BLOCK, FOR_THIS_CPU };
 static const uint64_t PATIENCE = 1000000000;
@@ -230,11 +236,11 @@ static uint64_t nanoseconds(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Takes an area that was not free: its owner was `seen`, 0 where it may be free now. */
+/* Takes an area that was not free. Its owner was `seen`; 0: the area may be free again. */
 RARELY size_t take_later(const struct thread *thread, size_t cpu, uint32_t seen,
                          enum waiting waiting)
 {
-    uint64_t since = 0; /* has waited in vain since then; 0: not yet */
+    uint64_t since = 0; /* begin of waiting in vain; 0: has not waited so */
     uint32_t tid;
 
     for (;;) {
@@ -260,7 +266,10 @@ RARELY size_t take_later(const struct thread *thread, size_t cpu, uint32_t seen,
     }
 }
 
-/* A thread's first block. The area is given back when the thread ends in a block (C: cancelled). */
+/*
+ * A thread's first block. The key makes the thread give the area back if it ends in a block (C:
+ * cancelled).
+ */
 RARELY void first_block(struct thread *thread)
 {
     int saved = errno;
@@ -276,10 +285,13 @@ RARELY void first_block(struct thread *thread)
     errno = saved;
 }
 
-/* What follows comes after what the owner before did, also in a handler that finds the area own. */
+/*
+ * Orders what follows behind what the previous owner did, also in a handler whose thread owns the
+ * area.
+ */
 IN_EACH_BLOCK void come_after_owner(size_t cpu)
 {
-#ifdef __SANITIZE_THREAD__ /* GCC warns that it does not see the fence */
+#ifdef __SANITIZE_THREAD__ /* GCC warns that ThreadSanitizer does not see the fence */
     __sync_synchronize();
 #else
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -289,8 +301,8 @@ IN_EACH_BLOCK void come_after_owner(size_t cpu)
 }
 
 /*
- * Takes an area; or none, NO_AREA, where it would have to wait and may not. `calls` and `depth`
- * are the thread's. They come as arguments since they are constants mostly, so that the stores wait
+ * Takes an area; or none (NO_AREA), where it would have to wait and may not. `calls` and `depth`
+ * are the thread's members. They are arguments, which are constants mostly, so that the stores wait
  * for no load.
  */
 IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth,
@@ -307,7 +319,7 @@ IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth
     thread->owner_depth = depth + 1;
     percpu__signal_fence();
     tid = (uint32_t)__atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
-    /* An area with this tid is own, too: a thread that had it has ended in a block. */
+    /* An area with this tid is own, too: an earlier thread with the tid has ended in a block. */
     is_own = try_take(tid, &cpu, &seen) || percpu__area_owner(cpu) == tid;
     if (!is_own || !is_taken_by(thread, cpu, tid)) {
         cpu = take_later(thread, cpu, is_own ? 0 : seen, waiting);
@@ -328,10 +340,10 @@ IN_EACH_BLOCK size_t enter(struct thread *thread, unsigned calls, unsigned depth
 }
 
 /*
- * A handler that comes while the area is taken uses it when it is the thread's already. If not, the
- * handler takes one and gives it back: the thread may sleep in wait_for(), and must own nothing
- * then. When the handler returns, depth and calls are unchanged; owner_depth is unchanged or equals
- * depth.
+ * A handler that comes while the thread takes an area uses that area if the thread owns it already.
+ * If not, the handler takes an area and gives it back: the thread may sleep in wait_for(), and must
+ * own nothing then. When the handler returns, depth and calls are unchanged; owner_depth is
+ * unchanged or equals depth.
  */
 IN_EACH_BLOCK size_t enter_or_nest(enum waiting waiting)
 {
@@ -402,7 +414,7 @@ void percpu__give_back_area(void)
 void percpu__leave_blocks(struct thread *thread)
 {
     if (thread->depth > 0 || thread->calls > 0) {
-        size_t cpu = find_own(thread); /* none, where it was about to take one */
+        size_t cpu = find_own(thread); /* NO_AREA if the thread was about to take one */
 
         thread->calls = 1;
         percpu__signal_fence();

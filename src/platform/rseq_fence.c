@@ -29,8 +29,9 @@ static bool fence(unsigned flags, size_t cpu)
 }
 
 /*
- * Where sequences run the kernel aborts those on the CPU; a thread that does not run aborts its own
- * when it resumes. On the other areas operations of several instructions hold the lock.
+ * Where sequences run, the kernel aborts the sequence that runs on the CPU; a thread that does not
+ * run aborts its own when it resumes. On other areas operations of several instructions hold the
+ * area's lock for lists.
  */
 int percpu_fence_cpu(size_t cpu)
 {

@@ -10,10 +10,10 @@
 #include <time.h>
 
 /*
- * Without a sequence an operation holds its area's lock, with signals blocked: a handler on this
- * thread would wait for ever. The operation commits by one store, as a sequence does: like one, it
- * may overwrite the mark of a list that is closed meanwhile, and a child after fork() finds lists
- * as they were before or after an operation of another thread.
+ * A list operation without a sequence holds its area's lock for lists, with signals blocked: a
+ * handler on this thread would wait for the lock for ever. The operation commits by one store, as a
+ * sequence does. So it may overwrite the mark of a list that is closed meanwhile, and a child after
+ * fork() finds lists as they were before or after an operation of another thread.
  */
 static void lock_lists(struct slot *slot, sigset_t *old_mask)
 {
@@ -49,7 +49,7 @@ void percpu__wait_for_lists(size_t cpu)
     unlock_lists(percpu__slot_of(cpu), &old_mask);
 }
 
-/* false: the list is closed. */
+/* Returns false if the list is closed. */
 static bool list_locked(enum percpu__list_operation operation, size_t cpu, volatile void *p,
                         struct percpu_list_node **node)
 {
@@ -105,7 +105,7 @@ struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation
     const struct timespec nap = {0, 10000};
     int saved = errno, cancelable;
 
-    /* Registers the thread if possible: register_thread() refuses while it cannot be cancelled. */
+    /* Registers the thread if possible: register_thread() refuses once cancellation is disabled. */
     if (percpu__rseq_index() >= percpu__state->rseq_cpus)
         (void)percpu__atomic_cpu();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rseq: the memory of areas, and what is asked about it. */
+/* rseq: the memory of areas, and the functions that answer questions about it. */
 #include "process.h"
 
 #ifdef PERCPU_PLATFORM_RSEQ
@@ -50,8 +50,9 @@ static size_t possible_cpus(void)
 
 /*
  * Reserves the addresses of a piece: a slot per CPU, the last slot, and a guard for the address
- * that a CPU too many would have. Slots become accessible as far as they are used: nothing that
- * counts, locks, dumps or copies memory sees more. Two mappings per CPU. 0: no addresses.
+ * that a CPU too many would have. Slots become accessible only as far as they are used, so that
+ * nothing that counts, locks, dumps or copies memory sees more. A piece takes two mappings per CPU.
+ * Returns 0 if there are no addresses.
  */
 static uintptr_t map_piece(size_t cpus)
 {
@@ -66,7 +67,7 @@ static uintptr_t map_piece(size_t cpus)
     if (before != 0)
         munmap(memory, before);
     munmap(memory + before + size, STRICTEST - before);
-    /* A huge page would commit the memory of 512 for one variable. */
+    /* A huge page would commit the memory of 512 pages for one variable. */
     madvise(memory + before, size, MADV_NOHUGEPAGE);
     return (uintptr_t)memory + before;
 }
@@ -82,8 +83,8 @@ static size_t address_limit(void)
 }
 
 /*
- * Where addresses are limited, fewer CPUs have a slot and the others use the last: the program and
- * objects need addresses, too.
+ * Where addresses are limited, fewer CPUs have a slot and the others use the last slot: the program
+ * and objects need addresses, too.
  */
 bool percpu__reserve_areas(void)
 {
@@ -110,7 +111,10 @@ bool percpu__add_modules_piece(void)
 
     if (place == 0)
         return false;
-    /* In this order: in a child forked between two stores the next module takes a new place. */
+    /*
+     * The stores are in this order so that in a child forked between two of them the next module
+     * takes a new piece.
+     */
     __atomic_store_n(&p->last.used, PERCPU__SLOT_SIZE, __ATOMIC_RELEASE);
     __atomic_store_n(&p->last.accessible, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&p->last.piece, place, __ATOMIC_RELEASE);
@@ -140,7 +144,7 @@ void percpu__register_roots(uintptr_t piece, size_t from, size_t end)
 
 /* -- Questions --------------------------------------------------------------------------------- */
 
-/* Areas exist already, and as long as the process. */
+/* Areas exist already, for the life of the process. */
 int percpu__init_existing(void)
 {
     return 0;
@@ -194,25 +198,26 @@ void percpu__check_current(void)
 
 /* -- For alloc.c ------------------------------------------------------------------------------- */
 
-/* None at first: the heap asks for pieces when it needs them. */
+/* There is no memory at first: the heap asks for pieces when it needs them. */
 bool percpu__dynamic_memory(struct percpu__memory *memory)
 {
     *memory = (struct percpu__memory){0, 0, 0, STRICTEST, true};
     return percpu__limit != 0;
 }
 
-/* The head of a piece of dynamic memory, in slot 0; the other slots' place for it is unused. */
+/* The head of a piece of dynamic memory, in slot 0. The head's bytes in other slots are unused. */
 struct piece {
     struct piece *next;
     size_t accessible; /* bytes of each slot */
-    bool has_objects;  /* and is in the process's list */
+    bool has_objects;  /* such a piece is in the process's list */
 };
 enum { GROWTH = 65536 };
 _Static_assert(sizeof(struct piece) <= PIECE_HEAD && PERCPU__SLOT_SIZE % GROWTH == 0, "");
 
 /*
- * How much of a new piece is accessible. Where that makes too many mappings (many CPUs, much
- * memory) it is all of the piece: one mapping, if the system does not count untouched pages.
+ * How many bytes of each slot are accessible in a new piece. Where parts of slots would make too
+ * many mappings (many CPUs, much memory) all of the piece is accessible: one mapping, if the system
+ * does not count untouched pages.
  */
 static size_t accessible_at_first(uintptr_t piece)
 {

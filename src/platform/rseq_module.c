@@ -10,7 +10,7 @@
 
 /* -- Initial values ---------------------------------------------------------------------------- */
 
-/* linux/memfd.h; the second one, Linux 6.3, is all that vm.memfd_noexec=2 allows. */
+/* linux/memfd.h; vm.memfd_noexec=2 allows only files with the second flag (Linux 6.3). */
 enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC_SEAL = 8 };
 
 /* A memory file (memfd) that may grow to this size; -1: there is none. */
@@ -28,7 +28,10 @@ static int template_file(size_t size)
     return file;
 }
 
-/* Has this page of slot 0 initial values but 0? Without variables it may have no template. */
+/*
+ * Does this page of slot 0 have initial values other than 0? A page without variables may have no
+ * readable template.
+ */
 static bool has_values(const struct module *module, uintptr_t at, size_t page)
 {
     uintptr_t from = at > module->first ? at : module->first;
@@ -41,9 +44,9 @@ static bool has_values(const struct module *module, uintptr_t at, size_t page)
 
 /*
  * Gives each slot the initial values. A page with values is each slot's own view (private mapping)
- * of a file: it becomes memory, of that CPU's node, when somebody writes to it. Values are copied
- * where pages before free_from hold other variables already, and where there is no file or mapping.
- * Returns whether all are views.
+ * of a file: the page becomes memory, of that CPU's node, when somebody writes to it. Values are
+ * copied where pages before free_from hold other variables already, and where there is no file or
+ * mapping. Returns whether all pages with values are views.
  */
 static bool fill_slots(struct process *p, const struct module *module, uintptr_t free_from)
 {
@@ -92,9 +95,10 @@ static bool fill_slots(struct process *p, const struct module *module, uintptr_t
 struct module percpu__this_module;
 
 /*
- * The offset in a slot, behind `used`, of a template. Modulo `align`, which is the strictest
- * alignment of its variables or more, addresses stay as in the module. Modulo a page, too: tools
- * may lower the alignment of segments, and variables in them stay aligned to a page.
+ * The offset of a template in a slot, behind `used`. Modulo `align`, which is at least the
+ * strictest alignment of the template's variables, the offset equals the address in the module. So
+ * it does modulo a page: tools may lower the alignment of segments, and variables in them stay
+ * aligned to a page.
  */
 static uintptr_t offset_behind(size_t used, uintptr_t start, uintptr_t align)
 {
@@ -127,7 +131,7 @@ bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
         free_from = p->last.piece;
         at = offset_behind(0, start, align);
     }
-    p->last.used = at + size; /* first: another thread's fork() may be now */
+    p->last.used = at + size; /* first: another thread may fork meanwhile */
     if (p->last.piece == p->base)
         p->size = p->last.used;
     end = (p->last.used + page - 1) & ~(page - 1);
@@ -137,7 +141,10 @@ bool percpu__place_module(const struct percpu__joined *joined, bool is_first)
     p->last.accessible = end;
     percpu__register_roots(p->last.piece, at, at + size);
     percpu__this_module.bias = p->last.piece + at - start;
-    /* From the first variable on: what is in front of it, up to `align`, is not the template's. */
+    /*
+     * The module begins at its first variable: the bytes before, up to `align`, are not the
+     * template's.
+     */
     percpu__template_image(&percpu__this_module.first, &percpu__this_module.end);
     percpu__this_module.first += percpu__this_module.bias;
     percpu__this_module.end += percpu__this_module.bias;
@@ -162,7 +169,7 @@ const struct module *percpu__module_of(uintptr_t place)
     return m;
 }
 
-/* By a sequence where one store is enough, else in a block. */
+/* Resets by a sequence where one store is enough, else in a block. */
 static void reset_from(uintptr_t from, void *p, size_t size)
 {
     bool one_piece = size == 1 || size == 2 || size == 4 || size == 8;

@@ -23,7 +23,7 @@ size_t percpu__atomic_cpu(void)
     return last;
 }
 
-/* The CPU whose area pointers and reads use. */
+/* The CPU whose area this thread's pointers and reads use. */
 size_t percpu__slow_cpu(void)
 {
     size_t cpu = percpu__atomic_cpu();
@@ -39,7 +39,7 @@ uintptr_t percpu__slow_slot(void)
     return percpu__slot(percpu__slow_cpu());
 }
 
-/* A sequence calls percpu__slow() again at most once: the thread is registered by then. */
+/* fast_*() calls percpu__slow() again at most once: the thread is registered by then. */
 /* NOLINTBEGIN(misc-no-recursion) */
 #define SLOW(bits)                                                                                 \
     static uint64_t slow_##bits(enum percpu__slow_operation operation, uintptr_t address,          \

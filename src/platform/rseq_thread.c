@@ -11,7 +11,7 @@ static bool is_in_program; /* this copy of the library, the owner's */
 
 static __thread struct thread thread_storage = {.cpu = (size_t)NO_AREA};
 
-/* Hash tables of threads by thread pointer. A record is that of the living thread with its tid. */
+/* Hash tables of threads by thread pointer. A record belongs to the living thread with its tid. */
 enum { RECORDS = 1024 };
 struct records {
     struct record {
@@ -27,7 +27,7 @@ static size_t place_of_record(void)
     return (size_t)((uint64_t)percpu__thread_pointer() * 0x9e3779b97f4a7c15u >> 32) % RECORDS;
 }
 
-/* tid 0 is any: in a child, whose only thread does not know its own yet. NULL: there is none. */
+/* tid 0 matches each tid: in a child, whose only thread does not know its tid yet. NULL: none. */
 static struct thread *find_record(int tid)
 {
     struct records *group = __atomic_load_n(&percpu__state->records, __ATOMIC_ACQUIRE);
@@ -43,7 +43,9 @@ static struct thread *find_record(int tid)
     return NULL;
 }
 
-/* Empty, or null. Async-signal-safe: a thread's first block may be in a handler. */
+/*
+ * Returns an empty group, or null. Async-signal-safe: a thread's first block may be in a handler.
+ */
 static struct records *map_records(void)
 {
     void *records = mmap(NULL, sizeof(struct records), PROT_READ | PROT_WRITE,
@@ -80,7 +82,10 @@ static struct record *take_record(int tid)
     }
 }
 
-/* Signals are blocked. A handler that came before may have forked: the tid is read anew. */
+/*
+ * Makes a record with signals blocked. A handler that came before may have forked: the tid is read
+ * anew.
+ */
 static struct thread *new_thread(void)
 {
     struct thread *thread;
@@ -109,10 +114,11 @@ static struct thread *new_thread(void)
 }
 
 /*
- * Thread-local in the program only: in a library that came by dlopen() glibc allocates thread-local
- * storage by malloc() when a thread first uses it, which may be in a signal handler. Elsewhere it
- * is the key's value. Without a key, or when a thread that ends has lost its value, the record is
- * found by the tid, as others may have had this thread pointer before.
+ * The record is thread-local in the program only: in a library that came by dlopen() glibc
+ * allocates thread-local storage by malloc() when a thread first uses it, which may be in a signal
+ * handler. Elsewhere the record is the key's value. Without a key, or when a thread that ends has
+ * lost its value, the record is found by thread pointer and tid, since an earlier thread may have
+ * had the same thread pointer.
  */
 struct thread *percpu__this_thread(void)
 {
@@ -129,15 +135,15 @@ struct thread *percpu__this_thread(void)
 }
 
 /*
- * Other keys' destructors may still use per-CPU data: this acts in the last round. Handlers' blocks
- * may come until the thread is gone: they must neither find an area that is given back nor wait for
- * it.
+ * Other keys' destructors may still use per-CPU data: this one acts in the last round. Handlers may
+ * enter blocks until the thread is gone: they must neither find an area that is given back nor wait
+ * for it.
  */
 static void thread_exits(void *value)
 {
     struct thread *thread = value;
     bool is_kept =
-        pthread_setspecific(percpu__state->at_thread_exit, value) == 0; /* for handlers */
+        pthread_setspecific(percpu__state->at_thread_exit, value) == 0; /* for blocks of handlers */
 
     if (++thread->exit_rounds < percpu__last_round() && is_kept)
         return;
@@ -149,8 +155,8 @@ static void thread_exits(void *value)
 }
 
 /*
- * Frees the record of a thread that has ended, which stays if there is no key: a child would take
- * it for that of the thread which has the pointer now.
+ * Frees the records that ended threads have left, as they do without a key: a child would take such
+ * a record for that of its own thread, which has the thread pointer now.
  */
 static void thread_before_fork(void)
 {
@@ -169,7 +175,7 @@ static void thread_before_fork(void)
     errno = saved;
 }
 
-/* Resets the pid: a child may have its parent's, as the first process of a PID namespace. */
+/* Resets the pid: a child may have its parent's pid, as the first process of a PID namespace. */
 static void thread_after_fork(void)
 {
     if (!percpu__state->is_child_done)
@@ -188,7 +194,9 @@ void percpu__in_child(void)
         return;
     percpu__state->pid = pid;
     percpu__state->is_child_done = true;
-    /* The loop below takes page tables for each slot. */
+    /*
+     * The loop below, which takes page tables for each slot, is skipped if nothing was ever owned.
+     */
     if (!__atomic_load_n(&percpu__state->has_owners, __ATOMIC_RELAXED))
         return;
     thread = is_in_program            ? &thread_storage
@@ -211,7 +219,7 @@ void percpu__in_child(void)
 
 /*
  * A signal handler may be the first to set a thread's value of the key, and must not allocate.
- * glibc has room for the first 32 keys in each thread, and allocates it for others (nptl/descr.h,
+ * glibc has room for the first 32 keys in each thread, and allocates room for others (nptl/descr.h,
  * PTHREAD_KEY_2NDLEVEL_SIZE); musl has room for all.
  */
 static bool make_key(pthread_key_t *key)
@@ -231,7 +239,7 @@ void percpu__threads_begin(bool is_program)
 {
     is_in_program = is_program;
     percpu__state->has_key = percpu__state->has_key || make_key(&percpu__state->at_thread_exit);
-    /* Early: a thread that has no memory in its first block could only end the process. */
+    /* Mapped early: a thread that finds no memory in its first block could only end the process. */
     if (!is_program && !percpu__state->records)
         percpu__state->records = map_records();
     if (pthread_atfork(thread_before_fork, NULL, thread_after_fork) != 0)

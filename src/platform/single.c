@@ -24,8 +24,9 @@ static uintptr_t first, size; /* of the variables; valid with pristine */
 
 #if __STDC_HOSTED__
 /*
- * Before other constructors and main() write: 101 is the first priority that is not libc's. It
- * stands here, since GCC 12 drops the priority of a definition that was declared without one.
+ * Runs before other constructors and main() write: 101 is the first priority that is not libc's.
+ * The attribute is at the declaration, since GCC 12 drops the priority of a definition that was
+ * declared without one.
  */
 __attribute__((constructor(101)))
 #endif
@@ -195,7 +196,8 @@ bool percpu__dynamic_memory(struct percpu__memory *memory)
 
 /*
  * The symbols of a linker script that includes the fragment of ld/, which has a slot for initial
- * values; without one there is no reset. Hidden, and read from data words, as in bare.c.
+ * values; without such a script no variable can be reset. The symbols are hidden, and read from
+ * data words, as in bare.c.
  */
 extern const char _percpu_template[] PERCPU__HIDDEN __attribute__((weak));
 extern char _percpu_start[] PERCPU__HIDDEN __attribute__((weak));

@@ -35,7 +35,7 @@ int percpu__slots_take(size_t count, size_t stride, size_t align, uintptr_t *bas
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return -PERCPU_ENOMEM;
-    /* A huge page would commit the memory of 512 for one object. */
+    /* A huge page would commit the memory of 512 pages for one object. */
     madvise(memory, size, MADV_NOHUGEPAGE);
     percpu__state->mapping = memory;
     percpu__state->mapping_size = size;
@@ -120,7 +120,7 @@ struct thread *percpu__this_thread(void)
     return &thread_storage;
 }
 
-/* A signal handler's fork() changes the tid in the child. */
+/* A signal handler may fork and so change the tid in the child: a tid that is set then is kept. */
 static int this_tid(void)
 {
     struct thread *thread = percpu__state->thread();
@@ -136,10 +136,11 @@ static int this_tid(void)
 }
 
 /*
- * Takes a free claim, and one left by a thread that has ended: with the same tid (this thread's own
- * claim is in thread->cpu), or because it first claimed a CPU in one of its last destructors, with
- * no round of the key's after it. A signal handler may fork meanwhile: in the child a claim made
- * after that has the parent's tid, and is corrected.
+ * Takes a claim that is free, or that a thread has left which has ended: a thread with the same tid
+ * (this thread's own claim would be in thread->cpu), or one that first claimed a CPU in one of its
+ * last destructors, with no round of the key's destructor after it. A signal handler may fork
+ * meanwhile: in the child a claim that is made after the fork has the parent's tid, and is
+ * corrected.
  */
 static bool take_claim(size_t cpu)
 {
@@ -174,7 +175,10 @@ static void thread_exits(void *value)
     release_claim(thread);
 }
 
-/* Made at the first claim for which there is one: a program that uses up all keys may free some. */
+/*
+ * The key is made at the first claim that finds one free: a program that uses up all keys may free
+ * some.
+ */
 static bool exit_key(pthread_key_t *key)
 {
     unsigned known = __atomic_load_n(&percpu__state->at_thread_exit, __ATOMIC_ACQUIRE);
@@ -207,7 +211,10 @@ int percpu__reg_claim(size_t cpu, uintptr_t delta)
     }
     if (!take_claim(cpu))
         return -PERCPU_EBUSY;
-    /* SEQ_CST on both sides: percpu_fini() sees the claim, or this that it was or is at work. */
+    /*
+     * SEQ_CST on both sides: percpu_fini() sees this claim, or this thread sees that percpu_fini()
+     * was or is at work.
+     */
     if (__atomic_load_n(&percpu__state->closing, __ATOMIC_SEQ_CST) || cpu >= PERCPU__LIMIT ||
         PERCPU__DELTAS[cpu] != delta) {
         __atomic_store_n(&percpu__state->claims[cpu], 0, __ATOMIC_RELEASE);
@@ -255,7 +262,7 @@ static bool others_have_claims(void)
     return false;
 }
 
-/* Looks twice: a thread that claims a CPU after the second time gives it back. */
+/* Looks twice: a thread that claims a CPU after the second look gives it back. */
 int percpu__reg_release_all(void)
 {
     if (others_have_claims())

@@ -7,8 +7,9 @@
 /* -- This module's words ----------------------------------------------------------------------- */
 
 /*
- * Defined in assembly, since they are const for all C code but the constructor. Until that has run,
- * an access faults: a shift that leads outside of the address space, on 32 bits null pointers.
+ * These words are defined in assembly, since they are const for all C code but the constructor.
+ * Until the constructor has run an access faults: the shift leads outside of the address space, or
+ * on 32 bits the pointers are null.
  */
 __asm__(".pushsection .data.percpu_words,\"aw\",%progbits\n\t"
         ".balign 64\n\t"
@@ -109,12 +110,12 @@ static void begin_once(void)
         percpu__refuse(NULL, "pthread_atfork() failed");
 }
 
-/* Other modules call it: constructors of shared libraries run before the program's. */
+/* Also called by other modules: constructors of shared libraries run before the program's. */
 static void start_owner(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    (void)percpu__template_align(); /* asks the dynamic linker: not later, with a lock held */
+    (void)percpu__template_align(); /* asks the dynamic linker: not with a lock held */
     use_state_of(&percpu__process);
     percpu__words.shift = 0;
     pthread_once(&once, begin_once);
@@ -123,10 +124,10 @@ static void start_owner(void)
 /* -- Other modules ----------------------------------------------------------------------------- */
 
 /*
- * The distance from the owner's template down to other modules' places. They are below it, so that
- * no per-CPU pointer depends on how much memory there is for objects, and below all of the owner,
- * so that an access by a register that was not set does not reach it. Where the owner is loaded low
- * they are below 0, since no place may be at 0.
+ * The distance from the owner's template down to the places of other modules. The places are below
+ * the template, so that no per-CPU pointer depends on how much memory there is for objects, and
+ * below all of the owner, so that an access by a register that was not set does not reach the
+ * owner. Where the owner is loaded low the places are below 0, since no place may be at 0.
  */
 static size_t distance_to_modules(void)
 {
@@ -166,7 +167,7 @@ __attribute__((noinline)) static void add_module(struct percpu__module *m)
         percpu__refuse(m->name, "its segments have a larger alignment than 2 MiB (32-bit: 64 KiB)");
     state = percpu__init_enter();
     size = (percpu__areas->modules ? percpu__areas->modules_size : distance_to_modules()) + m->size;
-    /* Modulo `align` the place is as the template's address, so that variables stay aligned. */
+    /* The place equals the template's address modulo `align`, so that variables stay aligned. */
     size += (-m->start - size) & (align - 1);
     if ((state == READY && size > percpu__areas->module_room) ||
         (size >= start && size - m->size < start))
@@ -203,7 +204,7 @@ extern const char __stop_percpu_for_programs[] PERCPU__HIDDEN __attribute__((wea
 
 static struct percpu__module this_module;
 
-/* Before other constructors and main(): 101 is the first priority that is not libc's. */
+/* Runs before other constructors and main(): 101 is the first priority that is not libc's. */
 __attribute__((constructor(101))) static void constructor(void)
 {
     struct percpu__joined joined = percpu__join(&percpu__process.head);
@@ -226,7 +227,9 @@ __attribute__((constructor(101))) static void constructor(void)
         add_module(&this_module);
         percpu__words.shift = this_module.first - this_module.start;
     }
-    /* Pinned, since copies of its variables, and its thread-local data, stay in use. */
+    /*
+     * A library is pinned, since copies of its variables, and its thread-local data, stay in use.
+     */
     if (!joined.is_program)
         percpu__pin(joined.name);
 }

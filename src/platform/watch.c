@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq, PERCPU_DEBUG: reports a variable that blocks change and updates have as operand. The two do
- * not exclude each other, and updates would be lost.
+ * rseq, PERCPU_DEBUG: reports a variable that is changed by blocks and is the operand of updates.
+ * Blocks and updates do not exclude each other, so that updates would be lost.
  *
  * A hash table has an entry for each word (8 bytes, on all CPUs) that is updated, or changed in a
- * block: which of its bytes are, and how often operations wrote to it. A block has changed what
- * differs at its end, if no operation wrote to the word meanwhile. Any context: no locks.
+ * block: which of the word's bytes are, and how often operations wrote to the word. A block has
+ * changed the bytes that differ at its end, if no operation wrote to the word meanwhile. Any
+ * context: no locks.
  */
 #include "process.h"
 
@@ -15,7 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bounds what a full table costs. 5,000 words find an entry each, of 8,000 some 250 do not. */
+/*
+ * PROBES bounds what a full table costs. 5,000 words find an entry each, of 8,000 some 250 do not.
+ */
 enum { WORD = 8, ENTRIES = 8192, PROBES = 64 };
 
 struct word {
@@ -60,7 +63,7 @@ static struct word *entry_of(uintptr_t address, bool add)
     return NULL;
 }
 
-/* Bit n: is byte n of the word at `address` one of these? */
+/* Bit n: is byte n of the word at `address` in [first, first + size)? */
 static uint8_t bytes_of(uintptr_t address, uintptr_t first, size_t size)
 {
     uint8_t bytes = 0;
@@ -150,7 +153,7 @@ void percpu__watch_written(const volatile void *p)
         __atomic_fetch_add(&word->done, 1, __ATOMIC_SEQ_CST);
 }
 
-/* The next object at this place is another variable. */
+/* Forgets an object that is freed: the next object at this place is another variable. */
 void percpu__watch_freed(uintptr_t first, size_t size)
 {
     for (uintptr_t address = first; address < first + size; address += WORD) {

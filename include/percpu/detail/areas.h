@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The head of every area, the table of deltas, and library functions that operations call. */
 
-/* The library's own variable, in every area. <percpu/asm.h> has the offsets. */
+/* The library's own per-CPU variable: each area has a copy. <percpu/asm.h> has its offsets. */
 struct percpu__head {
     uintptr_t delta; /* of this area */
     size_t cpu;      /* PERCPU__NO_CPU in the template */
@@ -13,7 +13,10 @@ struct percpu__head {
 #define PERCPU__MAGIC ((uintptr_t)0x43726550)
 extern PERCPU__HIDDEN PERCPU__MODEL struct percpu__head __PERCPU_percpu__head;
 
-/* Deltas by CPU, valid below percpu__limit. They are multiples of 64: an odd value marks a gap. */
+/*
+ * Deltas by CPU number, valid below percpu__limit. They are multiples of 64, so that the odd
+ * PERCPU__ABSENT can mark a CPU without an area.
+ */
 #define PERCPU__ABSENT ((uintptr_t)1)
 extern PERCPU__HIDDEN uintptr_t percpu__delta[PERCPU_MAX_CPUS];
 extern PERCPU__HIDDEN size_t percpu__limit;
@@ -22,7 +25,7 @@ PERCPU__CALLED void percpu__check_current(void);
 PERCPU__HIDDEN void percpu__bad_cpu(void) __attribute__((noreturn));
 PERCPU__CALLED void percpu__moved(void);
 /* The first CPU from `cpu` on that has an area, or PERCPU__NO_CPU. */
-#ifdef PERCPU_PLATFORM_RSEQ /* which gives one to each CPU: no call in percpu_for_each() */
+#ifdef PERCPU_PLATFORM_RSEQ /* each CPU below the limit has one: no call in percpu_for_each() */
 PERCPU__INLINE size_t percpu__next_cpu(size_t cpu)
 {
     return cpu < percpu__limit ? cpu : PERCPU__NO_CPU;
@@ -30,7 +33,7 @@ PERCPU__INLINE size_t percpu__next_cpu(size_t cpu)
 #else
 PERCPU__CALLED size_t percpu__next_cpu(size_t cpu);
 #endif
-/* The first one that is up, likewise. */
+/* The first CPU from `cpu` on that is up, or PERCPU__NO_CPU. */
 PERCPU__CALLED size_t percpu__next_up(size_t cpu);
 PERCPU__CALLED uintptr_t percpu__offset(uintptr_t vma);
 PERCPU__CALLED uint64_t percpu__sum(const volatile void *p, size_t size);

@@ -11,7 +11,7 @@
 #include <percpu/detail/operand.h>
 #include <percpu/detail/restart.h>
 
-/* The platform finds the current CPU's area; it includes the architecture's headers. */
+/* The platform's header finds the current CPU's area and includes the architecture's headers. */
 #if defined(PERCPU_PLATFORM_BARE)
 #include <percpu/detail/platform/bare.h>
 #elif defined(PERCPU_PLATFORM_THREAD)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code that is not optimised: an access is a call of a library function, chosen by size, since
- * inline functions would take an instruction and a place on the caller's stack for each of their
- * parameters. src/calls.c defines these functions. They take every operand as a pointer, since the
- * compiler has made its address.
+ * In code that is not optimised an access is a call of a library function, chosen by size: an
+ * inline function would take an instruction and a place on the caller's stack for each of its
+ * parameters. src/calls.c defines the functions. Every operand is passed as a pointer, since
+ * unoptimised code has made its address anyway.
  */
 
 #define PERCPU__CALLS(bits)                                                                        \
@@ -32,7 +32,7 @@ PERCPU__CALLS(64)
 PERCPU__CALLED uintptr_t percpu__call_current_ptr(const volatile void *p);
 
 #ifndef PERCPU__DEFINE_CALLS
-/* Compilers decide constant conditions without optimisation, too. */
+/* Compilers decide a constant condition even without optimisation, so one call remains. */
 #define PERCPU__CALL(size, function)                                                               \
     ((size) == 1   ? function##_8                                                                  \
      : (size) == 2 ? function##_16                                                                 \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refuses compilers that are too old. Every public header includes this first, since such compilers
- * would report thousands of lines.
+ * Refuses compilers that are too old. Every public header includes this file first, since such a
+ * compiler would report thousands of lines.
  */
 #ifndef PERCPU_DETAIL_COMPILER_H
 #define PERCPU_DETAIL_COMPILER_H

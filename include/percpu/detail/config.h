@@ -56,9 +56,9 @@
 #define PERCPU__ARCH_LIST "percpu/detail/arch/x86_64/list.h"
 #define PERCPU__ARCH_USER_REGISTER 1 /* a program may set the per-CPU register */
 /*
- * PERCPU__X86_ATT begins each asm statement with operands. Under -masm=intel, which no macro tells
- * of, compilers assemble the text after the `|`: an error in place of swapped operands. It takes no
- * line of its own, since compilers count an asm statement's lines to decide what to inline.
+ * PERCPU__X86_ATT begins each asm statement that has operands. No macro tells of -masm=intel: under
+ * it compilers assemble the text after the `|`, an error in place of swapped operands. The text has
+ * no line of its own, since compilers count an asm statement's lines to decide what to inline.
  */
 #define PERCPU__X86_ATT "{|.error \"percpu: not with -masm=intel: build with -masm=att\" #}"
 #ifndef __SSE__
@@ -92,7 +92,7 @@
 #define PERCPU__ARCH_RSEQ "percpu/detail/arch/arm/rseq.h"
 #define PERCPU__ARCH_LIST "percpu/detail/arch/arm/list.h"
 #define PERCPU__ARCH_NAMES_SYMBOLS 1
-#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template that its code reaches at VMA 0 */
+#define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* bytes of template at VMA 0 that one movw reaches */
 #ifdef __SOFTFP__ /* -mfloat-abi=soft; GCC's -mgeneral-regs-only with softfp defines nothing */
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
 #endif
@@ -181,7 +181,7 @@
 #include <percpu/detail/refused.h>
 #endif
 
-/* The kernel's own register and mask replace the port's; addresses are the compiler's. */
+/* The kernel's functions replace the port's register and mask; compilers make all addresses. */
 #ifdef PERCPU_OWN_REGISTER
 #include <percpu/detail/own/config.h>
 #endif
@@ -266,8 +266,8 @@
 
 /*
  * In the kernel code model, and with -mstack-protector-guard-reg=gs, which no macro tells of, GCC
- * and clang read the stack protector's guard from %gs:40: here any memory, at delta + 40.
- * PERCPU_STACK_GUARD says that the guard comes from elsewhere.
+ * and clang read the stack protector's guard from %gs:40. With this library %gs:40 is any memory,
+ * at delta + 40. PERCPU_STACK_GUARD says that the guard comes from elsewhere.
  */
 #if defined(__x86_64__) && defined(PERCPU_PLATFORM_BARE) &&                                        \
     (defined(__SSP__) || defined(__SSP_STRONG__) || defined(__SSP_ALL__)) &&                       \
@@ -390,15 +390,15 @@ __asm__(".ifdef .gasversion.\n\t"
 
 /*
  * Every object file that includes the header refers to a symbol whose name spells the
- * configuration; the library defines the one that it was built with. Otherwise the linker says:
- * undefined reference to `percpu_built_as__bare__cpus_64__debug'. The reference is a 4-byte
- * difference in a section that --gc-sections keeps ("R"), since it then needs no dynamic relocation
- * and works in every code model.
+ * configuration; the library defines the symbol of its own configuration. Where the two differ, the
+ * linker says: undefined reference to `percpu_built_as__bare__cpus_64__debug'. The reference is a
+ * 4-byte difference, which needs no dynamic relocation and works in every code model, in a section
+ * that --gc-sections keeps ("R").
  *
  * Kernels compile some files with flags that restrict the compiler (PERCPU__BUILT_*, which the
  * selector above derives from what compilers predefine). Library functions that such a file calls
  * must be as restricted: the file refers to percpu_built_with__<restriction> for each restriction,
- * and the library defines those that it was compiled with.
+ * and the library defines the symbols of the restrictions that it was compiled with.
  */
 #define PERCPU__STR_(x) #x
 #define PERCPU__STR(x) PERCPU__STR_(x)
@@ -415,7 +415,7 @@ __asm__(".ifdef .gasversion.\n\t"
             ".long 0\n\t"                                                                          \
             ".popsection")
 #if defined(PERCPU_ZERO_VMA) && defined(PERCPU__ARCH_ZERO_VMA_LIMIT)
-/* For the ASSERT of percpu-vma0.ld, where linkers do not check the relocations. */
+/* For the ASSERT of percpu-template.ld, where linkers do not check the relocations. */
 __asm__(
     ".weak __percpu_zero_vma_limit\n\t.set __percpu_zero_vma_limit, " PERCPU__ARCH_ZERO_VMA_LIMIT);
 #endif
@@ -427,7 +427,7 @@ __asm__(
             ".popsection")
 #endif
 
-/* thread: code compiled for programs has this section, by which a shared library is refused. */
+/* thread: code compiled for programs has this section. A shared library that has it is refused. */
 #if defined(PERCPU_PLATFORM_THREAD) && !defined(PERCPU__SHIFTED) && !defined(PERCPU__DEFINE_CONFIG)
 #define PERCPU__CFG_SECTION "percpu_for_programs"
 #else

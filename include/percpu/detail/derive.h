@@ -29,8 +29,9 @@
 #endif
 
 /*
- * For a porter: "redefinition" of a function in a line that says UNMARKED means that the port lacks
- * its marker, the macro of its name, or an update's size in PERCPU__UPDATES.
+ * For a porter: an error "redefinition" of a function in a line that says UNMARKED means that the
+ * port lacks the function's marker (the macro of the same name), or an update's size in
+ * PERCPU__UPDATES.
  */
 #define PERCPU__UNMARKED PERCPU__INLINE
 
@@ -94,11 +95,12 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 
 /*
  * A kernel's image may be too far from VMA 0 for the PC-relative addresses that compilers make.
- * Optimised code has instructions that reach (PERCPU__SYMBOL). In other code PERCPU__ABSOLUTE,
- * where the architecture has it, is the text that makes the address of a constant operand, in a
- * local variable that GCC keeps in a register; any other operand is the address that the compiler
- * made. The compiler chooses between a constant, "S", and a register; where it does not, the front
- * end does, and PERCPU__ABSOLUTE_CONSTANT is the constraint of a constant.
+ * Optimised code has instructions that reach VMA 0 (PERCPU__SYMBOL). In other code the asm text
+ * PERCPU__ABSOLUTE, where the architecture has it, makes the address of a constant operand, in a
+ * local variable that GCC keeps in a register; any other operand already is the address that the
+ * compiler made. The compiler chooses between the constraints "S", of a constant, and "r". Where it
+ * would always choose the register, the front end chooses, and PERCPU__ABSOLUTE_CONSTANT is the
+ * constraint of a constant.
  */
 #if defined(PERCPU__ABSOLUTE) && defined(PERCPU_ZERO_VMA) && !defined(__OPTIMIZE__)
 #ifdef PERCPU__ABSOLUTE_CONSTANT
@@ -110,13 +112,13 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 #define PERCPU__REACHED(p, where) PERCPU__REACHED_BY("Sr", p)
 #endif
 #undef PERCPU__WHERE
-#define PERCPU__WHERE(x) PERCPU__SYMBOL /* or an element: PERCPU__REACHED tells */
+#define PERCPU__WHERE(x) PERCPU__SYMBOL /* or an element: PERCPU__REACHED tells them apart */
 #ifdef __cplusplus
 #define PERCPU__REGISTER
 #else
 #define PERCPU__REGISTER register
 #endif
-/* Operands contain other operations, whose variable has the same name: -Wshadow. */
+/* Operands may contain other operations, which have a variable of the same name: -Wshadow. */
 #define PERCPU__REACHED_BY(constraint, p)                                                          \
     (__extension__({                                                                               \
         _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")              \
@@ -134,10 +136,10 @@ PERCPU__UNMARKED uintptr_t percpu__delta_of(size_t cpu)
 /* -- An access to any CPU's copy, by its address ----------------------------------------------- */
 
 /*
- * PERCPU__REMOTE_MAX is the size of the largest access that is single-copy atomic. A 32-bit
- * architecture may have one of 8 bytes (percpu__load_64); in programs the compiler's atomics are.
- * Otherwise 8 bytes are two accesses with interrupts masked, which is enough on their own CPU: on
- * single there is no other.
+ * PERCPU__REMOTE_MAX is the size in bytes of the largest single-copy atomic access. A 32-bit
+ * architecture may have an atomic access to 8 bytes (percpu__load_64); programs use the compiler's
+ * atomics. Otherwise an access to 8 bytes is two accesses with interrupts masked, which is enough
+ * on the CPU whose copy it is; single has no other CPU.
  */
 #if UINTPTR_MAX > 0xffffffff || defined(percpu__load_64) || !defined(PERCPU_PLATFORM_BARE)
 #define PERCPU__REMOTE_MAX 8
@@ -219,7 +221,7 @@ PERCPU__UNMARKED_READ(32)
 #undef PERCPU__UNMARKED_READ
 #endif
 
-/* Not volatile: compilers may merge two percpu_read_stable() if percpu__current() permits. */
+/* These loads are not volatile: compilers may merge two of them if percpu__current() permits. */
 #ifndef percpu__stable_8
 #define PERCPU__UNMARKED_STABLE(bits)                                                              \
     PERCPU__INLINE uint##bits##_t percpu__stable_##bits(const volatile void *p,                    \
@@ -246,7 +248,9 @@ PERCPU__UNMARKED_WRITE(32)
 #undef PERCPU__UNMARKED_WRITE
 #endif
 
-/* An interrupt may come between the two 4-byte accesses that stand for one of 8 bytes. */
+/*
+ * Interrupts are masked where two 4-byte accesses stand for one of 8 bytes: none may come between.
+ */
 PERCPU__INLINE uintptr_t percpu__halves_begin(void)
 {
 #if defined(percpu__irq_save)
@@ -281,7 +285,7 @@ PERCPU__UNMARKED uint64_t percpu__stable_64(const volatile void *p, enum percpu_
 #if UINTPTR_MAX > 0xffffffff
     return *(const percpu__u64 *)percpu__current(p, where);
 #else
-    return percpu__read_64(p, where); /* which does not tear */
+    return percpu__read_64(p, where); /* two plain loads may tear */
 #endif
 }
 #endif

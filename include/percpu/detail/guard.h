@@ -3,11 +3,11 @@
  * The guards that keep a caller on its CPU: around an access that takes several instructions, and
  * for a block. For bare, thread and single, where a block works on the current CPU's copy.
  *
- * A guard is a compiler barrier by itself, since the kernel's hooks need not be: the compiler may
- * see their bodies (in the same file, inline, or by link-time optimisation).
+ * A guard is a compiler barrier by itself, since the kernel's hooks need not be barriers: the
+ * compiler may see the hooks' bodies (in the same file, inline, or by link-time optimisation).
  */
 
-/* Does percpu__preempt_off() do anything? */
+/* True if percpu__preempt_off() turns preemption off. */
 #if defined(PERCPU_PREEMPT) || defined(PERCPU_PREEMPT_STATE) || defined(PERCPU_PREEMPT_IRQ)
 #define PERCPU__GUARDS true
 #else
@@ -49,7 +49,7 @@ PERCPU__INLINE void percpu__preempt_on(uintptr_t state)
 #endif
 }
 
-/* What a block holds: preemption off, or interrupts off. */
+/* The state of a percpu_with_current() block: preemption is off, or interrupts are (irq). */
 struct percpu__guard {
     bool irq;
     uintptr_t state; /* restored at the end of the block */
@@ -93,7 +93,7 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
     percpu__preempt_on(guard->state);
 }
 
-/* Preemption can always be turned off. */
+/* percpu_try_with_current(): preemption can always be turned off, so its guard is always free. */
 #define percpu__guard_try percpu__guard_take
 #define percpu__guard_try_release percpu__guard_release
 #define percpu__guard_is_held(guard) ((void)(guard), true)

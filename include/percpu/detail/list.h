@@ -2,30 +2,30 @@
 /*
  * The bodies of list.h. `p` is the template address of a head's `first`.
  *
- * The ABA problem is why pop is no loop over cmpxchg: between its read of the first node's `next`
+ * The ABA problem is why pop is no loop over cmpxchg: between pop's read of the first node's `next`
  * and the cmpxchg an interrupt handler may pop that node, pop or push others, and push it again.
- * The head is what it was then, and `next` is not.
+ * The head then has the expected value, but the `next` that pop has read is out of date.
  */
 
 #include <percpu/detail/warnings_off.h>
 
 #define PERCPU__LIST_MARK ((uintptr_t)1)
 
-/* Tests run a handler there, in the middle of a pop. */
+/* Tests define this hook, to run a handler in the middle of a pop. */
 #ifndef PERCPU__LIST_BETWEEN
 #define PERCPU__LIST_BETWEEN()
 #endif
 
-/* A compiler barrier: writes to a node stay before its push, reads of it behind its pop. */
+/* A compiler barrier: writes to a node stay before its push, and reads of a node behind its pop. */
 PERCPU__INLINE void percpu__list_order(void)
 {
     __asm__ volatile("" : : : "memory");
 }
 
 /*
- * List operations as restartable sequences, where there are any. Each sets *old to the node that
- * was first; push takes a node as its value. They return false for a thread that has no sequences,
- * and if the list is closed: if its head is marked (rseq).
+ * List operations as restartable sequences, where the platform has sequences. Each sets *old to the
+ * node that was first; push takes a node as its value. On rseq they return false for a thread that
+ * has no sequences, and for a closed list: a list whose head is marked.
  */
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_RESTART)
 #include PERCPU__ARCH_LIST
@@ -46,7 +46,7 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_oper
                                                           struct percpu_list_node *node)
     __attribute__((cold));
 
-/* ThreadSanitizer does not see that a pop happens after the push of its node. */
+/* ThreadSanitizer does not see by itself that a pop happens after the push of its node. */
 #ifdef PERCPU__TSAN
 void __tsan_acquire(void *);
 void __tsan_release(void *);
@@ -95,7 +95,10 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_take_all(volatile void *p,
 
 typedef uintptr_t __attribute__((may_alias)) percpu__word;
 
-/* A sequence that runs may overwrite the mark: then it is as if the list had not been closed. */
+/*
+ * A sequence in progress may overwrite the mark and so open the list: percpu__list_open() then
+ * fails.
+ */
 PERCPU__INLINE struct percpu_list_node *percpu__list_close(uintptr_t first)
 {
     uintptr_t old =
@@ -153,7 +156,10 @@ PERCPU__INLINE bool percpu__list_replace(volatile void *p, uintptr_t old, uintpt
     return done;
 }
 
-/* No ABA problem, even after a migration: if the head is what was read, node->next is right. */
+/*
+ * A push has no ABA problem, even after a migration: if the head still has the value that was read,
+ * node->next is right.
+ */
 PERCPU__INLINE void percpu__list_push(volatile void *p, struct percpu_list_node *node,
                                       enum percpu__where where)
 {
@@ -181,9 +187,9 @@ PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum 
 #else
 
 /*
- * Only signal handlers can interrupt this pop. They are done when it goes on, and each of their
- * operations leaves the head without mark, so a mark that is still there proves that no operation
- * came since it was set.
+ * Only signal handlers can interrupt this pop, and a handler has ended when the pop goes on. Each
+ * operation of a handler leaves the head without a mark, so a mark that is still there proves that
+ * no operation has run since the mark was set.
  */
 PERCPU__INLINE struct percpu_list_node *percpu__list_pop(volatile void *p, enum percpu__where where)
 {

@@ -13,11 +13,11 @@
 /*
  * PERCPU__WHERE(x) is the kind of the variable, member or element x, where instructions name
  * symbols (PERCPU__ARCH_NAMES_SYMBOLS). x is a symbol plus a constant, which an "i" operand can be,
- * if the maximum and the minimum of the bytes that follow it in its object are equal: then GCC,
+ * if the maximum and the minimum of the bytes that follow x in its object are equal: then GCC,
  * after inlining, knows the object and the offset. clang does not know the maximum for an external
  * variable; there the front end decides: the maximum is a constant expression unless an index is
- * variable. If x has side effects (an index that is another operation) it is one, too, and the
- * minimum is 0.
+ * variable. If x has side effects (an index that is another operation) the maximum is a constant
+ * expression, too, and the minimum is 0.
  */
 #define PERCPU__IS_CONSTANT(p)                                                                     \
     PERCPU__FRONT_END_IF(__builtin_constant_p(__builtin_object_size(p, 0)),                        \
@@ -39,9 +39,10 @@
 #endif
 
 /*
- * An address for "m" operands, which tell what an asm statement reads or writes, where no register
- * holds the real address: a value that is never set, of which compilers know nothing. volatile,
- * since a value that is kept for the next access would occupy a register.
+ * An address for the "m" operands that tell compilers what an asm statement reads or writes, where
+ * no register holds the real address. The value is never set, so that compilers know nothing of it.
+ * The statement is volatile, since a value that is kept for the next access would occupy a
+ * register.
  */
 PERCPU__INLINE uintptr_t percpu__any_place(void)
 {
@@ -51,8 +52,8 @@ PERCPU__INLINE uintptr_t percpu__any_place(void)
 }
 
 /*
- * The same for statements that compilers may merge. Each use is the same unknown place, so two
- * reads merge unless an access that may change it comes between them.
+ * percpu__any_place() for statements that compilers may merge. Each use is the same unknown place,
+ * so two reads merge unless an access that may change the place comes between them.
  */
 PERCPU__INLINE uintptr_t percpu__one_place(void)
 {

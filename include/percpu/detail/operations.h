@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations of percpu.h. First the functions, each of its operation's name: they take the
- * operand's address, its size and its kind (enum percpu__where). Size and kind are constants, so
- * that one case of each `switch` remains. Then the typed macros, which check and convert.
+ * The operations of percpu.h. First the functions, each named after its operation. A function takes
+ * the operand's address, its size and its kind (enum percpu__where). Size and kind are constants,
+ * so that one case of each `switch` remains. Then the typed macros, which check and convert.
  */
 
-/* An ordinary variable of the caller as bits, and back. */
+/* Converts an ordinary variable of the caller to bits, and back. */
 PERCPU__INLINE uint64_t percpu__bits(const void *value, size_t size)
 {
     switch (size) {
@@ -44,7 +44,7 @@ PERCPU__INLINE void percpu__write_ends(const volatile void *p)
 #endif
 }
 
-/* Calls the function of this size: `result` is empty, or "variable =". */
+/* Calls the function for this size. `result` is empty, or "variable =". */
 #define PERCPU__BY_SIZE(size, result, name, p, value, where)                                       \
     switch (size) {                                                                                \
     case 1: result name##_8(p, (uint8_t)(value), where); break;                                    \
@@ -75,7 +75,10 @@ PERCPU__INLINE void percpu__write_raw(volatile void *p, uint64_t value, size_t s
     percpu__write_ends(p);
 }
 
-/* The same with the guard held, unless nothing can come between finding the copy and the access. */
+/*
+ * percpu__read_raw() with the guard held, unless nothing can come between finding the copy and the
+ * access.
+ */
 PERCPU__INLINE uint64_t percpu__read(const volatile void *p, size_t size, enum percpu__where where)
 {
     const bool one = PERCPU__ONE_INSTRUCTION(size, where);
@@ -88,8 +91,8 @@ PERCPU__INLINE uint64_t percpu__read(const volatile void *p, size_t size, enum p
 
 /*
  * For a value that is the same on each CPU that the calling thread comes to: the compiler may merge
- * two reads. Not where a guard has to be called: the thread may move between the read of the
- * register and the access, and then the copy belongs to another thread.
+ * two reads. Reads that need a guard are not merged: without the guard the thread may move between
+ * the read of the register and the access, and then the copy belongs to another thread.
  */
 PERCPU__INLINE uint64_t percpu__read_stable(const volatile void *p, size_t size,
                                             enum percpu__where where)
@@ -260,12 +263,13 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 /* -- Macros: typed on the outside, bytes on the inside ----------------------------------------- */
 
 /*
- * PERCPU__ON passes the variable x to a macro as all of them take it: a pointer and its kind.
+ * PERCPU__ON passes the variable x to a macro in the form that all typed macros take: a pointer and
+ * the kind of the operand.
  *
- * Operands are expressions of the user's and may contain other operations. So they are function
- * arguments and unnamed initialisers only: a local variable would be in their scope, and two nested
- * ones of one name are what -Wshadow reports. (__COUNTER__ makes names unique, and clang 22 warns
- * of it in standard modes.)
+ * Operands are the user's expressions and may contain other operations. The macros therefore use
+ * them as function arguments and unnamed initialisers only: a local variable would be in an
+ * operand's scope, and -Wshadow reports two nested variables of one name. (__COUNTER__ makes names
+ * unique, but clang 22 warns of it in standard modes.)
  */
 #define PERCPU__ON(x, MACRO, ...) MACRO(PERCPU__VAR(x), PERCPU__WHERE(x), __VA_ARGS__)
 
@@ -348,9 +352,9 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     }))
 
 /*
- * Two loops that run once each: `break` leaves the inner one, then the outer one ends, and its
- * guard. The guard is named after the block's pointer, so that blocks nest where their pointers
- * may.
+ * A block is two loops that run once each: `break` leaves the inner loop, then the outer loop ends,
+ * and its guard. The guard is named after the block's pointer, so that blocks nest where the names
+ * of their pointers may.
  */
 #define PERCPU__WITH(p, where, take, q)                                                            \
     PERCPU__WITH_GUARD(take, percpu__guard_release, q)                                             \
@@ -363,7 +367,7 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
     for (PERCPU__PLAIN_TYPE(*(p)) *q = PERCPU__GUARDED_PTR(percpu__guard_of_##q, p, where);        \
          percpu__once_##q; percpu__once_##q = PERCPU__NULL)
 
-/* The caller's `else` belongs to the `if`. */
+/* An `else` that the caller writes behind the block belongs to this `if`. */
 #define PERCPU__TRY_WITH(p, where, q)                                                              \
     PERCPU__WITH_GUARD(percpu__guard_try, percpu__guard_try_release, q)                            \
     if (percpu__guard_is_held(&percpu__guard_of_##q))                                              \

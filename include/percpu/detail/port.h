@@ -6,8 +6,8 @@
  */
 
 /*
- * Scalars for accesses, which may alias any type. Where the ABI aligns uint64_t to 4, clang would
- * call libatomic for atomic accesses to it.
+ * Scalars for accesses, which may alias any type. percpu__u64 is aligned to 8, since clang would
+ * call libatomic for atomic accesses to uint64_t where the ABI aligns it to 4.
  */
 typedef uint8_t __attribute__((may_alias)) percpu__u8;
 typedef uint16_t __attribute__((may_alias)) percpu__u16;
@@ -15,9 +15,10 @@ typedef uint32_t __attribute__((may_alias)) percpu__u32;
 typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 
 /*
- * PERCPU__LOAD and PERCPU__STORE are one untorn access each: a volatile one, of which compilers
- * make better code than of an atomic one. But ThreadSanitizer takes it for an ordinary access, and
- * would report a race between percpu_read() and percpu_remote_write().
+ * PERCPU__LOAD and PERCPU__STORE are one untorn access each. The access is volatile, since
+ * compilers make better code of a volatile access than of an atomic one. ThreadSanitizer takes a
+ * volatile access for an ordinary one, and would report a race between percpu_read() and
+ * percpu_remote_write(): under it the access is atomic.
  */
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
@@ -37,13 +38,13 @@ typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 #endif
 
 /*
- * The kind of an operation's operand `p`. The public macro decides it, and it is a constant in
- * every function that it is passed to: an architecture's branches on it leave no code.
+ * The kind of an operation's operand `p`. The public macro decides the kind, which is a constant in
+ * every function that it is passed to: an architecture's branches on the kind leave no code.
  */
 enum percpu__where {
     PERCPU__POINTER,     /* a per-CPU pointer, or an element whose index is variable */
     PERCPU__SYMBOL,      /* a variable plus a constant: an instruction can name it */
-    PERCPU__NEAR_SYMBOL, /* the same within 2 KiB of VMA 0: PERCPU_DEFINE_NEAR */
+    PERCPU__NEAR_SYMBOL, /* such a variable within 2 KiB of VMA 0: PERCPU_DEFINE_NEAR */
 };
 
 /* Unoptimised code takes all operands for pointers: compilers would keep the other branches. */
@@ -67,14 +68,17 @@ PERCPU__INLINE uintptr_t percpu__reg_read(void);
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta);
 /* Can the register hold this delta? Optional: the default is true. */
 PERCPU__INLINE bool percpu__reg_holds(uintptr_t delta);
-/* Is the register the one of the mode that this CPU runs in? 0, or a negative enum percpu_error. */
+/*
+ * Returns 0 if this CPU's mode and this image may use the register, else a negative enum
+ * percpu_error. Optional: the default is 0.
+ */
 PERCPU__INLINE int percpu__reg_check(void);
 #endif
 
 /* A hint to the CPU that it is in a spin loop. */
 PERCPU__INLINE void percpu__relax(void);
 
-/* Do atomic instructions work on ordinary memory now? They may not before caches are on. */
+/* Do atomic instructions work on ordinary memory? They may not before caches are on. */
 PERCPU__INLINE bool percpu__atomics_work(void);
 
 /* -- Accesses to this CPU's copy: access.h ---------------------------------------------------- */
@@ -96,8 +100,8 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value);
  * PERCPU__ONE_INSTRUCTION(size, where) is true where neither an interrupt nor a migration can come
  * between finding the copy and the access; elsewhere callers hold the guard.
  *
- * percpu__stable_8 and percpu__stable_64 are the markers for percpu_read_stable(): one output, and
- * no volatile statement or operand, so that the compiler may merge two of them.
+ * percpu__stable_8 and percpu__stable_64 mark the bodies of percpu_read_stable(): with one output
+ * and no volatile statement or operand, so that the compiler may merge two reads.
  *
  * For each size in PERCPU__UPDATES, e.g. (32 | 64): updates that lose no update of an interrupt
  * handler on this CPU, and that neither preemption nor migration can split.

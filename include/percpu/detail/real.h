@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_add() and percpu_sum(), which programs also use for float and double. Kernels do without:
+ * percpu_add() and percpu_sum(), which programs may also use for float and double. Kernels may not:
  * their threads have no floating-point registers of their own.
  */
 
@@ -12,7 +12,7 @@
 
 PERCPU__CALLED double percpu__sum_real(const volatile void *p, size_t size);
 
-/* The number that has these bits, of a float or a double by its size, and the reverse. */
+/* Converts the bits of a float or a double, chosen by `size`, to a number, and the reverse. */
 PERCPU__INLINE double percpu__real(uint64_t bits, size_t size)
 {
     uint32_t low = (uint32_t)bits;
@@ -34,8 +34,8 @@ PERCPU__INLINE uint64_t percpu__real_bits(double number, size_t size)
 }
 
 /*
- * Bits are compared and not numbers: a NaN differs from itself. Between the two operations the
- * thread may move: what it adds to is the copy that it compares.
+ * The cmpxchg compares bits and not numbers, since a NaN differs from itself. If the thread moves
+ * between the read and the cmpxchg, n is added to the copy that the cmpxchg compares.
  */
 PERCPU__INLINE void percpu__add_real(volatile void *p, double n, size_t size,
                                      enum percpu__where where)

@@ -10,7 +10,7 @@
  * a restart needs all inputs. A branch out of the sequence leaves it without a commit.
  *
  * An entry of the table is a pair of distances, from each of its words to the begin and to the end
- * of its sequence, so that it needs no relocation at run time. A distance is as wide as a pointer,
+ * of its sequence, so that no relocation is needed at run time. A distance is as wide as a pointer,
  * since linkers do not report every overflow of a 32-bit one (R_RISCV_SUB32; R_AARCH64_PREL32
  * upwards in LLD).
  *
@@ -20,11 +20,11 @@
  * refuses to discard it. The section's other flags are no help: SHF_LINK_ORDER ("o") ties a section
  * that ld -r merged to the function that comes first, and SHF_GNU_RETAIN ("R") keeps unused code.
  *
- * A linker script may place the entries of a file with the rest of it, `*second.o(*)`. LLD refuses
- * that, since the section's type is one of those that the ELF specification leaves to systems. GNU
- * ld mixes types; tools/percpu-image.py looks for the entries' symbols outside of the table.
+ * A linker script may place the entries of a file with its other sections, `*second.o(*)`. LLD
+ * refuses such a script, as the section's type is one that the ELF specification leaves to systems.
+ * GNU ld mixes types, so tools/percpu-image.py looks for the entries' symbols outside of the table.
  *
- * Without PERCPU_RESTART the same statements are accesses that no kernel restarts.
+ * Without PERCPU_RESTART the same asm statements are accesses that no kernel restarts.
  */
 
 #ifdef PERCPU_RESTART
@@ -42,7 +42,7 @@
     ".reloc .Lpercpu_begin%=, BFD_RELOC_NONE, percpu__entry%="
 #define PERCPU__RESTART_BEGIN ".Lpercpu_begin%=:\n\t"
 #define PERCPU__RESTART_END "\n.Lpercpu_commit%=:\n\t" PERCPU__RESTART_ENTRY(".Lpercpu_commit%=")
-/* A kernel's sequences always run, so nothing reaches this. */
+/* A kernel's sequences always run, so that no update comes here. */
 #define PERCPU__WITHOUT_SEQUENCE(operation, p, size, value, expected) ((uint64_t)0)
 #else
 #define PERCPU__RESTARTS false

@@ -3,8 +3,8 @@
  * Updates derived from restartable sequences: a kernel's (PERCPU_RESTART) and a Linux thread's
  * (rseq). For each size an architecture defines PERCPU__SEQUENCE(name, bits) of port.h for add,
  * bit_and, bit_or, bit_xor, xchg and cmpxchg. A sequence returns false if it did not run, since the
- * kernel does not know the thread; then the platform's PERCPU__WITHOUT_SEQUENCE does the update. It
- * sets *old and *now where it has the values, and on rseq *copy, the copy's address.
+ * kernel does not know the thread; then the platform's PERCPU__WITHOUT_SEQUENCE does the update. A
+ * sequence sets *old and *now where it has the values, and on rseq *copy, the copy's address.
  * PERCPU__SEQUENCE_ADDED names the sequence of add_return and fetch_add where that is not add.
  */
 

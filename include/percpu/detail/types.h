@@ -18,10 +18,11 @@
 #define PERCPU_CACHE_LINE 64
 
 /*
- * Functions that a hook of -finstrument-functions, -pg or -fprofile-generate may call, if it counts
- * in a per-CPU variable: they must not call the hook, or the recursion never ends. In kernels,
- * which define the hooks of sanitizers, coverage and XRay themselves, nor those; in programs
- * sanitizers see these functions. Inlined, they get the attributes of the function around them.
+ * PERCPU__UNCOUNTED marks functions that a hook of -finstrument-functions, -pg or
+ * -fprofile-generate may call, to count in a per-CPU variable: the functions must not call the
+ * hook, or the recursion never ends. Kernels define the hooks of sanitizers, coverage and XRay
+ * themselves, so that the same holds for these (PERCPU__UNSANITIZED); in programs sanitizers see
+ * the functions. An inlined function gets the attributes of the function around it.
  */
 #if (!defined(PERCPU_PLATFORM_BARE) && __STDC_HOSTED__) || defined(__CHECKER__)
 #define PERCPU__UNSANITIZED
@@ -37,7 +38,7 @@
 #define PERCPU__UNCOUNTED                                                                          \
     __attribute__((no_instrument_function, no_profile_instrument_function)) PERCPU__UNSANITIZED
 #if defined(PERCPU__DEFINE_CALLS) && !defined(__OPTIMIZE__)
-/* src/calls.c: frames of calls, one after the other, take less stack than one frame of all. */
+/* src/calls.c: the frames of successive calls take less stack than one frame with all inlined. */
 #define PERCPU__INLINE PERCPU__UNCOUNTED static inline
 #else
 #define PERCPU__INLINE PERCPU__UNCOUNTED static inline __attribute__((always_inline))
@@ -89,8 +90,8 @@
 #endif
 
 /*
- * Hidden, so that the dynamic linker does not merge variables of the same name in several modules.
- * Not in GCC, which warns of the attribute where `static` stands before it.
+ * Variables are hidden, so that the dynamic linker does not merge those of one name in several
+ * modules. GCC goes without the attribute, since it warns of it where `static` stands before it.
  */
 #ifdef __clang__
 #define PERCPU__DEFINED_HIDDEN PERCPU__HIDDEN
@@ -129,7 +130,7 @@
 #define PERCPU__IS_ARRAY(x) (!__builtin_types_compatible_p(__typeof__(x), PERCPU__VALUE_TYPE(x)))
 #define PERCPU__IS_BOOL(x) __builtin_types_compatible_p(PERCPU__VALUE_TYPE(x), _Bool)
 
-/* T itself, after the checks: the structure only carries assertions. */
+/* PERCPU__CHECKED(T) is T itself: the structure only carries assertions. */
 #define PERCPU__CHECKED(T)                                                                         \
     __typeof__(*(__typeof__(T) *)__extension__ sizeof(struct {                                     \
         char c;                                                                                    \
@@ -143,13 +144,14 @@
 
 /*
  * PERCPU__CONVERTED converts to T as an assignment does, with the compiler's warnings.
- * PERCPU__TO_BITS is the same as an integer, in the low bytes, and PERCPU__FROM_BITS that integer
- * as a T. PERCPU__WORD is the integer that pointers and integers of T's size convert to and from.
+ * PERCPU__TO_BITS converts so, and makes an integer of the T, in the low bytes; PERCPU__FROM_BITS
+ * makes a T of such an integer. PERCPU__WORD is the integer that pointers and integers of T's size
+ * convert to and from.
  */
 #define PERCPU__WORD(T) __typeof__(__builtin_choose_expr(sizeof(T) == 8, (uint64_t)0, (uintptr_t)0))
 #define PERCPU__CONVERTED(T, value) ((T){(value)})
 #define PERCPU__TO_BITS(T, value) ((uint64_t)(PERCPU__WORD(T))PERCPU__CONVERTED(T, value))
-/* A cast to bool compares all bits with 0. Optimising GCC does without, by a union. */
+/* A cast to bool compares all bits with 0, of which bit 0 is kept. Optimising GCC uses a union. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define PERCPU__FROM_BITS(T, bits)                                                                 \
     ((__extension__(union {                                                                        \
@@ -176,7 +178,7 @@
 
 #define PERCPU__IS_TYPE(T, U) __builtin_types_compatible_p(T, U)
 
-/* The operand of an update, an integer, or for a real T a real, as a T. */
+/* Converts the operand of an update to T: an integer, or where T is a real also a real. */
 #define PERCPU__UPDATE_OPERAND(T, n)                                                               \
     (PERCPU__CHECKS(PERCPU__ASSERT((PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4) ||             \
                                        (PERCPU__CLASS(n) == 8 &&                                   \
@@ -187,9 +189,10 @@
 #endif
 
 /*
- * Assertions as an expression of type void, which leaves no code and takes no stack. Without the
- * cast to void g++ 16 crashes on one in a template. A value in it takes stack by clang, which does
- * not optimise; without one GCC warns of an operand of the comma that has no effect.
+ * PERCPU__CHECKS makes assertions an expression of type void, which leaves no code and takes no
+ * stack. Without the cast to void g++ 16 crashes on such an expression in a template. A value at
+ * its end takes stack by clang, which does not optimise it away; without a value GCC warns of an
+ * operand of the comma that has no effect.
  */
 #ifdef __clang__
 #define PERCPU__NOTHING (void)0
@@ -205,13 +208,13 @@
 /*
  * PERCPU__CLASS is __builtin_classify_type (GCC manual, "Other Builtins"; values from GCC's
  * typeclass.h): 1 integer, 2 char, 3 enum, 4 bool, 5 pointer, 8 real, 12 record, 13 union. C
- * promotes first, so that enum, char and bool are 1 there. It is applied to the type and not to x:
- * clang takes a compound literal in an assertion's expression, as an index may contain, for a
- * static one, and GCC wants a constant expression in C++.
+ * promotes first, so that enum, char and bool are 1 there. The operand is x's type and not x
+ * itself: clang takes a compound literal in an assertion's expression, which an index may contain,
+ * for a static one, and GCC wants a constant expression in C++.
  */
 #ifdef __cplusplus
 #define PERCPU__CLASS(x) percpu__types::class_of<PERCPU__VALUE_TYPE(x)>::value
-#elif defined(__CHECKER__) /* which does not know it: compilers see what is no integer */
+#elif defined(__CHECKER__) /* sparse lacks the builtin: compilers see what is no integer */
 #define PERCPU__CLASS(x) 1
 #else
 #define PERCPU__CLASS(x) __builtin_classify_type(*(PERCPU__VALUE_TYPE(x) *)0)
@@ -241,7 +244,8 @@
 /*
  * PERCPU__CHECK_SIZE_IS_WHOLE(x) does not compile if x's type ends with a flexible array, which the
  * size leaves out. clang and g++ refuse a member behind such an array, clang by a warning that -w
- * turns off. GCC's C allows one; there the object size of a variable defined elsewhere is unknown.
+ * turns off. GCC's C allows such a member; there the check is that the object size of a variable
+ * defined elsewhere, which is unknown with a flexible array, is known.
  */
 #define PERCPU__FOLLOWED(T)                                                                        \
     struct percpu__flexible {                                                                      \

@@ -69,7 +69,10 @@ template <class T, class A> PERCPU__TEMPLATE constexpr T cast(A a)
 {
     return (T)a;
 }
-/* A function, since neither an operation nor a lambda may occur in a template's argument. */
+/*
+ * operand() is a function, since neither an operation nor a lambda may occur in a template's
+ * argument.
+ */
 template <class T, class N> PERCPU__TEMPLATE T operand(N n)
 {
     static_assert(
@@ -82,7 +85,7 @@ template <class T> PERCPU__TEMPLATE T converted(T value)
 {
     return value;
 }
-/* A scalar as the operations see it, in the low bytes, and back. */
+/* Converts a scalar to the operations' uint64_t, in the low bytes, and back. */
 template <class T> PERCPU__TEMPLATE uint64_t to_bits(T value)
 {
     uint64_t bits = 0;
@@ -98,7 +101,7 @@ template <class T> PERCPU__TEMPLATE T from_bits(uint64_t bits)
 } // namespace percpu__types
 }
 
-/* A dynamic initialiser would run on the template only, and not on the copies: it is refused. */
+/* A dynamic initialiser is refused: it would run on the template only, and not on the copies. */
 #if defined(__clang__)
 #define PERCPU__CHECKED(T)                                                                         \
     __attribute__((require_constant_initialization)) typename percpu__types::variable<T>::type

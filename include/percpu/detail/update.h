@@ -71,7 +71,7 @@ PERCPU__INLINE uint64_t percpu__expected(uint64_t value, size_t size __attribute
         expected = (uint##bits##_t)percpu__expected(expected, sizeof(expected));                   \
         __atomic_compare_exchange_n((volatile percpu__u##bits *)percpu__current(p, where),         \
                                     &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);  \
-        return expected; /* the old value when it differed */                                      \
+        return expected; /* the builtin stores the old value if it differs */                      \
     }
 
 #define PERCPU__UPDATES_BY_ATOMIC(bits)                                                            \

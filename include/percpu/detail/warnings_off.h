@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Warnings of style are off from here to warnings_on.h: the headers' functions are C99 that is C++,
- * too, with C's casts, and users include them under options of their own. Macros expand in the
+ * Warnings of style are off from here to warnings_on.h: the headers' functions are both C99 and
+ * C++, with C's casts, and users compile them under options of their own. Macros expand in the
  * user's code, under the user's options, so they are written to cause no such warning.
  */
 #pragma GCC diagnostic push

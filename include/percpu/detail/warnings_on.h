@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: MIT */
-/* The user's warnings again: warnings_off.h. */
+/* Ends warnings_off.h: the user's warnings apply again. */
 #pragma GCC diagnostic pop

@@ -5,29 +5,29 @@
  *
  * Always:
  *
- *     uintptr_t percpu_own_irq_save(void);            interrupts off; what they were before
- *     void percpu_own_irq_restore(uintptr_t state);   back to that
+ *     uintptr_t percpu_own_irq_save(void);            masks interrupts; returns the mask before
+ *     void percpu_own_irq_restore(uintptr_t state);   restores a mask that was returned
  *
  *   Both are compiler barriers (a "memory" clobber). Between them this CPU runs no handler that
- *   uses per-CPU data, and the caller stays on it.
+ *   uses per-CPU data, and the caller stays on this CPU.
  *
  * On bare either a register that holds a delta, 0 until it is written:
  *
  *     uintptr_t percpu_own_read(void);                the delta of the CPU that runs
- *     void percpu_own_write(uintptr_t delta);         from now on; a compiler barrier
+ *     void percpu_own_write(uintptr_t delta);         sets that delta; a compiler barrier
  *
  *   or, with #define PERCPU_OWN_CPU 1 in that header, the number of the CPU that runs:
  *
  *     size_t percpu_own_cpu(void);                    below PERCPU_MAX_CPUS
  *
- *   The reads are made anew by each call (asm volatile, a volatile object): they are not const or
- *   pure, since a thread moves. The library calls them with interrupts off, or where its caller has
- *   said that it stays.
+ *   Each call reads anew (asm volatile, or a volatile object): the functions are not const or
+ *   pure, since a thread may move. The library calls them with interrupts off, or where its caller
+ *   has promised to stay on its CPU.
  *
  * The header may not include <percpu/percpu.h>. It is included outside of extern "C". Where atomic
  * instructions do not work before caches are on, it also defines
  *
- *     #define percpu_own_atomics_work() (an expression: do they work now, on the CPU that runs?)
+ *     #define percpu_own_atomics_work() (an expression: true if they work on this CPU)
  */
 
 #if __STDC_HOSTED__
@@ -67,7 +67,7 @@
 #include <percpu/detail/refused.h>
 #else
 #include <percpu_own.h>
-/* Bodies of other types do not compile; without a body the compiler and the linker say so. */
+/* A body of another type does not compile; the compiler and the linker report a missing body. */
 static inline uintptr_t percpu_own_irq_save(void);
 static inline void percpu_own_irq_restore(uintptr_t state);
 #if defined(PERCPU_PLATFORM_BARE) && defined(PERCPU_OWN_CPU)

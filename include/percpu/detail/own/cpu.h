@@ -3,15 +3,15 @@
 
 #ifdef PERCPU_OWN_CPU
 /*
- * The table has 0 before initialisation, which leads to the template, as a register that was never
- * written does.
+ * Before initialisation percpu__delta holds 0, which leads to the template, as a register that was
+ * never written does.
  */
 PERCPU__INLINE uintptr_t percpu__reg_read(void)
 {
     return percpu__delta[percpu_own_cpu()];
 }
 
-/* A CPU's number cannot be written: bare.c checks that it is the right one. */
+/* A CPU's number cannot be written: bare.c checks that percpu_own_cpu() is the expected one. */
 PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 {
     (void)delta;

@@ -15,7 +15,7 @@ static inline uintptr_t percpu_read_delta(void)
     return percpu__reg_read();
 }
 
-/* The pristine template's load address. Only linker scripts that keep one define it. */
+/* The pristine template's load address, defined by linker scripts that keep such a template. */
 extern const char _percpu_template[] PERCPU__HIDDEN;
 
 PERCPU__INLINE void percpu__reset(void *p, size_t size)

@@ -2,27 +2,29 @@
 /*
  * rseq: the programs and libraries of a Linux process. The current CPU is the one that the kernel
  * writes into each thread's struct rseq, and an update is a restartable sequence: the kernel moves
- * a thread that it preempts, migrates or signals inside one to the sequence's abort handler, which
- * begins again. Linux, Documentation/userspace-api/rseq.rst and include/uapi/linux/rseq.h.
+ * a thread that it preempts, migrates or signals inside a sequence to the sequence's abort handler,
+ * which begins the sequence again. Sources: Linux, Documentation/userspace-api/rseq.rst and
+ * include/uapi/linux/rseq.h.
  *
  * Memory comes in pieces (src/platform/rseq_memory.c). In each piece the slots of CPUs are
  * PERCPU__SLOT_SIZE bytes apart, so that a CPU number becomes a distance by one multiplication, or
  * by a shift and an addition. A per-CPU pointer is the address of CPU 0's copy. Each module of the
  * process has a template of its own; percpu__bias leads from a symbol to its per-CPU pointer.
  *
- * With PERCPU_RSEQ_MM_CID an area belongs to a number that the kernel gives each running thread of
- * the process, mm_cid: no two threads have the same one at the same time, and they are small. Every
- * "CPU" below is such a number then.
+ * With PERCPU_RSEQ_MM_CID an area belongs to an mm_cid, a number that the kernel gives each running
+ * thread of the process. The numbers are small, and no two threads have the same one at the same
+ * time. Every "CPU" below then means such a number.
  *
- * The last slot belongs to no CPU. Threads for which there is no restartable sequence update it
- * with atomic instructions; no sequence runs there, so that the two never meet.
+ * The last slot belongs to no CPU. Threads for which there is no restartable sequence update that
+ * slot with atomic instructions; no sequence works on it, so that a copy is never updated in both
+ * ways.
  */
 
 #define PERCPU__PLATFORM_GUARD "percpu/detail/platform/rseq_guard.h"
 
 /*
- * A slot has 2 MiB and 64 KiB, (n + (n << PERCPU__SLOT_ODD)) << PERCPU__SLOT_SHIFT for n slots:
- * docs/rseq.md has the reasons. Literals, since they stand in assembly text.
+ * A slot has 2 MiB and 64 KiB: n slots are (n + (n << PERCPU__SLOT_ODD)) << PERCPU__SLOT_SHIFT
+ * bytes. docs/rseq.md has the reasons. The numbers are literals, since they stand in assembly text.
  */
 #define PERCPU__SLOT_SIZE 0x210000
 #define PERCPU__SLOT_ODD 5
@@ -32,8 +34,9 @@
 #endif
 
 /*
- * Linkers keep the order in which sections first come. So nothing lies between these two: each area
- * would have a copy of it, and tables of sequences can be as large as the variables.
+ * Linkers keep the order in which sections first come, so that nothing lies between these two. Each
+ * area would have a copy of what lies between them, and tables of sequences can be as large as the
+ * variables.
  */
 __asm__(".pushsection percpu_vars, \"aw\", %progbits\n\t.popsection\n\t"
         ".pushsection percpu_isolated, \"aw\", %progbits\n\t.popsection");
@@ -44,13 +47,13 @@ __asm__(".pushsection percpu_vars, \"aw\", %progbits\n\t.popsection\n\t"
  */
 extern const PERCPU__HIDDEN uintptr_t percpu__bias;        /* per-CPU pointer minus symbol */
 extern const PERCPU__HIDDEN uintptr_t percpu__rseq_offset; /* from thread pointer to struct rseq */
-extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* 0: that offset is an address */
+extern const PERCPU__HIDDEN uintptr_t percpu__rseq_mask;   /* 0: the offset is an address */
 extern const PERCPU__HIDDEN uint32_t percpu__rseq_cpus;    /* sequences run on CPUs below it */
 
 #define PERCPU__VAR(x)                                                                             \
     PERCPU__REINTERPRET(__typeof__(&(x)), PERCPU__REINTERPRET(uintptr_t, &(x)) + percpu__bias)
 
-/* struct rseq as all kernels have it; the kernel writes the numbers. */
+/* The part of struct rseq that all kernels have; the kernel writes the numbers. */
 struct percpu__rseq {
     uint32_t cpu_id_start;
     uint32_t cpu_id; /* not below percpu__rseq_cpus: the kernel does not know this thread */
@@ -62,12 +65,12 @@ struct percpu__rseq {
 };
 
 /*
- * From the architecture: the thread pointer; and updates and writes as sequences, which return
- * false when the thread has none. Besides cas_32: a cmpxchg that is atomic for other CPUs, too. It
- * may store nothing where it found the expected value.
+ * The architecture provides the thread pointer, and updates and writes as sequences, which return
+ * false when the thread has no sequences. It also provides the sequence cas_32: a cmpxchg that is
+ * atomic for other CPUs, too, and may store nothing although it found the expected value.
  */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void);
-#ifdef PERCPU_RSEQ_FIBERS /* a switch of stacks in a function changes it: read it each time */
+#ifdef PERCPU_RSEQ_FIBERS /* a switch of stacks may change the thread: read its pointer each time */
 #define PERCPU__THREAD_ASM __asm__ volatile
 #else
 #define PERCPU__THREAD_ASM __asm__
@@ -113,7 +116,7 @@ PERCPU__HIDDEN size_t percpu__slow_cpu(void) __attribute__((cold));
 
 /*
  * The distance from a per-CPU pointer to a CPU's copy, by a size_t and by a 32-bit number. An
- * architecture defines them where compilers take more instructions than needed.
+ * architecture defines these functions where compilers take more instructions than needed.
  */
 PERCPU__INLINE uintptr_t percpu__slot(size_t cpu);
 PERCPU__INLINE uintptr_t percpu__slot_32(uint32_t cpu);
@@ -152,15 +155,15 @@ PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__whe
 
 PERCPU__HIDDEN void percpu__reset(void *p, size_t size);
 
-/* percpu_with_current(): between the two the thread owns the area that its block works on. */
+/* percpu_with_current(): between taking and giving back the thread owns the area of its block. */
 PERCPU__HIDDEN size_t percpu__take_area(void);
 PERCPU__HIDDEN size_t percpu__take_area_of_cpu(void);
-PERCPU__HIDDEN size_t percpu__try_take_area(void); /* SIZE_MAX: it is another thread's */
+PERCPU__HIDDEN size_t percpu__try_take_area(void); /* SIZE_MAX: another thread owns it */
 PERCPU__HIDDEN void percpu__give_back_area(void);
 
 /*
- * PERCPU_DEBUG: no variable may be changed by blocks and by updates (src/platform/watch.c). A block
- * remembers the first bytes of its variable; writes and updates are counted.
+ * PERCPU_DEBUG: no variable may be changed both by blocks and by updates (src/platform/watch.c). A
+ * block remembers the first bytes of its variable; writes and updates are counted.
  */
 #ifdef PERCPU_DEBUG
 #define PERCPU__WATCHED 1
@@ -168,7 +171,7 @@ enum { PERCPU__WATCH_WORDS = 32 };
 struct percpu__watch {
     uintptr_t first; /* per-CPU pointer */
     size_t size;
-    uint32_t is_quiet; /* bit n: nobody wrote to word n while it was remembered */
+    uint32_t is_quiet; /* bit n: no operation was writing to word n when old[n] was read */
     uint64_t old[PERCPU__WATCH_WORDS];
     uint32_t writes[PERCPU__WATCH_WORDS];
 };
@@ -184,8 +187,8 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
  * The tables that describe the sequence between .Lpercpu_start and .Lpercpu_commit to the kernel
  * (struct rseq_cs: version, flags, first instruction, length, abort handler; 32-byte aligned) and
  * to debuggers (how to step over a sequence: its descriptor, and where it can be left). `exit` is
- * where it may go on, apart from behind its end. "o" keeps an entry as long as its code is kept,
- * "?" puts it into the group of a C++ inline function.
+ * where a sequence may go on other than behind its end. The section flag "o" keeps an entry as long
+ * as its code is kept; "?" puts the entry into the group of a C++ inline function.
  */
 #if UINTPTR_MAX > 0xffffffff
 #define PERCPU__RSEQ_WORD(x) ".quad " x "\n\t"
@@ -194,10 +197,10 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
 #endif
 /* clang-format off */
 /*
- * The abort handler is the sequence's beginning, in front of which its signature has to lie: in an
- * instruction without effect, or jumped over. So the handler is in the function, for which
- * compilers describe the stack: a backtrace and a cancellation that begin there find the callers.
- * A handler in a section of its own has no such description.
+ * The abort handler is the sequence's beginning. The signature has to lie in front of the handler:
+ * in an instruction without effect, or jumped over. The handler thus is a part of the function,
+ * whose stack compilers describe: a backtrace or a cancellation that begins at the handler finds
+ * the callers. A handler in a section of its own has no such description.
  */
 #define PERCPU__RSEQ_BEGIN(signature)                                                              \
     signature "\n"                                                                                 \
@@ -224,10 +227,10 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
 /* clang-format on */
 
 /*
- * A sequence is an asm goto with outputs. GCC drops one whose outputs nobody uses, unless an output
+ * A sequence is an asm goto with outputs. If nobody uses the outputs GCC drops it, unless an output
  * is a volatile object, as the copy is, or the statement is volatile.
  *
- * GCC before 12.4, and 13 before 13.3, may use an output before it is set, in what it puts between
+ * GCC before 12.4, and 13 before 13.3, may use an output before it is set, in code inserted between
  * the asm goto and the next statement: PR middle-end/113921. An empty statement behind the asm goto
  * prevents that.
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* rseq: a block owns an area, and keeps working on that one if the thread migrates. */
+/* rseq: a block owns an area, and keeps working on that area if the thread migrates. */
 
 #define PERCPU__GUARDS false
 
-/* An access is a sequence, or one load: it needs no guard. */
+/* An access is a sequence, or one load, and needs no guard. */
 PERCPU__INLINE uintptr_t percpu__preempt_off(void)
 {
     return 0;
@@ -24,7 +24,7 @@ PERCPU__INLINE struct percpu__guard percpu__guard_take(void)
 {
     struct percpu__guard guard;
     guard.cpu = percpu__take_area();
-    percpu__barrier(); /* the compiler may see the library's functions: link-time optimisation */
+    percpu__barrier(); /* link-time optimisation shows the compiler the library */
 #ifdef PERCPU__WATCHED
     guard.watch.first = guard.watch.size = 0; /* no variable yet */
 #endif
@@ -41,7 +41,7 @@ PERCPU__INLINE void percpu__guard_release(struct percpu__guard *guard)
     percpu__give_back_area();
 }
 
-/* Holds nothing, cpu SIZE_MAX, where the area is another thread's. */
+/* The guard holds nothing, and its cpu is SIZE_MAX, if another thread owns the area. */
 PERCPU__INLINE struct percpu__guard percpu__guard_try(void)
 {
     struct percpu__guard guard;

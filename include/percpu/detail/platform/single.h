@@ -30,7 +30,7 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 }
 #define percpu__current percpu__current
 
-/* An architecture whose updates are one instruction each has them with and without the register. */
+/* An architecture whose updates are one instruction each uses these also without the register. */
 #ifdef PERCPU__ARCH_USER_REGISTER
 #include PERCPU__ARCH_ACCESS
 #endif
@@ -40,9 +40,9 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 #define PERCPU__ONE_INSTRUCTION(size, where) true
 
 /*
- * Distance from a variable to its initial value, in the copy made before main() (hosted) or by
- * percpu_init*() (freestanding, in the slot that the linker script keeps: else the reset's
- * reference to _percpu_template does not link).
+ * Distance from a variable to its initial value. The copy of initial values is made before main()
+ * (hosted), or by percpu_init*() (freestanding) in the slot that the linker script keeps. With a
+ * script that keeps none, the reset's reference to _percpu_template does not link.
  */
 PERCPU__HIDDEN uintptr_t percpu__pristine(const void *p);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread: a thread of a hosted program plays a CPU. Where user space has a register for it (GS base
- * on x86_64 Linux) accesses are those of a kernel; elsewhere the delta is a thread-local word, and
- * no other thread can come between: each CPU is played by one thread at a time.
+ * thread: a thread of a hosted program plays a CPU. Where user space has a register for the delta
+ * (GS base on x86_64 Linux) accesses are those of a kernel; elsewhere the delta is a thread-local
+ * word. No other thread can come between the read of that word and the access, since each CPU is
+ * played by one thread at a time.
  *
  * A process has one set of areas, owned by the first module that embeds the library: the program,
- * if it does. A per-CPU pointer is an address in the owner's template, or beside it. Any other
- * module's template has a place below; percpu__shift leads there. Code for programs needs no shift.
+ * if the program embeds it. A per-CPU pointer is an address in the owner's template, or beside it.
+ * The template of any other module has a place below the owner's; percpu__shift leads from a symbol
+ * to its place there. Code for programs needs no shift.
  */
 
 /*
@@ -15,8 +17,8 @@
  */
 #ifdef PERCPU__SHIFTED
 extern const PERCPU__HIDDEN uintptr_t percpu__shift;       /* per-CPU pointer minus symbol */
-extern PERCPU__HIDDEN uintptr_t *const percpu__deltas;     /* the areas' percpu__delta */
-extern PERCPU__HIDDEN size_t *const percpu__limit_pointer; /* and percpu__limit */
+extern PERCPU__HIDDEN uintptr_t *const percpu__deltas;     /* the owner's percpu__delta */
+extern PERCPU__HIDDEN size_t *const percpu__limit_pointer; /* the owner's percpu__limit */
 #define PERCPU__VAR(x)                                                                             \
     PERCPU__REINTERPRET(__typeof__(&(x)), PERCPU__REINTERPRET(uintptr_t, &(x)) + percpu__shift)
 #define PERCPU__DELTAS percpu__deltas
@@ -43,5 +45,5 @@ PERCPU__INLINE uintptr_t percpu__current(const volatile void *p, enum percpu__wh
 #define percpu__current percpu__current
 #endif
 
-/* Templates stay where they are linked, and are never written. `p` may be of any module. */
+/* Templates stay where they are linked, and are never written. `p` may belong to any module. */
 PERCPU__HIDDEN void percpu__reset(void *p, size_t size);

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * aarch64: accesses to the current CPU's copy: the read of the base and the access are one asm
- * statement. Where loads and stores cannot add the register, the statement is a restartable
- * sequence where there are any.
+ * statement. Where loads and stores cannot add the register, PERCPU_RESTART makes the statement a
+ * restartable sequence.
  */
 
 /*
  * The template address, which compilers may share and move: it is the same on each CPU. At VMA 0
  * movz reaches 64 KiB and linkers refuse more (R_AARCH64_MOVW_UABS_G0). At a natural VMA GCC itself
- * would add a member's offset in a third instruction. In PIC GCC needs "S", for members clang 14
- * "i". A near symbol's address is in no register: it is the access's own displacement.
+ * would add a member's offset in a third instruction. In PIC GCC needs the constraint "S", and
+ * clang 14 needs "i" for members. A near symbol's address is in no register: it is the displacement
+ * of the access itself.
  */
 #ifdef PERCPU_ZERO_VMA
 #define PERCPU__A64_ADDRESS "movz %0, #:abs_g0:%c1"
 /* %w1 and %x1 differ for a register, in its first letter, and are the same for a constant. */
 #define PERCPU__ABSOLUTE ".ifc %w1,%x1\n\tmovz %0, #:abs_g0:%x1\n\t.else\n\tmov %0, %x1\n\t.endif"
-/* clang would choose a register. "S" is a symbol, since clang 18 also a symbol plus a constant. */
+/*
+ * Given "Sr" clang would choose a register. "S" is a symbol, since clang 18 also a symbol plus a
+ * constant.
+ */
 #ifdef __clang__
 #if __clang_major__ < 18
 #define PERCPU__ABSOLUTE_CONSTANT "Si"

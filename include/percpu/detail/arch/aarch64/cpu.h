@@ -44,7 +44,7 @@ PERCPU__INLINE void percpu__reg_write(uintptr_t delta)
 }
 #define percpu__reg_write percpu__reg_write
 
-/* CurrentEL, bits 3..2. With VHE names of EL1 mean registers of EL2, but TPIDR_EL1 does not. */
+/* CurrentEL, bits 3..2. With VHE names of EL1 registers mean registers of EL2, except TPIDR_EL1. */
 PERCPU__INLINE unsigned percpu__a64_el(void)
 {
     uintptr_t el;
@@ -63,8 +63,8 @@ PERCPU__INLINE int percpu__reg_check(void)
 /*
  * Exclusives and atomics need cacheable memory (Arm ARM, "Load-Exclusive and Store-Exclusive
  * instruction usage restrictions"): SCTLR_ELx.M (bit 0) and C (bit 2). x is the CPU's level and not
- * PERCPU__A64_EL: percpu_init() runs before percpu_init_reg() refuses, and EL1 cannot read
- * SCTLR_EL2.
+ * PERCPU__A64_EL: percpu_init() runs before percpu_init_reg() refuses a wrong level, and EL1 cannot
+ * read SCTLR_EL2.
  */
 PERCPU__INLINE bool percpu__atomics_work(void)
 {

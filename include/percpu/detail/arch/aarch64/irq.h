@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: interrupts, PSTATE.I and PSTATE.F, since some machines signal ordinary ones as FIQ.
- * Arm ARM (DDI 0487), "AArch64 System Register Descriptions", DAIF.
+ * aarch64: interrupts, PSTATE.I and PSTATE.F, since some machines signal ordinary interrupts as
+ * FIQ. Arm ARM (DDI 0487), "AArch64 System Register Descriptions", DAIF.
  */
 
 PERCPU__INLINE uintptr_t percpu__irq_save(void)

@@ -2,9 +2,9 @@
 /*
  * aarch64: restartable sequences of a Linux thread. Part of platform/rseq.h.
  *
- * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
- * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
- * unchanged, since the sequence may begin again at any point before that.
+ * The text of a sequence: tell the kernel which sequence runs, read the CPU's number, make the
+ * address of the copy, do the update; the last instruction commits. Outputs are early-clobber and
+ * inputs unchanged, since the sequence may begin again at any point before the commit.
  */
 
 /* BRK #0x45e0 before the abort address (glibc, sysdeps/.../aarch64/bits/rseq.h). */
@@ -17,7 +17,10 @@ PERCPU__INLINE uintptr_t percpu__thread_pointer(void)
     return pointer;
 }
 
-/* In one instruction: compilers would load the factor, or widen a number of 32 bits first. */
+/*
+ * n + (n << PERCPU__SLOT_ODD) in one instruction: compilers would load the factor, or first widen a
+ * number of 32 bits.
+ */
 PERCPU__INLINE uintptr_t percpu__slot_sum(uintptr_t n)
 {
     uintptr_t sum;

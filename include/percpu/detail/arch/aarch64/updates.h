@@ -7,7 +7,7 @@
 
 /*
  * `word` is the type of a register operand, w its prefix, `same` the signed type of the variable's
- * size: constants of the upper half become negative by it, and more of them are immediate operands.
+ * size, by which constants of the upper half become negative: more of them are immediate operands.
  * Constraints (GCC manual, "Machine Constraints", AArch64): I, J: immediate for add; `logical` for
  * the others; Z: zero.
  */

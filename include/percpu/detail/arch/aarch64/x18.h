@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64: x18 as the per-CPU register. Part of cpu.h. Loads and stores add it: no access copies
- * it, and reads and writes are one instruction behind those that make the template's address.
+ * aarch64: x18 as the per-CPU register. Part of cpu.h. Loads and stores add x18, so that no access
+ * copies it: a read or a write is one instruction, behind those that make the template's address.
  *
  * Every file of the kernel is compiled with -ffixed-x18 (AAPCS64, IHI 0055, "General-purpose
- * Registers": the platform's register, or a temporary one where the platform has no use for it).
- * Where a file that includes this header is not, clang reports an error (a function requires the
- * target feature reserve-x18), and GCC a warning that names the variable below, which keeps GCC
- * from using x18 in this file.
+ * Registers": the platform's register, or a temporary one where the platform has no use for it). If
+ * a file that includes this header is compiled without the option, clang reports an error (a
+ * function requires the target feature reserve-x18), and GCC a warning that names the variable
+ * below; the variable keeps GCC from using x18 in the file.
  */
 
 #ifdef __clang__

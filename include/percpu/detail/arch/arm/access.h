@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arm: accesses to the current CPU's copy. Those of 64 bits contain LDREXD, the one access of 8
- * bytes that is single-copy atomic on each ARMv7-A (ARM, A3.5.3). So in general they need MMU and
- * caches on, and the kernel's return from exceptions must clear the exclusive monitor (CLREX;
- * A3.4.4). ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
+ * arm: accesses to the current CPU's copy. Accesses of 64 bits contain LDREXD, the one access of 8
+ * bytes that is single-copy atomic on each ARMv7-A (ARM, A3.5.3). In general they therefore need
+ * MMU and caches on, and the kernel's return from exceptions must clear the exclusive monitor
+ * (CLREX; A3.4.4). ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  */
 
 /* -- 8 bytes at once. A store needs the monitor, so an LDREXD of its own (ARM, A3.4.1). -------- */
@@ -32,9 +32,10 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 /* -- Accesses: base and access in one statement ------------------------------------------------ */
 
 /*
- * The address of a symbol or member in a register; unlike the base, compilers may share it and move
- * it out of loops. Their own code takes one instruction more for a member, and at VMA 0, where MOVW
- * alone is enough: linkers truncate :lower16: silently, so percpu-vma0.ld asserts 64 KiB.
+ * The address of a symbol or member in a register. Unlike the base, compilers may share the address
+ * and move it out of loops. The compilers' own code takes one instruction more for a member, and at
+ * VMA 0, where MOVW alone is enough. Linkers truncate :lower16: silently, so percpu-template.ld
+ * asserts 64 KiB.
  */
 #define PERCPU__ARM_MOVE                                                                           \
     PERCPU__BY_VMA("movw %0, #:lower16:%c1", "movw %0, #:lower16:%c1\n\tmovt %0, #:upper16:%c1")
@@ -44,7 +45,7 @@ PERCPU__INLINE uintptr_t percpu__arm_address(const volatile void *p, enum percpu
     uintptr_t address = (uintptr_t)p;
     (void)where;
 #ifndef __PIC__
-    /* The offset in the variable is an addend: 16 bits, signed (ELF for Arm, IHI 0044). */
+    /* The offset in the variable is the addend: 16 bits, signed (ELF for Arm, IHI 0044). */
     const bool early = __builtin_object_size((const char *)p - 0x8000, 2) == 0;
     if (PERCPU__IS(where, PERCPU__POINTER))
         return percpu__hide(p);

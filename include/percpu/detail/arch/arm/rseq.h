@@ -2,10 +2,10 @@
 /*
  * arm: restartable sequences of a Linux thread, ARMv7-A, A32 and T32. Part of platform/rseq.h.
  *
- * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
- * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
- * unchanged, since the sequence may begin again at any point before that. Sequences of 8 bytes
- * commit by STREXD, the one store of 8 bytes that is single-copy atomic on each ARMv7-A (ARM,
+ * The text of a sequence: tell the kernel which sequence runs, read the CPU's number, make the
+ * address of the copy, do the update; the last instruction commits. Outputs are early-clobber and
+ * inputs unchanged, as the sequence may begin again at any point before the commit. Sequences of 8
+ * bytes commit by STREXD, the one 8-byte store that is single-copy atomic on each ARMv7-A (ARM,
  * A3.5.3).
  * ARM: ARM Architecture Reference Manual, ARMv7-A and ARMv7-R edition, DDI 0406C.
  */
@@ -57,7 +57,7 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 #define PERCPU__ARM_RSEQ_ODD                                                                       \
     "add %[c], %[c], %[c], lsl #" PERCPU__STR(PERCPU__SLOT_ODD) "\n\t" PERCPU__RSEQ_DELAY
 
-/* The descriptor's address goes to the low word of rseq_cs; the high one is and stays 0. */
+/* The descriptor's address goes to the low word of rseq_cs; the high word is and stays 0. */
 /* clang-format off */
 #define PERCPU__ARM_RSEQ(body, after)                                                              \
     PERCPU__RSEQ_JUMPED_OVER("b", ".long")                                                         \
@@ -77,8 +77,9 @@ PERCPU__INLINE void percpu__store_64(uintptr_t address, uint64_t value)
 /* clang-format on */
 
 /*
- * GCC places literal pools by its estimate of the code's length, an instruction per line of an asm
- * statement, but one in all for an asm goto: these empty lines stand for the rest.
+ * GCC places literal pools by its estimate of the code's length: one instruction per line of an asm
+ * statement, but only one for a whole asm goto. These empty lines stand for the rest of the asm
+ * goto.
  */
 #define PERCPU__ARM_RSEQ_LENGTH __asm__ volatile("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")
 

@@ -6,11 +6,11 @@
  * manual, "Machine Constraints", ARM): I an immediate operand, L and K one after negation and
  * inversion, which assemblers do.
  *
- * For 8 bytes they define PERCPU__ARM_DOUBLEWORD, with few registers, since compilers that do not
- * optimise run out of pairs: o becomes the new value, of which `restored` makes the old one.
- * STREXD commits, and leaves the sequence whether or not it stored; where it did not, the sequence
- * begins again. Its status goes to `status`; where that is a half of o, `mend` restores it. The
- * other arguments are operands: outputs, the colon, inputs.
+ * For 8 bytes they define PERCPU__ARM_DOUBLEWORD, which takes few registers, since compilers that
+ * do not optimise run out of register pairs: o becomes the new value, of which `restored` makes the
+ * old one. STREXD commits, and ends the sequence whether or not it has stored; if it has not, the
+ * sequence begins again. STREXD's status goes to `status`; where `status` is a half of o, `mend`
+ * restores that half. The other arguments are operands: outputs, the colon, inputs.
  */
 /* clang-format off */
 #define PERCPU__ARM_COMBINE(instruction)                                                           \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loongarch64: indexed loads and stores add $r21 to any template address: an access is one
- * instruction, which neither an interrupt nor a migration can split, after those that form the
- * address, which is the same on all CPUs.
+ * loongarch64: indexed loads and stores add $r21 to any template address. An access is one
+ * instruction, which neither an interrupt nor a migration can split; the instructions before it
+ * form the template address, which is the same on all CPUs.
  * LA: LoongArch Reference Manual, volume 1.
  */
 
@@ -10,10 +10,10 @@
 
 /*
  * A template at VMA 0 can be further than the 2 GiB around the PC that pcalau12i reaches, and no
- * linker checks that relocation. There variables have the model "extreme" (config.h): addresses
- * that the compiler makes reach everywhere, in five instructions, and those of symbols are made
- * here: absolute ones of 31 bits, or the 11 of a near variable in an instruction's displacement.
- * Linkers truncate both silently; the linker script asserts the limits.
+ * linker checks that relocation. There variables have the model "extreme" (config.h), so that an
+ * address that the compiler makes reaches everywhere, in five instructions. Addresses of symbols
+ * are made here: absolute ones of 31 bits, or for a near variable 11 bits in an instruction's
+ * displacement. Linkers truncate both silently; the linker script asserts the limits.
  */
 #ifdef PERCPU_ZERO_VMA
 #define PERCPU__LOONG_NAMES(where) (!PERCPU__IS(where, PERCPU__POINTER))
@@ -35,7 +35,7 @@ PERCPU__INLINE uintptr_t percpu__loong_address(const volatile void *p, enum perc
     return address;
 }
 
-/* For other CPUs' copies: the compiler's own way is five instructions at VMA 0. */
+/* For other CPUs' copies: at VMA 0 the compiler itself would take five instructions. */
 PERCPU__INLINE uintptr_t percpu__address(const volatile void *p, enum percpu__where where)
 {
     (void)where;

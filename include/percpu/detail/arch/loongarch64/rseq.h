@@ -2,9 +2,9 @@
 /*
  * loongarch64: restartable sequences of a Linux thread. Part of platform/rseq.h.
  *
- * The text of a sequence: tell the kernel which one runs, read the CPU's number, make the address
- * of its copy, do the update; its last instruction commits. Outputs are early-clobber and inputs
- * unchanged, since the sequence may begin again at any point before that.
+ * The text of a sequence: tell the kernel which sequence runs, read the CPU's number, make the
+ * address of the copy, do the update; the last instruction commits. Outputs are early-clobber and
+ * inputs unchanged, since the sequence may begin again at any point before the commit.
  */
 
 /* BREAK 0x10 before the abort address (glibc, sysdeps/.../loongarch/bits/rseq.h). */

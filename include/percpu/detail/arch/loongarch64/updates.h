@@ -2,8 +2,8 @@
 /*
  * loongarch64: the updates that are restartable sequences, a kernel's and a Linux thread's.
  * restart.h and rseq.h define PERCPU__LOONG_SEQUENCE, which loads the old value into o, makes the
- * new one, n, from it by `op`, and commits by storing `result`: n or v. `loaded` is the type that
- * extends to a register as the load does, for cmpxchg to compare with.
+ * new one, n, from it by `op`, and commits by storing `result`: n or v. `loaded` is the type whose
+ * extension to a register is the load's, so that cmpxchg can compare the expected value.
  */
 #ifdef __OPTIMIZE__
 #define PERCPU__LOONG_IS_SHORT(v)                                                                  \

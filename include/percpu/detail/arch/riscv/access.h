@@ -3,10 +3,11 @@
 /* clang-format off */
 
 /*
- * TEXT(low, base, ...) accesses low(base). Near variable: base is the per-CPU register. Symbol:
- * base is [t], the delta plus the address's upper part, which is relative to the PC (2 GiB), at VMA
- * 0 absolute. Linkers check the upper part's range, and truncate a lower one that stands alone.
- * norelax: relaxation would make both one instruction relative to x0, without the add between.
+ * TEXT(low, base, ...) accesses low(base). For a near variable the base is the per-CPU register.
+ * For a symbol it is [t], the delta plus the upper part of the address, which is relative to the PC
+ * (2 GiB), at VMA 0 absolute. Linkers check the upper part's range, and truncate a lower part that
+ * stands alone. norelax: relaxation would make both parts one instruction relative to x0, without
+ * the add between them.
  */
 #define PERCPU__RISCV_HIGH                                                                         \
     PERCPU__BY_VMA("lui %[t], %%hi(%[p])\n\t", "1:\tauipc %[t], %%pcrel_hi(%[p])\n\t")

@@ -4,9 +4,10 @@
 
 /*
  * Linkers make the compiler's accesses relative to gp when __global_pointer$ is defined (psABI,
- * "Global-pointer Relaxation"). This weak definition prevents that: LLD then defines none of its
- * own, and GNU ld wants a strong one. A linker script's own assignment prevails over it: ld/
- * refuses that, and with other scripts percpu_init_reg() does.
+ * "Global-pointer Relaxation"). The weak definition here prevents the relaxation: LLD then defines
+ * no such symbol of its own, and GNU ld relaxes by a strong one only. A linker script's own
+ * assignment prevails over the weak definition: the scripts of ld/ refuse the assignment, and with
+ * other scripts percpu_init_reg() does.
  */
 #ifdef PERCPU__DEFINE_CONFIG /* src/common.c */
 __asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
@@ -15,7 +16,7 @@ __asm__(".weak __global_pointer$\n\t.set __global_pointer$, 0\n\t"
 extern const char percpu__global_pointer[] __asm__("__global_pointer$") PERCPU__HIDDEN;
 extern const char percpu_riscv_base_gp[] PERCPU__HIDDEN;
 
-/* In a PIE GNU ld moves words that hold absolute symbols, all by the same distance. */
+/* In a PIE GNU ld moves words that hold absolute symbols, all by the same distance: compare two. */
 PERCPU__INLINE int percpu__reg_check(void)
 {
     static const volatile uintptr_t defined = (uintptr_t)percpu__global_pointer;

@@ -6,8 +6,9 @@
  */
 
 /*
- * `loaded` is the type that extends to a register as the load does, for cmpxchg to compare with. A
- * constant operand is sign-extended, to be an immediate; others stay as they are in registers.
+ * `loaded` is the type whose extension to a register is the load's, so that cmpxchg can compare the
+ * expected value. A constant operand is sign-extended, to be an immediate; other operands stay as
+ * they are, in registers.
  */
 /* clang-format off */
 #define PERCPU__RISCV_VALUE(bits, loaded)                                                          \

@@ -4,12 +4,12 @@
  *
  * PUSHFQ, which reads RFLAGS, writes below the stack pointer: into the red zone, where without
  * -mno-red-zone a leaf function has its variables (System V x86-64 ABI, 3.2.2). Compilers do not
- * know that of an asm statement, but they know it of their builtin function: the function around it
- * gets no red zone. "+r" keeps the builtin's POP from having a memory operand: one relative to RSP
- * gave wrong values under QEMU's -singlestep.
+ * know of a PUSHFQ in an asm statement, but they know of the one in their builtin function: the
+ * function around it gets no red zone. "+r" keeps the builtin's POP from having a memory operand: a
+ * POP to memory relative to RSP gave wrong values under QEMU's -singlestep.
  */
 
-#ifdef __CHECKER__ /* sparse does not know it */
+#ifdef __CHECKER__ /* sparse does not know the builtin */
 unsigned long long __builtin_ia32_readeflags_u64(void);
 #endif
 

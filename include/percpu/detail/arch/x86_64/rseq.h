@@ -2,9 +2,9 @@
 /*
  * x86_64: restartable sequences of a Linux thread. Part of platform/rseq.h.
  *
- * The text of a sequence: tell the kernel which one runs, read the CPU's number, make an offset of
- * it, do the update; its last instruction commits. Outputs are early-clobber and inputs unchanged,
- * since the sequence may begin again at any point before that.
+ * The text of a sequence: tell the kernel which sequence runs, read the CPU's number, make an
+ * offset of the number, do the update; the last instruction commits. Outputs are early-clobber and
+ * inputs unchanged, since the sequence may begin again at any point before the commit.
  */
 
 #define PERCPU__RSEQ_SIGNATURE 0x53053053
@@ -55,7 +55,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 #define PERCPU__X86_RSEQ_INDEX "movl 4(%[rseq]), %k[t]\n\t"
 #endif
 
-/* The signature (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h) is a nop's: 0f 1f 80 and 4 bytes. */
+/* The signature (linux/rseq.h, RSEQ_SIG; glibc, sys/rseq.h) is the operand of a nop, 0f 1f 80. */
 /* clang-format off */
 #define PERCPU__X86_RSEQ(body)                                                                     \
     PERCPU__X86_ATT                                                                                \
@@ -70,7 +70,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
 #define PERCPU__X86_RSEQ_IN(p)                                                                     \
     [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "m"(percpu__rseq_cpus)
 
-/* Updates without a result: they need no register for one. */
+/* Updates without a result, which need no register for the old value. */
 #define PERCPU__X86_RSEQ_OP(name, instruction, bits, suffix, in, immediate)                        \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
@@ -84,7 +84,7 @@ PERCPU__INLINE uintptr_t percpu__slot(size_t cpu)
         return false;                                                                              \
     }
 
-/* `make` leaves the sequence, or makes of o, the old value, the new one: `restored` undoes that. */
+/* `make` leaves the sequence, or turns o, the old value, into the new one; `restored` undoes it. */
 #define PERCPU__X86_RSEQ_RESULT(name, bits, suffix, in, immediate, make, store, restored)          \
     PERCPU__SEQUENCE(name, bits)                                                                   \
     {                                                                                              \
