@@ -5,10 +5,9 @@
  * percpu_fence_cpu() fences one CPU, percpu_fence() all CPUs. When the function has returned 0,
  *
  * - each sequence and update on a fenced CPU that had read its word before the call has written it,
- * or reads again; with lists and blocks as docs/semantics.md says;
- * - the fence was a full memory barrier on the caller's CPU and on each fenced CPU, between
- *   whatever
- * ran there before and after the fence, plain code included.
+ *   or reads again; with lists and blocks as docs/semantics.md says;
+ * - the fence was a full memory barrier on the caller's and on each fenced CPU, between what ran
+ *   there before and what ran after it, plain code included.
  *
  * For example a writer sets a flag, fences and reads what readers wrote; a reader writes and reads
  * the flag, without a barrier of its own: one of them sees the other's write.
