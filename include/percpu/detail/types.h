@@ -180,10 +180,10 @@
 
 /* Converts the operand of an update to T: an integer, or where T is a real also a real. */
 #define PERCPU__UPDATE_OPERAND(T, n)                                                               \
-    (PERCPU__CHECKS(PERCPU__ASSERT((PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4) ||             \
-                                       (PERCPU__CLASS(n) == 8 &&                                   \
-                                        (PERCPU__IS_TYPE(T, float) || PERCPU__IS_TYPE(T, double))),\
-                                   PERCPU__NO_INTEGER)),                                           \
+    (PERCPU__CHECKS(PERCPU__ASSERT(                                                                \
+         (PERCPU__CLASS(n) >= 1 && PERCPU__CLASS(n) <= 4) ||                                       \
+             (PERCPU__CLASS(n) == 8 && (PERCPU__IS_TYPE(T, float) || PERCPU__IS_TYPE(T, double))), \
+         PERCPU__NO_INTEGER)),                                                                     \
      (T)(n))
 
 #endif
