@@ -48,6 +48,13 @@ CALLS(16)
 CALLS(32)
 CALLS(64)
 
+#ifdef PERCPU__IS_REAL
+void percpu__call_add_real(volatile void *p, double n, size_t size)
+{
+    percpu__add_real(p, n, size, PERCPU__POINTER);
+}
+#endif
+
 uintptr_t percpu__call_current_ptr(const volatile void *p)
 {
     return percpu__current_ptr(p, PERCPU__POINTER);

@@ -56,3 +56,11 @@ NUMBER(u64, uint64_t)
 #if UINTPTR_MAX > 0xffffffff
 VALUE(pointer, char *)
 #endif
+#ifdef PERCPU__IS_REAL
+#undef OPERAND
+#define OPERAND(T) T
+DECLARE(real, double);
+PAIR(add_real, void, (double x), set_real(&ordinary_real, x), percpu_add(v_real, x))
+DECLARE(single, float);
+PAIR(add_single, void, (float x), set_single(&ordinary_single, x), percpu_add(v_single, x))
+#endif

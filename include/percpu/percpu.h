@@ -280,7 +280,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
  * Updates: none made on this CPU is lost, whether preemption, an interrupt or a signal comes
  * between, and no other CPU's copy is touched. Integers of 1, 2, 4 or 8 bytes; the operand is
  * converted to the variable's type first, as `var += n` does. Overflow wraps.
- *   add sub inc dec and or xor       no result (add also of float and double, but on bare)
+ *   add sub inc dec and or xor       no result (in programs add also of float and double)
  *   add_return and the like          the new value
  *   fetch_add                        the old value
  * For integers, bool, enums and pointers:
@@ -365,7 +365,10 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_for_each_up(cpu)                                                                    \
     for (size_t cpu = percpu__next_up(0); cpu != PERCPU__NO_CPU; cpu = percpu__next_up(cpu + 1))
 
-/* The sum over all CPUs, in the variable's type, modulo 2^n. It is no snapshot. Integers, reals. */
+/*
+ * The sum over all CPUs, in the variable's type, of integers modulo 2^n. It is no snapshot. In
+ * programs also of float and double: the sum is made in double.
+ */
 #define percpu_sum(var) PERCPU__ON(__PERCPU_##var, PERCPU__SUM, percpu__sum)
 
 /* Offset in the area; link address; offset in the area of any symbol in the template. */

@@ -63,6 +63,7 @@
 #define PERCPU__X86_ATT "{|.error \"percpu: not with -masm=intel: build with -masm=att\" #}"
 #ifndef __SSE__
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#define PERCPU__ARCH_NO_REALS 1 /* compilers refuse double */
 #endif
 #if defined(__CET__) && (__CET__ & 1)
 #define PERCPU__BUILT_BRANCH_TARGETS 1 /* -fcf-protection=branch: endbr64 */
@@ -116,6 +117,7 @@
 #define PERCPU__ARCH_ZERO_VMA_LIMIT "0x10000" /* one movz */
 #ifndef __ARM_FP
 #define PERCPU__BUILT_GENERAL_REGS_ONLY 1
+#define PERCPU__ARCH_NO_REALS 1 /* as on x86_64 */
 #endif
 #ifndef __ARM_FEATURE_UNALIGNED /* GCC defines it with -mstrict-align, too */
 #define PERCPU__BUILT_STRICT_ALIGN 1

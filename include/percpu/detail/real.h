@@ -4,8 +4,7 @@
  * their threads have no floating-point registers of their own.
  */
 
-#if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE) &&                                           \
-    !(defined(__aarch64__) && !defined(__ARM_FP)) && !(defined(__x86_64__) && !defined(__SSE2__))
+#if __STDC_HOSTED__ && !defined(PERCPU_PLATFORM_BARE) && !defined(PERCPU__ARCH_NO_REALS)
 #define PERCPU__IS_REAL(x)                                                                         \
     (PERCPU__IS_TYPE(PERCPU__VALUE_TYPE(x), float) ||                                              \
      PERCPU__IS_TYPE(PERCPU__VALUE_TYPE(x), double))
@@ -48,6 +47,14 @@ PERCPU__INLINE void percpu__add_real(volatile void *p, double n, size_t size,
         seen = percpu__cmpxchg(p, old, now, size, where);
     } while (seen != old);
 }
+
+/* Code that is not optimised calls this function of the library: calls.h. */
+#if !defined(__OPTIMIZE__) || defined(PERCPU__DEFINE_CALLS)
+PERCPU__CALLED void percpu__call_add_real(volatile void *p, double n, size_t size);
+#ifndef PERCPU__DEFINE_CALLS
+#define percpu__add_real(p, n, size, where) percpu__call_add_real(p, n, size)
+#endif
+#endif
 
 #define PERCPU__ADD_OPERAND(p, n) PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n)
 #define PERCPU__ADD(p, where, n)                                                                   \
