@@ -155,8 +155,8 @@ static void thread_exits(void *value)
 }
 
 /*
- * Frees the records that ended threads have left, as they do without a key: a child would take such
- * a record for that of its own thread, which has the thread pointer now.
+ * Frees the records that earlier threads with this thread pointer have left, as they do without a
+ * key: a child would take such a record for its own thread's.
  */
 static void thread_before_fork(void)
 {

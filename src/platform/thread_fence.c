@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* thread: fences. An update is one atomic operation, so a memory barrier on each CPU is a fence. */
+/*
+ * thread: fences. An update is one instruction or one atomic operation, so a memory barrier on each
+ * CPU is a fence.
+ */
 #include "process.h"
 
 #ifdef PERCPU_PLATFORM_THREAD
