@@ -26,6 +26,7 @@
     READ(read_raw, bits)                                                                           \
     UPDATE(write, bits)                                                                            \
     UPDATE(write_raw, bits)                                                                        \
+    UPDATE(write_release, bits)                                                                    \
     UPDATE(add, bits)                                                                              \
     UPDATE(sub, bits)                                                                              \
     UPDATE(bit_and, bits)                                                                          \
@@ -42,6 +43,18 @@
     bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected, uint64_t value)         \
     {                                                                                              \
         return percpu__try_cmpxchg(p, expected, value, (bits) / 8, PERCPU__POINTER);               \
+    }                                                                                              \
+    bool percpu__call_add_unless_##bits(volatile void *p, uint64_t value, uint64_t mask)           \
+    {                                                                                              \
+        return percpu__add_unless(p, value, mask, (bits) / 8, PERCPU__POINTER);                    \
+    }                                                                                              \
+    void percpu__call_max_##bits(volatile void *p, uint64_t value, bool is_signed)                 \
+    {                                                                                              \
+        percpu__max(p, value, (bits) / 8, is_signed, PERCPU__POINTER);                             \
+    }                                                                                              \
+    void percpu__call_min_##bits(volatile void *p, uint64_t value, bool is_signed)                 \
+    {                                                                                              \
+        percpu__min(p, value, (bits) / 8, is_signed, PERCPU__POINTER);                             \
     }
 CALLS(8)
 CALLS(16)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bare, single: fences. */
+/* bare, single: fences, and on bare calls of functions on other CPUs. */
 #include "areas.h"
 
 #if defined(PERCPU_PLATFORM_BARE) && defined(PERCPU_CALL)
@@ -9,8 +9,9 @@ static void nothing(void *unused)
     (void)unused;
 }
 
-int percpu_fence_cpu(size_t cpu)
+int percpu__on_cpu(size_t cpu, void (*f)(void *arg), void *arg)
 {
+    static bool is_working; /* a caller, for a CPU that is down */
     uintptr_t state;
     bool is_own;
 
@@ -18,11 +19,25 @@ int percpu_fence_cpu(size_t cpu)
         return -PERCPU_ERANGE;
     state = percpu__irq_save();
     is_own = cpu == percpu_cpu_id();
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (is_own) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        f(arg);
+    }
     percpu__irq_restore(state);
-    if (!is_own)
-        (void)percpu_call_cpu(cpu, nothing, NULL);
+    if (is_own || percpu_call_cpu(cpu, f, arg) != 0)
+        return 0;
+    state = percpu__irq_save();
+    while (__atomic_test_and_set(&is_working, __ATOMIC_ACQUIRE))
+        percpu__relax();
+    f(arg);
+    __atomic_clear(&is_working, __ATOMIC_RELEASE);
+    percpu__irq_restore(state);
     return 0;
+}
+
+int percpu_fence_cpu(size_t cpu)
+{
+    return percpu__on_cpu(cpu, nothing, NULL);
 }
 
 int percpu_fence(void)

@@ -82,6 +82,14 @@ void percpu__wait(void) PERCPU__HIDDEN;
 /* rseq, single: what each percpu_init*() does and returns. */
 int percpu__init_existing(void) PERCPU__HIDDEN;
 
+#ifdef PERCPU_CALL
+/*
+ * Runs f(arg) on CPU `cpu` with interrupts off; when the CPU is down, on the calling CPU, for one
+ * caller at a time. Returns 0, or -PERCPU_ERANGE: the CPU has no area. Contexts: fence.h.
+ */
+int percpu__on_cpu(size_t cpu, void (*f)(void *arg), void *arg) PERCPU__HIDDEN;
+#endif
+
 /* -- Dynamic memory: between alloc.c, areas.c and the platforms -------------------------------- */
 
 /* Zeroes `size` bytes, a multiple of 8, at a multiple of 8. Writes nothing where zeros are. */

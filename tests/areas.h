@@ -13,6 +13,8 @@
 
 #include <percpu/percpu.h>
 
+#include <stdatomic.h>
+
 #if HARNESS_BARE
 #include "machine.h"
 #else
@@ -80,6 +82,18 @@ unsigned hook_calls(void); /* on the calling CPU */
 #else
 #define WITH_HOOKS(count) 0
 #endif
+
+/*
+ * bare, PERCPU_CALL: the tests' CPUs look for calls of other CPUs instead of taking interrupts. A
+ * CPU that takes none is down. Elsewhere the functions do nothing. The counters are of calls of
+ * percpu_call_cpu(), and of those for the caller's own CPU.
+ */
+void takes_calls(size_t cpu, bool does);
+void serve_calls(size_t cpu);
+extern atomic_uint cpu_calls, own_cpu_calls;
+
+/* For loops that wait for another CPU. */
+void wait_a_little(void);
 
 /* qemu-user 7.2 calls handlers with a stack that is 8 bytes off its alignment. */
 #if __has_attribute(force_align_arg_pointer)

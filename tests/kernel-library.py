@@ -89,8 +89,8 @@ def compile_all(name, flags, sources):
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
 KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c',
-                                      'fence.c', 'heap.c', 'panic.c', 'query.c', 'report.c', 'restart.c', 'up.c',
-                                      'platform/bare.c', 'platform/single.c')] # others compile to nothing
+                                      'fence.c', 'heap.c', 'panic.c', 'query.c', 'remote.c', 'report.c', 'restart.c',
+                                      'up.c', 'platform/bare.c', 'platform/single.c')] # others compile to nothing
 
 
 def library(name, flags, sources=SOURCES):
@@ -221,7 +221,7 @@ int kernel(void)
         return 1;
 #endif
 #ifdef FENCES
-    if (percpu_fence() != 0)
+    if (percpu_fence() != 0 || percpu_or_all(count, 0) != 0)
         return 1;
 #endif
 #ifdef SAYS
@@ -259,7 +259,7 @@ def check_parts():
             ('bare, own percpu_panic()', BARE, '-DPANICS', set()),
             ('bare', BARE, '', {'panic.c'}),
             ('bare, PERCPU_RESTART', f'{BARE} -DPERCPU_RESTART', '-DPANICS', {'restart.c'}),
-            ('bare, percpu_fence()', f'{BARE} -DPERCPU_CALL', '-DPANICS -DFENCES', {'fence.c'}),
+            ('bare, percpu_or_all()', f'{BARE} -DPERCPU_CALL', '-DPANICS -DFENCES', {'fence.c', 'remote.c'}),
             ('bare, percpu_strerror()', BARE, '-DPANICS -DSAYS', {'error.c'}),
             ('bare, percpu_alloc()', BARE, '-DPANICS -DALLOCATES', {'alloc.c', 'heap.c', 'query.c'}),
             ('bare, a user that is not optimised', BARE, '-DPANICS -O0', {'calls.c'}),

@@ -31,6 +31,7 @@
 #include "../src/platform/thread_module.c"
 #include "../src/platform/watch.c"
 #include "../src/query.c"
+#include "../src/remote.c"
 #include "../src/report.c"
 #include "../src/restart.c"
 #include "../src/up.c"

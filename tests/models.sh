@@ -73,6 +73,10 @@ model late
 for m in M_UNSEEN M_LIMIT M_TELL; do
     mutant_of late $m
 done
+model remote
+for m in M_NO_FENCE M_NO_LOOK M_NO_FIRST M_NO_ABORT M_PLAIN; do
+    mutant_of remote $m
+done
 model start
 for m in M_PLAIN M_NO_PID M_BASE; do
     mutant_of start $m

@@ -39,6 +39,18 @@ const long *f_remote(size_t cpu)
     return percpu_remote_ptr(word, cpu);
 }
 
+void f_write_release(long value);
+void f_write_release(long value)
+{
+    percpu_write_release(word, value);
+}
+
+long f_read_acquire(size_t cpu);
+long f_read_acquire(size_t cpu)
+{
+    return percpu_remote_read_acquire(word, cpu);
+}
+
 #ifdef PERCPU_PLATFORM_RSEQ
 
 /* By itself: where there is no sequence a function is called, which is a barrier. */

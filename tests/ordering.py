@@ -64,7 +64,7 @@ def functions(compiler, flags, source):
 
 # What the functions of a file contain, at least. Inlined ones are not: each has its own.
 #   A acquire, S sequentially consistent load; R release, T sequentially consistent store; X acquire,
-#   Y acquire and release exchange or addition, Z release exchange; F fence; behind a stroke: by clang,
+#   Y acquire and release exchange or addition, Z release exchange; F fence; B a barrier of acquire or release order; behind a stroke: by clang,
 #   which merges some
 WATCH = {'add_bytes': 'YS', 'entry_of': 'AY', 'percpu__watch_begin': 'SS', 'percpu__watch_end': 'FS',
          'percpu__watch_freed': 'TT', 'percpu__watch_write': 'Y', 'percpu__watch_written': 'Y',
@@ -95,12 +95,12 @@ ORDERS = {
         'exit_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'SRR',
         'percpu__reg_release_all': 'T', 'percpu__reg_reopen': 'R', 'release_claim': 'R', 'take_claim': 'Y'},
     'platform/modules.c rseq': {'percpu__first_allocator': 'AY'},
-    '../tests/ordering.c bare': {'f_remote': 'A'},
-    '../tests/ordering.c thread': {'f_remote': 'A'},
-    '../tests/ordering.c rseq': {'f_close': 'Y', 'f_open': 'Y'},
+    '../tests/ordering.c bare': {'f_remote': 'A', 'f_write_release': 'B', 'f_read_acquire': 'AB'},
+    '../tests/ordering.c thread': {'f_remote': 'A', 'f_write_release': 'B', 'f_read_acquire': 'AB'},
+    '../tests/ordering.c rseq': {'f_write_release': 'B', 'f_read_acquire': 'B', 'f_close': 'Y', 'f_open': 'Y'},
 }
 # An instruction, and the kinds that have one.
-A64 = {r'lda(p|)rb? ': 'AS', r'stlrb? ': 'RT', r'ldaxrb? ': 'XY', r'stlxrb? ': 'YZ', r'dmb ': 'F'}
+A64 = {r'lda(p|)rb? ': 'AS', r'stlrb? ': 'RT', r'ldaxrb? ': 'XY', r'stlxrb? ': 'YZ', r'dmb ': 'FB'}
 A64_CLANG = {r'ldarb? ': 'S', **A64}  # with FEAT_LRCPC
 X86 = {r'(xchg\w* .*\()|lock ': 'TXYZ', r'(mfence|lock )': 'F'}
 WAYS = (

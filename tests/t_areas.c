@@ -2,7 +2,9 @@
 /* areas.h, and that it does what the other tests rely on. */
 #include "areas.h"
 
-#include <stdatomic.h>
+#if !HARNESS_BARE
+#include <sched.h>
+#endif
 
 #if HARNESS_BARE
 static _Alignas(4096) unsigned char arena_bytes[2 * TEST_MAX_CPUS * 20 * 1024];
@@ -214,6 +216,80 @@ void with_areas(void (*body)(size_t bound))
 #endif
 }
 #endif
+
+/* -- Calls of other CPUs ----------------------------------------------------------------------- */
+
+atomic_uint cpu_calls, own_cpu_calls;
+
+#if HARNESS_BARE && defined(PERCPU_CALL)
+
+static struct mailbox {
+    void (*_Atomic f)(void *arg);
+    void *arg;
+    atomic_bool takes;
+    atomic_uint is_taken; /* by one caller at a time */
+} mailboxes[TEST_MAX_CPUS];
+
+int percpu_call_cpu(size_t cpu, void (*f)(void *arg), void *arg)
+{
+    struct mailbox *mailbox = &mailboxes[cpu];
+
+    cpu_calls++;
+    if (cpu == percpu_cpu_id())
+        own_cpu_calls++;
+    if (cpu >= TEST_MAX_CPUS || !mailbox->takes)
+        return 0;
+    while (atomic_exchange(&mailbox->is_taken, 1))
+        machine_relax();
+    mailbox->arg = arg;
+    atomic_store(&mailbox->f, f);
+    while (atomic_load(&mailbox->f))
+        machine_relax();
+    atomic_store(&mailbox->is_taken, 0);
+    return 1;
+}
+
+void takes_calls(size_t cpu, bool does)
+{
+    mailboxes[cpu].takes = does;
+}
+
+void serve_calls(size_t cpu)
+{
+    void (*f)(void *arg) = atomic_load(&mailboxes[cpu].f);
+
+    if (!f)
+        return;
+    f(mailboxes[cpu].arg);
+    atomic_store(&mailboxes[cpu].f, NULL);
+}
+
+#else
+
+void takes_calls(size_t cpu, bool does)
+{
+    (void)cpu;
+    (void)does;
+}
+
+void serve_calls(size_t cpu)
+{
+    (void)cpu;
+}
+
+#endif
+
+void wait_a_little(void)
+{
+#if HARNESS_BARE
+    machine_relax();
+#else
+    static _Thread_local unsigned n;
+
+    if (++n % 1024 == 0) /* valgrind runs one thread at a time */
+        sched_yield();
+#endif
+}
 
 /* -- Tests of the above ------------------------------------------------------------------------ */
 

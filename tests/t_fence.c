@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #if !HARNESS_BARE
 #include <errno.h>
-#include <sched.h>
 #endif
 #ifdef PERCPU_PLATFORM_RSEQ
 #include <linux/audit.h>
@@ -18,60 +17,6 @@
 #include <unistd.h>
 #endif
 
-#if HARNESS_BARE && defined(PERCPU_CALL)
-
-/* CPUs of these tests look here instead of taking interrupts of other CPUs. */
-static struct mailbox {
-    void (*_Atomic f)(void *arg);
-    void *arg;
-    atomic_bool is_up;
-} mailboxes[TEST_MAX_CPUS];
-static atomic_uint calls, own_calls;
-
-static void serve(size_t cpu)
-{
-    void (*f)(void *arg) = atomic_load(&mailboxes[cpu].f);
-
-    if (!f)
-        return;
-    f(mailboxes[cpu].arg);
-    atomic_store(&mailboxes[cpu].f, NULL);
-}
-
-int percpu_call_cpu(size_t cpu, void (*f)(void *arg), void *arg)
-{
-    calls++;
-    if (cpu == percpu_cpu_id())
-        own_calls++;
-    if (cpu >= TEST_MAX_CPUS || !mailboxes[cpu].is_up)
-        return 0;
-    mailboxes[cpu].arg = arg;
-    atomic_store(&mailboxes[cpu].f, f);
-    while (atomic_load(&mailboxes[cpu].f))
-        machine_relax();
-    return 1;
-}
-
-static void is_up(size_t cpu, bool is)
-{
-    mailboxes[cpu].is_up = is;
-}
-
-#elif !HARNESS_BARE
-
-static void serve(size_t cpu)
-{
-    (void)cpu;
-}
-
-static void is_up(size_t cpu, bool is)
-{
-    (void)cpu;
-    (void)is;
-}
-
-#endif
-
 #if !HARNESS_BARE || defined(PERCPU_CALL)
 
 static void answers(size_t bound)
@@ -79,7 +24,7 @@ static void answers(size_t bound)
     size_t n = percpu_area_num();
 
 #if HARNESS_BARE
-    calls = own_calls = 0;
+    cpu_calls = own_cpu_calls = 0;
 #else
     errno = 77;
 #endif
@@ -90,8 +35,8 @@ static void answers(size_t bound)
     check_eq(percpu_fence_cpu(n), -PERCPU_ERANGE);
     check_eq(percpu_fence_cpu(SIZE_MAX), -PERCPU_ERANGE);
 #if HARNESS_BARE
-    check_eq(own_calls, 0);
-    check_eq(calls, 2 * (n - 1));
+    check_eq(own_cpu_calls, 0);
+    check_eq(cpu_calls, 2 * (n - 1));
 #else
     check_eq(errno, 77);
 #endif
@@ -112,22 +57,10 @@ TEST(fence_answers)
 static volatile unsigned LINE flag, LINE mark, LINE seen;
 static atomic_uint LINE begun, LINE done;
 
-static void wait_a_little(void)
-{
-#if HARNESS_BARE
-    machine_relax();
-#else
-    static _Thread_local unsigned n;
-
-    if (++n % 1024 == 0) /* valgrind runs one thread at a time */
-        sched_yield();
-#endif
-}
-
 static void until(const atomic_uint *is, unsigned round, size_t cpu)
 {
     while (atomic_load_explicit(is, memory_order_acquire) != round) {
-        serve(cpu);
+        serve_calls(cpu);
         wait_a_little();
     }
 }
@@ -160,14 +93,14 @@ static void pair(size_t cpu, void *unused)
     (void)unused;
     if (cpu > 1) /* down: it would have to serve calls as long as they come */
         return;
-    is_up(cpu, true);
+    takes_calls(cpu, true);
     for (unsigned round = 1; round <= ROUNDS; round++)
         (cpu == 0 ? writer : reader)(round);
     if (cpu == 0)
         atomic_store(&begun, ROUNDS + 1);
     else
         until(&begun, ROUNDS + 1, 1);
-    is_up(cpu, false);
+    takes_calls(cpu, false);
 }
 
 static void orders(size_t bound)

@@ -181,30 +181,40 @@ TEST(late_cpu_at_the_end_of_a_loop)
 
 #if !HARNESS_BARE
 static PERCPU_DEFINE(word, unreached);
+static PERCPU_DEFINE(uint64_t[2], two);
+static const char *why;
 
 enum { TRAPPED = 42 };
 
 /* The trap is no asynchronous signal: it interrupts nothing but the access. */
 static void trapped(int signal_number)
 {
-    bool reported = panics_end("no area") == IN_DEBUG(1); /* NOLINT(bugprone-signal-handler) */
+    bool reported = panics_end(why) == IN_DEBUG(1); /* NOLINT(bugprone-signal-handler) */
 
     (void)signal_number;
     _exit(reported ? TRAPPED : 1);
 }
 
-/* In a child, which must trap after the report, and not go on to address 0: 1 read, 2 write. */
+/*
+ * In a child, which must trap after the report, and not go on to address 0: 1 read, 2 write, 3 sum
+ * of more words than there are.
+ */
 static void die(int how)
 {
+    volatile size_t three = 3;
+    uint64_t out[3];
     pid_t child = fork();
     int status = 0;
 
     if (child == 0) {
+        why = how == 3 ? "fewer words" : "no area";
         panics_begin();
         signal(SIGILL, trapped);
         signal(SIGTRAP, trapped);
         if (how == 1)
             (void)percpu_remote_read(unreached, percpu_area_num());
+        else if (how == 3)
+            percpu_sum_words(two, three, out);
         else
             percpu_remote_write(unreached, SIZE_MAX, 1);
         _exit(0);
@@ -220,6 +230,7 @@ static void no_such_cpu(size_t bound)
     (void)bound;
     die(1);
     die(2);
+    die(3);
 }
 
 TEST(peer_remote_access_out_of_range_traps)
@@ -309,6 +320,116 @@ TEST(remote_8_bytes)
     with_areas(sums_of_8_bytes);
 }
 #endif
+
+/* -- Sums of several words, and what was counted since ----------------------------------------- */
+
+static PERCPU_DEFINE(int16_t, taken) = 100;
+
+static void takes(size_t bound)
+{
+    int16_t base = 0;
+    int16_t n = (int16_t)percpu_area_num();
+
+    (void)bound;
+    SAME_TYPE(percpu_take_sum(taken, &base), int16_t);
+    check_eq(percpu_take_sum(taken, &base), (int16_t)(100 * n));
+    check_eq(percpu_take_sum(taken, &base), 0);
+    SET_ALL(taken, 30000); /* wraps */
+    check_eq(percpu_take_sum_at(percpu_addr(taken), &base), (int16_t)(29900 * n));
+    percpu_sub(taken, 7);
+    check_eq(percpu_take_sum(taken, &base), -7);
+    check_eq(base, (int16_t)(30000 * n - 7));
+}
+
+TEST(take_sum_loses_nothing)
+{
+    with_areas(takes);
+}
+
+#if REMOTE_8_BYTES
+struct words {
+    uint64_t first;
+    int64_t second, third;
+    uint32_t other;
+};
+static const struct words three = {UINT64_MAX, -3, 1, 5};
+static PERCPU_DEFINE(struct words, words) = {UINT64_MAX, -3, 1, 5};
+static PERCPU_DEFINE(uint64_t[2], pair_of_words) = {1, 2};
+
+static void sums_of_words(size_t bound)
+{
+    uint64_t n = percpu_area_num(), out[4] = {9, 9, 9, 9};
+    volatile size_t count = 3;
+
+    (void)bound;
+    percpu_inc(words.third);
+    percpu_sum_words(words, 2, out);
+    check_eq(out[0], n * three.first);
+    check_eq(out[1], n * (uint64_t)three.second);
+    check_eq(out[2], 9);
+    percpu_sum_words_at(percpu_addr(words), count, out);
+    check_eq(out[2], n + 1);
+    check_eq(out[3], 9);
+    percpu_sum_words(pair_of_words, 2, out);
+    check_eq(out[0], n);
+    check_eq(out[1], 2 * n);
+    percpu_sum_words_at(&percpu_addr(words)->second, count - 1, out);
+    check_eq(out[0], n * (uint64_t)three.second);
+    check_eq(out[1], n + 1);
+    percpu_sum_words(words, 0, out);
+    check_eq(out[1], n + 1);
+}
+
+TEST(sum_of_several_words)
+{
+    with_areas(sums_of_words);
+}
+#endif
+
+/* -- A record that is published by its flag ---------------------------------------------------- */
+
+static PERCPU_DEFINE(word, published);
+static volatile word record;
+#ifndef RECORDS
+#define RECORDS 2000
+#endif
+
+static void publish_or_read(size_t cpu, void *unused)
+{
+    word seen = 0;
+
+    (void)unused;
+    if (cpu == 0) {
+        for (word n = 1; n <= RECORDS; n++) {
+            record = n;
+            percpu_write_release(published, n);
+        }
+        percpu_write_release_at(percpu_addr(published), RECORDS + 1);
+    } else if (cpu == 1) {
+        while (seen <= RECORDS) {
+            percpu_for_each(other) { /* rseq: any copy may be the writer's */
+                word now = percpu_remote_read_acquire(published, other);
+
+                check(record >= now || now > RECORDS);
+                if (now > seen)
+                    seen = now;
+            }
+            wait_a_little();
+        }
+        check(percpu_remote_read_acquire_at(percpu_addr(published), 0) <= RECORDS + 1);
+    }
+}
+
+static void publishes(size_t bound)
+{
+    if (bound > 1)
+        on_bound(publish_or_read, NULL);
+}
+
+TEST(release_and_acquire)
+{
+    with_areas(publishes);
+}
 
 /* -- Addresses --------------------------------------------------------------------------------- */
 

@@ -204,7 +204,7 @@ TEST(rseq_thread_leaves_unregistered)
 
 /* What it has put into the variables; a thread's own, and apart from its signal handler's. */
 struct account {
-    uint64_t added, exchanged, swapped, mixed;
+    uint64_t added, exchanged, swapped, mixed, largest, lost;
 };
 
 /* Tests take the protection out of these. */
@@ -216,6 +216,8 @@ struct account {
 #define TRY_CMPXCHG(var, old, n) percpu_try_cmpxchg(var, old, n)
 #define XOR(var, n) percpu_xor(var, n)
 #define OR(var, n) percpu_or(var, n)
+#define ADD_UNLESS(var, n, mask) percpu_add_unless(var, n, mask)
+#define MAX(var, n) percpu_max(var, n)
 #define AND(var, n) percpu_and(var, n)
 
 enum { MASKS = 64 };
@@ -230,8 +232,18 @@ enum { MASKS = 64 };
     static PERCPU_DEFINE(uint##bits##_t, exchanged_##bits);                                        \
     static PERCPU_DEFINE(uint##bits##_t, swapped_##bits);                                          \
     static PERCPU_DEFINE(uint##bits##_t, mixer_##bits);                                            \
+    static PERCPU_DEFINE(uint##bits##_t, largest_##bits);                                          \
     static PERCPU_DEFINE(uint##bits##_t[MASKS], set_##bits);                                       \
     static PERCPU_DEFINE(uint##bits##_t[MASKS], clear_##bits);                                     \
+                                                                                                   \
+    /* A copy never becomes smaller. */                                                            \
+    static bool is_in_a_copy_##bits(uint##bits##_t largest)                                        \
+    {                                                                                              \
+        percpu_for_each(cpu)                                                                       \
+            if (percpu_remote_read(largest_##bits, cpu) >= largest)                                \
+                return true;                                                                       \
+        return false;                                                                              \
+    }                                                                                              \
                                                                                                    \
     static void operate_##bits(struct account *account, unsigned *seed)                            \
     {                                                                                              \
@@ -240,7 +252,12 @@ enum { MASKS = 64 };
         ADD(adder_##bits, n);                                                                      \
         (void)ADD_RETURN(adder_##bits, n);                                                         \
         (void)FETCH_ADD(adder_##bits, n);                                                          \
-        account->added += 3ULL * n;                                                                \
+        (void)ADD_UNLESS(adder_##bits, n, 0);                                                      \
+        account->added += 4ULL * n;                                                                \
+        account->lost += !is_in_a_copy_##bits((uint##bits##_t)account->largest);                   \
+        if (account->largest != (uint##bits##_t) ~(uint##bits##_t)0)                               \
+            account->largest++;                                                                    \
+        MAX(largest_##bits, (uint##bits##_t)account->largest);                                     \
         account->exchanged += n;                                                                   \
         account->exchanged -= XCHG(exchanged_##bits, n);                                           \
         XOR(mixer_##bits, n);                                                                      \
@@ -267,13 +284,15 @@ enum { MASKS = 64 };
                                                                                                    \
     static void verify_##bits(const struct account *all)                                           \
     {                                                                                              \
-        uint64_t mixed = 0, set = 0, cleared = 0, words = 0;                                       \
+        uint64_t mixed = 0, set = 0, cleared = 0, words = 0, largest = 0;                          \
                                                                                                    \
         for (size_t t = 0; t < HERD; t++)                                                          \
             for (size_t i = t / bits; i < MASKS; i += (HERD + bits - 1) / bits)                    \
                 words++;                                                                           \
         percpu_for_each(cpu) {                                                                     \
             mixed ^= percpu_remote_read(mixer_##bits, cpu);                                        \
+            if (largest < percpu_remote_read(largest_##bits, cpu))                                 \
+                largest = percpu_remote_read(largest_##bits, cpu);                                 \
             for (size_t i = 0; i < MASKS; i++) {                                                   \
                 uint##bits##_t zeros = (uint##bits##_t) ~percpu_remote_read(clear_##bits[i], cpu); \
                 set += (unsigned)__builtin_popcountll(percpu_remote_read(set_##bits[i], cpu));     \
@@ -284,6 +303,8 @@ enum { MASKS = 64 };
         check_eq(percpu_sum(exchanged_##bits), (uint##bits##_t)all->exchanged);                    \
         check_eq(percpu_sum(swapped_##bits), (uint##bits##_t)all->swapped);                        \
         check_eq((uint##bits##_t)mixed, (uint##bits##_t)all->mixed);                               \
+        check(largest == all->largest);                                                            \
+        check_eq(all->lost, 0);                                                                    \
         check_eq(set, words);                                                                      \
         check_eq(cleared, words);                                                                  \
     }
@@ -414,6 +435,9 @@ TEST(rseq_no_update_is_lost)
                 sums[size].exchanged += account->exchanged;
                 sums[size].swapped += account->swapped;
                 sums[size].mixed ^= account->mixed;
+                sums[size].lost += account->lost;
+                if (sums[size].largest < account->largest)
+                    sums[size].largest = account->largest;
             }
     }
     note("%u signals", signals);
@@ -422,6 +446,56 @@ TEST(rseq_no_update_is_lost)
     verify_32(&sums[2]);
     verify_64(&sums[3]);
     check(percpu_sum(adder_real) == reals);
+}
+
+/* -- A handler's maximum stays ----------------------------------------------------------------- */
+
+enum { HIGH = 1 << 30, HANDLERS = 1000 };
+static PERCPU_DEFINE(word, highest);
+static atomic_uint asked, handled;
+
+SIGNAL_HANDLER static void raise_in_handler(int number)
+{
+    (void)number;
+    percpu_max(highest, HIGH + handled);
+    handled++;
+}
+
+static void *raise_slowly(void *lost)
+{
+    for (unsigned round = 0; round < HANDLERS; round++) {
+        word all = 0;
+
+        percpu_for_each(cpu)
+            percpu_remote_write(highest, cpu, 0);
+        asked = round + 1;
+        for (word n = 1; handled == round; n++) /* n stays far below HIGH */
+            percpu_max(highest, n < HIGH ? n : 0);
+        percpu_for_each(cpu)
+            all |= percpu_remote_read(highest, cpu);
+        *(unsigned *)lost += all < HIGH + round;
+    }
+    return NULL;
+}
+
+TEST(rseq_maximum_of_a_handler)
+{
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+    pthread_t thread;
+    unsigned lost = 0;
+
+    action.sa_handler = raise_in_handler;
+    sigaction(SIGUSR2, &action, &before);
+    asked = handled = 0;
+    check_eq(pthread_create(&thread, NULL, raise_slowly, &lost), 0);
+    for (unsigned round = 0; round < HANDLERS; round++) {
+        while (asked <= round)
+            sched_yield();
+        pthread_kill(thread, SIGUSR2);
+    }
+    pthread_join(thread, NULL);
+    sigaction(SIGUSR2, &before, NULL);
+    check_eq(lost, 0);
 }
 
 /* -- No copy is updated from elsewhere ------------------------------------------------------- */

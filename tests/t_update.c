@@ -92,9 +92,17 @@ static const uint64_t values[] = {
                 seen = (T)(a ^ 1);                                                                 \
                 ROUND(name, p, a, a, bad += percpu_try_cmpxchg_at(&p->v, &seen, n));               \
                 bad += seen != (T)a;                                                               \
+                ROUND(name, p, a, (T)a > n ? a : b, percpu_max(name.v, n));                        \
+                ROUND(name, p, a, (T)a > n ? a : b, percpu_max_at(&p->v, n));                      \
+                ROUND(name, p, a, (T)a < n ? a : b, percpu_min(name.v, n));                        \
+                ROUND(name, p, a, (T)a < n ? a : b, percpu_min_at(&p->v, n));                      \
+                ROUND(name, p, a, a &b ? a : a + 3,                                                \
+                      bad += percpu_add_unless(name.v, 3, n) != !(a & b));                         \
+                ROUND(name, p, a, a & 1 ? a : a + b,                                               \
+                      bad += percpu_add_unless_at(&p->v, n, 1) != !(a & 1));                       \
             }                                                                                      \
         check_eq(bad, 0);                                                                          \
-        check_eq(rounds, COUNT(values) * COUNT(values) * 31);                                      \
+        check_eq(rounds, COUNT(values) * COUNT(values) * 37);                                      \
     }                                                                                              \
     TEST(updates_of_##name)                                                                        \
     {                                                                                              \

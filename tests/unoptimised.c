@@ -17,6 +17,7 @@
     extern PERCPU__HIDDEN T ordinary_##name;                                                       \
     OPERAND(T) get_##name(T *);                                                                    \
     void set_##name(T *, OPERAND(T));                                                              \
+    bool test_##name(T *, OPERAND(T), OPERAND(T));                                                 \
     OPERAND(T) change_##name(T *, OPERAND(T))
 
 #define PAIR(name, T, parameters, call, op)                                                        \
@@ -46,7 +47,14 @@
     PAIR(add_##name, void, (T x), set_##name(&ordinary_##name, (OPERAND(T))x),                     \
          percpu_add(v_##name, x))                                                                  \
     PAIR(add_return_##name, T, (T x), return (T)change_##name(&ordinary_##name, (OPERAND(T))x),    \
-         return percpu_add_return(v_##name, x))
+         return percpu_add_return(v_##name, x))                                                    \
+    PAIR(write_release_##name, void, (T x), set_##name(&ordinary_##name, (OPERAND(T))x),           \
+         percpu_write_release(v_##name, x))                                                        \
+    PAIR(max_##name, void, (T x), test_##name(&ordinary_##name, (OPERAND(T))x, true),              \
+         percpu_max(v_##name, x))                                                                  \
+    PAIR(add_unless_##name, bool, (T x),                                                           \
+         return test_##name(&ordinary_##name, (OPERAND(T))x, (OPERAND(T))1),                       \
+         return percpu_add_unless(v_##name, x, 1))
 
 VALUE(flag, bool)
 NUMBER(u8, uint8_t)

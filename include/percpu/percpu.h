@@ -267,6 +267,10 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_write_raw(var, value)                                                               \
     PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write_raw, value)
 
+/* A write with release order, for percpu_remote_read_acquire(): <percpu/remote.h>. */
+#define percpu_write_release(var, value)                                                           \
+    PERCPU__ON(__PERCPU_##var, PERCPU__WRITE, percpu__write_release, value)
+
 /*
  * A read of what stays the same for the calling thread on whatever CPU it runs: `current`, which
  * the kernel writes for the thread that it switches to. Not volatile: the compiler may use one read
@@ -283,6 +287,8 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
  *   add sub inc dec and or xor       no result (in programs add also of float and double)
  *   add_return and the like          the new value
  *   fetch_add                        the old value
+ *   add_unless(var, n, mask)         true: (var & mask) was 0, and n is added; false: nothing is
+ *   max(var, v), min(var, v)         the variable becomes the larger (smaller) of its value and v
  * For integers, bool, enums and pointers:
  *   xchg(var, v), cmpxchg(var, old, new)    the old value
  *   try_cmpxchg(var, &old, new)             true when it was `old` and is `new` now; else `old`,
@@ -300,6 +306,9 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_inc_return(var) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__add_return, 1)
 #define percpu_dec_return(var) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__sub_return, 1)
 #define percpu_fetch_add(var, n) PERCPU__ON(__PERCPU_##var, PERCPU__RESULT, percpu__fetch_add, n)
+#define percpu_add_unless(var, n, mask) PERCPU__ON(__PERCPU_##var, PERCPU__ADD_UNLESS, n, mask)
+#define percpu_max(var, v) PERCPU__ON(__PERCPU_##var, PERCPU__EXTREME, percpu__max, v)
+#define percpu_min(var, v) PERCPU__ON(__PERCPU_##var, PERCPU__EXTREME, percpu__min, v)
 #define percpu_xchg(var, value) PERCPU__ON(__PERCPU_##var, PERCPU__XCHG, value)
 #define percpu_cmpxchg(var, old, new_value)                                                        \
     PERCPU__ON(__PERCPU_##var, PERCPU__CMPXCHG, old, new_value)
@@ -385,6 +394,8 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_read_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read)
 #define percpu_read_stable_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_stable)
 #define percpu_write_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write, value)
+#define percpu_write_release_at(p, value)                                                          \
+    PERCPU__WRITE(p, PERCPU__POINTER, percpu__write_release, value)
 #define percpu_read_raw_at(p) PERCPU__READ(p, PERCPU__POINTER, percpu__read_raw)
 #define percpu_write_raw_at(p, value) PERCPU__WRITE(p, PERCPU__POINTER, percpu__write_raw, value)
 #define percpu_add_at(p, n) PERCPU__ADD(p, PERCPU__POINTER, n)
@@ -399,6 +410,9 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_inc_return_at(p) percpu_add_return_at(p, 1)
 #define percpu_dec_return_at(p) percpu_sub_return_at(p, 1)
 #define percpu_fetch_add_at(p, n) PERCPU__RESULT(p, PERCPU__POINTER, percpu__fetch_add, n)
+#define percpu_add_unless_at(p, n, mask) PERCPU__ADD_UNLESS(p, PERCPU__POINTER, n, mask)
+#define percpu_max_at(p, v) PERCPU__EXTREME(p, PERCPU__POINTER, percpu__max, v)
+#define percpu_min_at(p, v) PERCPU__EXTREME(p, PERCPU__POINTER, percpu__min, v)
 #define percpu_xchg_at(p, value) PERCPU__XCHG(p, PERCPU__POINTER, value)
 #define percpu_cmpxchg_at(p, old, new_value) PERCPU__CMPXCHG(p, PERCPU__POINTER, old, new_value)
 #define percpu_try_cmpxchg_at(p, old, new_value)                                                   \
@@ -416,6 +430,7 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 #define percpu_sum_at(p) PERCPU__SUM(p, PERCPU__POINTER, percpu__sum)
 
 #include <percpu/fence.h>
+#include <percpu/remote.h>
 
 /* The bodies: how the platform finds the area, what the architecture does better, the rest. */
 #include <percpu/detail/bodies.h>

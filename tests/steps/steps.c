@@ -99,6 +99,8 @@ STEPS unsigned boundary(void)
 #define DO_cmpxchg(at, v, bits) return percpu_cmpxchg##at(v, y, x);
 #define DO_try_cmpxchg(at, v, bits)                                                                \
     return percpu_try_cmpxchg##at(v, &y, x) ? ~(uint64_t)y : y;
+#define DO_add_unless(at, v, bits) return percpu_add_unless##at(v, x, 1);
+#define DO_min(at, v, bits) percpu_min##at(v, x); return 0;
 #define DO_with_current(at, v, bits)                                                               \
     percpu_with_current##at(v, q) IN_TWO_STEPS(bits, *q)                                           \
     return 0;
@@ -127,6 +129,8 @@ OPERATION(fetch_add)
 OPERATION(xchg)
 OPERATION(cmpxchg)
 OPERATION(try_cmpxchg)
+OPERATION(add_unless)
+OPERATION(min)
 OPERATION(with_current_irq)
 #ifdef PERCPU_PREEMPT
 OPERATION(with_current)

@@ -287,11 +287,13 @@ OPERATIONS = {
     'xchg': (SUM, lambda v, a, b: (a, v)),
     'cmpxchg': (SUM, compared),
     'try_cmpxchg': (SUM, lambda v, a, b: (a, ~b) if v == b else (v, v)),
+    'add_unless': (SUM, lambda v, a, b: (v, 0) if v & 1 else (v + a, 1)),
+    'min': ((0x51, 0x35, 0x0b), lambda v, a, b: (min(v, a), 0)),
     'with_current_irq': (SUM, lambda v, a, b: (v + a, 0)),
     'with_current': (SUM, lambda v, a, b: (v + a, 0)),
     'unprotected': (SUM, lambda v, a, b: (v + a, 0)),
 }
-SUMS = ('add', 'sub', 'inc', 'dec', 'and', 'or', 'xor', 'with_current', 'with_current_irq', 'unprotected')
+SUMS = ('add', 'sub', 'inc', 'dec', 'and', 'or', 'xor', 'min', 'with_current', 'with_current_irq', 'unprotected')
 NOT_AGAINST_INTERRUPTS = ('with_current',)
 
 

@@ -11,6 +11,7 @@
     PERCPU__CALLED uint64_t percpu__call_read_raw_##bits(const volatile void *p);                  \
     PERCPU__CALLED void percpu__call_write_##bits(volatile void *p, uint64_t value);               \
     PERCPU__CALLED void percpu__call_write_raw_##bits(volatile void *p, uint64_t value);           \
+    PERCPU__CALLED void percpu__call_write_release_##bits(volatile void *p, uint64_t value);       \
     PERCPU__CALLED void percpu__call_add_##bits(volatile void *p, uint64_t value);                 \
     PERCPU__CALLED void percpu__call_sub_##bits(volatile void *p, uint64_t value);                 \
     PERCPU__CALLED void percpu__call_bit_and_##bits(volatile void *p, uint64_t value);             \
@@ -23,7 +24,11 @@
     PERCPU__CALLED uint64_t percpu__call_cmpxchg_##bits(volatile void *p, uint64_t expected,       \
                                                         uint64_t value);                           \
     PERCPU__CALLED bool percpu__call_try_cmpxchg_##bits(volatile void *p, void *expected,          \
-                                                        uint64_t value);
+                                                        uint64_t value);                           \
+    PERCPU__CALLED bool percpu__call_add_unless_##bits(volatile void *p, uint64_t value,           \
+                                                       uint64_t mask);                             \
+    PERCPU__CALLED void percpu__call_max_##bits(volatile void *p, uint64_t value, bool is_signed); \
+    PERCPU__CALLED void percpu__call_min_##bits(volatile void *p, uint64_t value, bool is_signed);
 PERCPU__CALLS(8)
 PERCPU__CALLS(16)
 PERCPU__CALLS(32)
@@ -45,6 +50,8 @@ PERCPU__CALLED uintptr_t percpu__call_current_ptr(const volatile void *p);
 #define percpu__write(p, value, size, where) PERCPU__CALL(size, percpu__call_write)(p, value)
 #define percpu__write_raw(p, value, size, where)                                                   \
     PERCPU__CALL(size, percpu__call_write_raw)(p, value)
+#define percpu__write_release(p, value, size, where)                                               \
+    PERCPU__CALL(size, percpu__call_write_release)(p, value)
 #define percpu__add(p, value, size, where) PERCPU__CALL(size, percpu__call_add)(p, value)
 #define percpu__sub(p, value, size, where) PERCPU__CALL(size, percpu__call_sub)(p, value)
 #define percpu__bit_and(p, value, size, where) PERCPU__CALL(size, percpu__call_bit_and)(p, value)
@@ -61,5 +68,11 @@ PERCPU__CALLED uintptr_t percpu__call_current_ptr(const volatile void *p);
     PERCPU__CALL(size, percpu__call_cmpxchg)(p, expected, value)
 #define percpu__try_cmpxchg(p, expected, value, size, where)                                       \
     PERCPU__CALL(size, percpu__call_try_cmpxchg)(p, expected, value)
+#define percpu__add_unless(p, value, mask, size, where)                                            \
+    PERCPU__CALL(size, percpu__call_add_unless)(p, value, mask)
+#define percpu__max(p, value, size, is_signed, where)                                              \
+    PERCPU__CALL(size, percpu__call_max)(p, value, is_signed)
+#define percpu__min(p, value, size, is_signed, where)                                              \
+    PERCPU__CALL(size, percpu__call_min)(p, value, is_signed)
 #define percpu__current_ptr(p, where) percpu__call_current_ptr(p)
 #endif

@@ -48,10 +48,8 @@ PERCPU__HIDDEN struct percpu_list_node *percpu__list_slow(enum percpu__list_oper
 
 /* ThreadSanitizer does not see by itself that a pop happens after the push of its node. */
 #ifdef PERCPU__TSAN
-void __tsan_acquire(void *);
-void __tsan_release(void *);
-#define PERCPU__LIST_RELEASE(p) __tsan_release((void *)(uintptr_t)(p))
-#define PERCPU__LIST_ACQUIRE(p) __tsan_acquire((void *)(uintptr_t)(p))
+#define PERCPU__LIST_RELEASE(p) PERCPU__RELEASE(p)
+#define PERCPU__LIST_ACQUIRE(p) PERCPU__ACQUIRE(p)
 #else
 #define PERCPU__LIST_RELEASE(p) ((void)(p))
 #define PERCPU__LIST_ACQUIRE(p) ((void)(p))

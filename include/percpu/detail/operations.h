@@ -118,6 +118,17 @@ PERCPU__INLINE void percpu__write(volatile void *p, uint64_t value, size_t size,
         percpu__preempt_on(state);
 }
 
+/*
+ * The fence orders what was written before with the write, wherever that is made: a thread that
+ * moves in between passes a full barrier.
+ */
+PERCPU__INLINE void percpu__write_release(volatile void *p, uint64_t value, size_t size,
+                                          enum percpu__where where)
+{
+    PERCPU__RELEASE(p);
+    percpu__write(p, value, size, where);
+}
+
 /* -- Updates ----------------------------------------------------------------------------------- */
 
 PERCPU__INLINE void percpu__add(volatile void *p, uint64_t value, size_t size,
@@ -210,6 +221,57 @@ PERCPU__INLINE uint64_t percpu__cmpxchg(volatile void *p, uint64_t expected, uin
     return old;
 }
 
+/*
+ * In the next three a read and a cmpxchg are the update: it compares all that the decision was made
+ * from. If the thread moves between the two, the decision holds for the copy that the cmpxchg
+ * compares.
+ */
+PERCPU__INLINE bool percpu__add_unless(volatile void *p, uint64_t value, uint64_t mask, size_t size,
+                                       enum percpu__where where)
+{
+    uint64_t old, seen = percpu__read(p, size, where);
+    do {
+        old = seen;
+        if (old & mask)
+            return false;
+        seen = percpu__cmpxchg(p, old, old + value, size, where);
+    } while (seen != old);
+    return true;
+}
+
+/* Compares numbers of `size` bytes, whatever the bytes above contain. */
+PERCPU__INLINE bool percpu__is_less(uint64_t a, uint64_t b, size_t size, bool is_signed)
+{
+    const unsigned above = 64 - 8 * (unsigned)size;
+    a <<= above;
+    b <<= above;
+    return is_signed ? (int64_t)a < (int64_t)b : a < b;
+}
+
+PERCPU__INLINE void percpu__max(volatile void *p, uint64_t value, size_t size, bool is_signed,
+                                enum percpu__where where)
+{
+    uint64_t old, seen = percpu__read(p, size, where);
+    do {
+        old = seen;
+        if (!percpu__is_less(old, value, size, is_signed))
+            return;
+        seen = percpu__cmpxchg(p, old, value, size, where);
+    } while (seen != old);
+}
+
+PERCPU__INLINE void percpu__min(volatile void *p, uint64_t value, size_t size, bool is_signed,
+                                enum percpu__where where)
+{
+    uint64_t old, seen = percpu__read(p, size, where);
+    do {
+        old = seen;
+        if (!percpu__is_less(value, old, size, is_signed))
+            return;
+        seen = percpu__cmpxchg(p, old, value, size, where);
+    } while (seen != old);
+}
+
 PERCPU__INLINE uintptr_t percpu__current_ptr(const volatile void *p, enum percpu__where where)
 {
     percpu__debug_current();
@@ -230,35 +292,6 @@ PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64
 #if !defined(__OPTIMIZE__) && !defined(PERCPU__DEFINE_CALLS)
 #include <percpu/detail/calls.h> /* macros of the names above */
 #endif
-
-/* -- Any CPU's copy ---------------------------------------------------------------------------- */
-
-#ifndef percpu__remote
-PERCPU__INLINE uintptr_t percpu__remote_raw(const volatile void *p, enum percpu__where where,
-                                            size_t cpu)
-{
-    return percpu__address(p, where) + percpu__delta_of(cpu);
-}
-
-PERCPU__INLINE uintptr_t percpu__remote(const volatile void *p, enum percpu__where where,
-                                        size_t cpu)
-{
-    size_t limit = __atomic_load_n(&PERCPU__LIMIT, __ATOMIC_ACQUIRE);
-    if (cpu >= limit)
-        return 0;
-    uintptr_t delta = PERCPU__DELTAS[percpu__masked(cpu, limit)];
-    return delta == PERCPU__ABSENT ? 0 : percpu__address(p, where) + delta;
-}
-#endif
-
-PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum percpu__where where,
-                                                size_t cpu)
-{
-    uintptr_t address = percpu__remote(p, where, cpu);
-    if (__builtin_expect(address == 0, 0))
-        percpu__bad_cpu();
-    return address;
-}
 
 /* -- Macros: typed on the outside, bytes on the inside ----------------------------------------- */
 
@@ -300,6 +333,22 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__RESULT(p, where, update, n)                                                        \
     PERCPU__CAST(PERCPU__VALUE_TYPE(*(p)), PERCPU__UPDATE(p, where, update, n))
 
+#define PERCPU__ADD_UNLESS(p, where, n, mask)                                                      \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
+                    PERCPU__CHECK_INTEGER(*(p))),                                                  \
+     percpu__add_unless(                                                                           \
+         PERCPU__WRITABLE(p, where),                                                               \
+         PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n)),              \
+         PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), mask)),           \
+         sizeof(*(p)), where))
+
+#define PERCPU__EXTREME(p, where, max_or_min, v)                                                   \
+    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
+                    PERCPU__CHECK_INTEGER(*(p))),                                                  \
+     max_or_min(PERCPU__WRITABLE(p, where),                                                        \
+                PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), v)),       \
+                sizeof(*(p)), PERCPU__CAST(PERCPU__VALUE_TYPE(*(p)), -1) < 1, where))
+
 #define PERCPU__XCHG(p, where, value)                                                              \
     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), PERCPU__WRITE(p, where, percpu__xchg, value))
 
@@ -320,29 +369,8 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 #define PERCPU__CURRENT_PTR(p, where, current)                                                     \
     PERCPU__REINTERPRET_CALL(PERCPU__PLAIN_TYPE(*(p)) *, current(PERCPU__REACHED(p, where), where))
 
-#define PERCPU__REMOTE_PTR(p, where, remote, cpu)                                                  \
-    PERCPU__REINTERPRET_CALL(PERCPU__PLAIN_TYPE(*(p)) *,                                           \
-                             remote(PERCPU__REACHED(p, where), where, cpu))
-
-#define PERCPU__CHECK_REMOTE(x)                                                                    \
-    PERCPU__ASSERT(sizeof(x) <= PERCPU__REMOTE_MAX,                                                \
-                   "percpu: this machine has no single access to 8 bytes: use 4-byte variables, "  \
-                   "or percpu_remote_ptr() and a lock")
-
-#define PERCPU__REMOTE_READ(p, where, cpu)                                                         \
-    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_REMOTE(*(p))),                       \
-     PERCPU__FROM_BITS(                                                                            \
-         PERCPU__VALUE_TYPE(*(p)),                                                                 \
-         percpu__load_from(percpu__remote_checked(PERCPU__REACHED(p, where), where, cpu),          \
-                           sizeof(*(p)))))
-
-#define PERCPU__REMOTE_WRITE(p, where, cpu, value)                                                 \
-    (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
-                    PERCPU__CHECK_REMOTE(*(p))),                                                   \
-     percpu__store_to(percpu__remote_checked(PERCPU__REACHED(p, where), where, cpu),               \
-                      PERCPU__TO_BITS(PERCPU__VALUE_TYPE(*(p)), value), sizeof(*(p))))
-
 #include <percpu/detail/real.h>
+#include <percpu/detail/remote.h>
 
 #define PERCPU__RESET(p)                                                                           \
     (__extension__({                                                                               \

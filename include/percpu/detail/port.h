@@ -38,6 +38,21 @@ typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 #endif
 
 /*
+ * PERCPU__RELEASE(p) stands before a relaxed write of *p, PERCPU__ACQUIRE(p) behind a relaxed read,
+ * which they make a write with release order and a read with acquire order. ThreadSanitizer knows
+ * no fences: for it the two are an order that goes by the address of the per-CPU pointer.
+ */
+#ifdef PERCPU__TSAN
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define PERCPU__RELEASE(p) __tsan_release((void *)(uintptr_t)(p))
+#define PERCPU__ACQUIRE(p) __tsan_acquire((void *)(uintptr_t)(p))
+#else
+#define PERCPU__RELEASE(p) __atomic_thread_fence(__ATOMIC_RELEASE)
+#define PERCPU__ACQUIRE(p) __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#endif
+
+/*
  * The kind of an operation's operand `p`. The public macro decides the kind, which is a constant in
  * every function that it is passed to: an architecture's branches on the kind leave no code.
  */
