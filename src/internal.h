@@ -79,6 +79,13 @@ void percpu__mark_down(size_t cpu) PERCPU__HIDDEN;
 /* One round of a wait for another CPU (or thread) that holds the lock of the areas. */
 void percpu__wait(void) PERCPU__HIDDEN;
 
+/*
+ * percpu_area_info(): adds what the platform knows of an area to *info, whose members are set. In
+ * any context.
+ */
+struct percpu_area_state;
+void percpu__describe_area(size_t cpu, volatile struct percpu_area_state *info) PERCPU__HIDDEN;
+
 /* rseq, single: what each percpu_init*() does and returns. */
 int percpu__init_existing(void) PERCPU__HIDDEN;
 

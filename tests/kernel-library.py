@@ -89,8 +89,9 @@ def compile_all(name, flags, sources):
 
 SOURCES = [p for p in sorted(ROOT.glob('src/**/*.c'))]
 KERNELS = [ROOT / 'src' / f for f in ('alloc.c', 'areas.c', 'calls.c', 'common.c', 'error.c', 'existing.c',
-                                      'fence.c', 'heap.c', 'panic.c', 'query.c', 'remote.c', 'report.c', 'restart.c',
-                                      'up.c', 'platform/bare.c', 'platform/single.c')] # others compile to nothing
+                                      'fence.c', 'heap.c', 'info.c', 'panic.c', 'query.c', 'remote.c', 'report.c',
+                                      'restart.c', 'up.c', 'platform/bare.c',
+                                      'platform/single.c')] # others compile to nothing
 
 
 def library(name, flags, sources=SOURCES):

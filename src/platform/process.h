@@ -105,14 +105,19 @@ struct process {
 
 /*
  * The head of each slot. owner: the futex that a block's owner holds. lists: the lock for list
- * operations without sequences: 0 free, 1 locked, 2 locked and somebody may wait.
+ * operations without sequences: 0 free, 1 locked, 2 locked and somebody may wait. users, of the last
+ * slot: for percpu_area_info(), pthread_self() of the threads that came there most recently.
  */
+enum { USERS_OF_LAST = 4 };
 struct slot {
     uint32_t owner; /* the owner's tid, with WAITED when somebody may wait; 0: free */
     uint32_t lists;
+    uint32_t next_user; /* which of `users` the next thread replaces, modulo their number */
+    uintptr_t users[USERS_OF_LAST];
 };
 #define WAITED 0x80000000u /* above any tid: Linux, include/linux/threads.h, PID_MAX_LIMIT */
 #define SLOT_HEAD 64
+PERCPU__ASSERT(sizeof(struct slot) <= SLOT_HEAD, "variables begin behind the head");
 
 extern struct process *percpu__state PERCPU__HIDDEN;
 
@@ -173,6 +178,9 @@ const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
  * has just been registered, and is to use sequences.
  */
 size_t percpu__atomic_cpu(void) PERCPU__HIDDEN;
+
+/* Notes, for percpu_area_info(), that the calling thread works on this area: owners.c. */
+void percpu__note_user(size_t cpu) PERCPU__HIDDEN;
 
 /* -- Lists: rseq_list.c ------------------------------------------------------------------------ */
 

@@ -133,6 +133,7 @@ RARELY bool take_last(uint32_t tid, size_t *cpu)
     if (!__atomic_compare_exchange_n(&percpu__slot_of(last)->owner, &free, tid, false,
                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         return false;
+    percpu__note_user(last);
     *cpu = last;
     return true;
 }

@@ -58,6 +58,7 @@ static bool list_locked(enum percpu__list_operation operation, size_t cpu, volat
     sigset_t old_mask;
     bool open;
 
+    percpu__note_user(cpu);
     lock_lists(percpu__slot_of(cpu), &old_mask);
     old = __atomic_load_n(first, __ATOMIC_RELAXED);
     open = ((uintptr_t)old & PERCPU__LIST_MARK) == 0;

@@ -89,6 +89,8 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
     size_t cpu = percpu__atomic_cpu();
     uintptr_t address = (uintptr_t)p + percpu__slot(cpu);
 
+    percpu__note_user(cpu);
+
 #define BY_SIZE(bits)                                                                              \
     cpu != NO_CPU                                                                                  \
         ? slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)         \

@@ -13,7 +13,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <percpu/percpu.h>
+#include <percpu/info.h>
 
 #include "hang.h"
 
@@ -156,6 +156,12 @@ static void test_waits(void)
         CHECK(pthread_join(second, NULL) == 0);
     if (!is("signals"))
         CHECK(pthread_join(thread, NULL) == 0);
+    if (is("signals")) {
+        struct percpu_area_state info;
+
+        CHECK(percpu_area_info(last, &info, sizeof(info)) == 0);
+        CHECK(info.users[0] == (uintptr_t)thread && info.users[1] == 0);
+    }
     CHECK(stale == 0);
     if (is("reset"))
         percpu_with_current(pair, p)
