@@ -218,6 +218,36 @@ static void tries(size_t bound)
     check_eq(runs, 1);
 }
 
+/* It counts as an `if`: the first `else` behind it is its own. Compilers ask for braces. */
+static void others_else(size_t bound)
+{
+    bool wanted = bound == 0;
+    int runs = 0;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdangling-else"
+    if (wanted)
+        percpu_try_with_current(nest, p)
+            runs += p->a != 0;
+        else
+            runs += 100;
+    if (wanted)
+        percpu_try_with_current(nest, p)
+            runs += p->a != 0;
+        else
+            runs += 100;
+    else
+        runs += 7;
+#pragma GCC diagnostic pop
+    check_eq(runs, 7);
+    check_eq(guards_held(), 0);
+}
+
+TEST(try_with_current_has_its_else)
+{
+    with_areas(others_else);
+}
+
 TEST(peer_try_with_current)
 {
     with_areas(tries);
