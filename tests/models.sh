@@ -14,7 +14,7 @@ explore() {
     shift
     rm -rf "$work/spin" && mkdir "$work/spin" && cd "$work/spin" &&
         spin "${@/#/-D}" -a "$here/models/$model.pml" >generated &&
-        gcc -O2 -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=3000 -o pan pan.c &&
+        gcc -O1 -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=3000 -o pan pan.c &&
         ./pan -m1000000 | tee found
 }
 
@@ -80,6 +80,20 @@ done
 model start
 for m in M_PLAIN M_NO_PID M_BASE; do
     mutant_of start $m
+done
+model lists
+model lists OPS=2
+model lists DRAINERS=2
+model lists LOCKED
+for m in M_NO_ABORT M_NO_LOOK M_NO_FENCE M_ORDERS_ONLY M_OPEN_STORES M_NEXT_EARLY; do
+    mutant_of lists $m
+done
+mutant_of lists M_NO_MUTEX DRAINERS=2
+mutant_of lists LOCKED M_NO_LOCK
+mutant_of lists LOCKED M_NO_WAIT
+model restart
+for m in M_NO_CALL M_SAME_TASK M_NOT_NMI M_NOT_NESTED M_FORGETS M_END_LATE M_END_EARLY; do
+    mutant_of restart $m
 done
 
 end
