@@ -333,10 +333,10 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 /*
  * percpu_try_with_current(var, p) { ... } else { ... }: the same, but does not wait. The `else`,
  * which may be left out, is for a guard that is not free: on rseq another thread's block has the
- * area; elsewhere a guard is always free. It counts as an `if`: in `if (a) percpu_try_with_current()
- * {} else {}` the `else` is not that of `if (a)`, and compilers ask for braces. For signal handlers in programs with a lock that is taken
- * in blocks (malloc()'s, say), where a handler's block would wait for the owner of what it
- * interrupts.
+ * area; elsewhere a guard is always free. It counts as an `if`: in `if (a)
+ * percpu_try_with_current() {} else {}` the `else` is not that of `if (a)`, and compilers ask for
+ * braces. For signal handlers in programs with a lock that is taken in blocks (malloc()'s, say),
+ * where a handler's block would wait for the owner of what it interrupts.
  */
 #define percpu_try_with_current(var, p) PERCPU__ON(__PERCPU_##var, PERCPU__TRY_WITH, p)
 

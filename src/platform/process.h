@@ -105,8 +105,8 @@ struct process {
 
 /*
  * The head of each slot. owner: the futex that a block's owner holds. lists: the lock for list
- * operations without sequences: 0 free, 1 locked, 2 locked and somebody may wait. users, of the last
- * slot: for percpu_area_info(), pthread_self() of the threads that came there most recently.
+ * operations without sequences: 0 free, 1 locked, 2 locked and somebody may wait. users, of the
+ * last slot: for percpu_area_info(), pthread_self() of the threads that came there most recently.
  */
 enum { USERS_OF_LAST = 4 };
 struct slot {
