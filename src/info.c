@@ -23,7 +23,7 @@ int percpu_area_info(size_t cpu, struct percpu_area_state *info, size_t size)
 {
     /* The accesses are volatile, or compilers would make calls of memset() of them. */
     volatile struct percpu_area_state found;
-    volatile char *to = (volatile char *)info;
+    volatile unsigned char *to = (volatile unsigned char *)info;
 
     if (!percpu__has_area(cpu))
         return -PERCPU_ERANGE;
@@ -33,6 +33,6 @@ int percpu_area_info(size_t cpu, struct percpu_area_state *info, size_t size)
         found.users[i] = 0;
     percpu__describe_area(cpu, &found);
     for (size_t i = 0; i < size; i++)
-        to[i] = i < sizeof(found) ? ((const volatile char *)&found)[i] : 0;
+        to[i] = i < sizeof(found) ? ((const volatile unsigned char *)&found)[i] : 0;
     return 0;
 }
