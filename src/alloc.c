@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dynamic memory: the interface, the lock of the heap, and areas that come and go. */
+/* Dynamic memory: the interface, and areas that come and go. */
 #if __STDC_HOSTED__ && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -8,126 +8,10 @@
 
 #ifdef PERCPU__HAS_HEAP
 
-#if HOSTED
-#include "fork.h"
-#include <pthread.h>
-#endif
+#include "alloc_lock.h"
 
-/* -- The lock ---------------------------------------------------------------------------------- */
-
-#if HOSTED
-
-static struct percpu__fork_lock fork_lock;
-
-#ifdef PERCPU_ALLOC_LOCK
-/* The program's own lock is taken; fork_lock.word only says which thread has it. */
-static uintptr_t take_lock(void)
-{
-    uintptr_t state = percpu_alloc_lock();
-
-    __atomic_store_n(&fork_lock.word, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
-    return state;
-}
-
-static void give_lock(uintptr_t state)
-{
-    __atomic_store_n(&fork_lock.word, 0, __ATOMIC_RELAXED);
-    percpu_alloc_unlock(state);
-}
-#else
-static uintptr_t take_lock(void)
-{
-    percpu__lock_take(&fork_lock);
-    return 0;
-}
-
-static void give_lock(uintptr_t state)
-{
-    (void)state;
-    percpu__lock_give(&fork_lock);
-}
-#endif
-
-#elif defined(PERCPU_ALLOC_LOCK)
-
-#define take_lock percpu_alloc_lock
-#define give_lock percpu_alloc_unlock
-
-#else
-
-#ifndef PERCPU_PLATFORM_SINGLE
-static int locked; /* not a byte: riscv exchanges words */
-#endif
-
-static uintptr_t take_lock(void)
-{
-    uintptr_t state = percpu__irq_save();
-#ifndef PERCPU_PLATFORM_SINGLE
-    while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE))
-        while (__atomic_load_n(&locked, __ATOMIC_RELAXED))
-            percpu__relax();
-#endif
-    return state;
-}
-
-static void give_lock(uintptr_t state)
-{
-#ifndef PERCPU_PLATFORM_SINGLE
-    __atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
-#endif
-    percpu__irq_restore(state);
-}
-
-#endif
-
-#if HOSTED
-
-static uintptr_t lock(void)
-{
-    return percpu__is_forking(&fork_lock) ? 0 : take_lock();
-}
-
-static void unlock(uintptr_t state)
-{
-    if (!percpu__is_forking(&fork_lock))
-        give_lock(state);
-}
-
-/* fork() copies the heap as it is: no thread may be changing it. Lock order: areas, heap. */
-static uintptr_t state_in_fork;
-
-static void before_fork(void)
-{
-#ifdef PERCPU_PLATFORM_THREAD
-    if (percpu__areas) /* null before this module's constructor */
-        percpu__areas_before_fork();
-#endif
-    if (percpu__fork_must_take(&fork_lock)) {
-        state_in_fork = take_lock();
-        fork_lock.is_forking = true;
-    }
-}
-
-static void after_fork(void)
-{
-    if (percpu__fork_must_give(&fork_lock))
-        give_lock(state_in_fork);
-#ifdef PERCPU_PLATFORM_THREAD
-    if (percpu__areas)
-        percpu__areas_after_fork();
-#endif
-}
-
-/* Registered before threads allocate: a thread that forks meanwhile must not miss the lock. */
-__attribute__((constructor(101))) static void tell_of_forks(void)
-{
-    if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
-        percpu__report("percpu: pthread_atfork() failed");
-}
-
-#else
-#define lock take_lock
-#define unlock give_lock
+#ifdef PERCPU__HAS_SHARED
+#include <unistd.h>
 #endif
 
 /* -- The calls --------------------------------------------------------------------------------- */
@@ -204,6 +88,25 @@ static void report_object(const char *call, uintptr_t p, const char *what)
     percpu__report(text);
 }
 
+/* Gives an object that was found back. False: shared memory, and no private memory for its place. */
+static bool release(uintptr_t p, struct block *b, granule g, uint32_t size)
+{
+#ifdef PERCPU__HAS_SHARED
+    if (percpu__heap_is_shared(b, g, size)) {
+        /* First: the heap's links in free runs are this process's. */
+        if (!percpu__unshare(p, (size_t)size * GRANULE))
+            return false;
+        percpu__heap_mark(b, g, false);
+    }
+#endif
+#ifdef PERCPU__WATCHED
+    percpu__watch_freed(p, (size_t)size * GRANULE);
+#endif
+    (void)p;
+    percpu__heap_give_back(b, g, size);
+    return true;
+}
+
 static void free_object(void PERCPU *object)
 {
     uintptr_t p = (uintptr_t)object, state;
@@ -216,16 +119,41 @@ static void free_object(void PERCPU *object)
         return;
     state = lock();
     size = percpu__heap_find(p, &b, &g, &wrong);
-    if (size) {
-#ifdef PERCPU__WATCHED
-        percpu__watch_freed(p, (size_t)size * GRANULE);
-#endif
-        percpu__heap_give_back(b, g, size);
+    if (size && !release(p, b, g, size)) {
+        wrong = "no private memory is left for the place of shared memory";
+        size = 0;
     }
     unlock(state);
     if (!size)
         report_object("percpu_free", p, wrong);
 }
+
+#ifdef PERCPU__HAS_SHARED
+/* An object of whole pages, for which shared ones are then mapped. */
+static void PERCPU *alloc_shared(size_t bytes, size_t align)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t size = (bytes + page - 1) & ~(page - 1); /* 0 beyond SIZE_MAX */
+    void PERCPU *object = alloc(size, align != 0 && page % align == 0 ? page : align);
+    uintptr_t p = (uintptr_t)object, state;
+    enum percpu__pages pages;
+    const char *wrong;
+    struct block *b;
+    granule g;
+
+    if (!object)
+        return NULL;
+    /* With the lock: a child that another thread forks has the object with a mark, or private. */
+    state = lock();
+    pages = percpu__share(p, size);
+    if (pages == PERCPU__PAGES_SHARED && percpu__heap_find(p, &b, &g, &wrong))
+        percpu__heap_mark(b, g, true);
+    unlock(state);
+    if (pages == PERCPU__PAGES_PRIVATE)
+        free_object(object);
+    return pages == PERCPU__PAGES_SHARED ? object : NULL;
+}
+#endif
 
 static size_t size_of(const void PERCPU *object)
 {
@@ -410,11 +338,14 @@ static void fini(void)
 /* -- The calls of the process ------------------------------------------------------------------ */
 
 #ifdef PERCPU__HAS_MODULES
-#ifdef PERCPU_PLATFORM_RSEQ
-#define add_block_of_caller NULL
+#if defined(PERCPU__HAS_SHARED)
+#define OF_PLATFORM alloc_shared
+#elif defined(PERCPU_PLATFORM_RSEQ)
+#define OF_PLATFORM NULL
+#else
+#define OF_PLATFORM add_block_of_caller
 #endif
-static const struct percpu__allocator own_calls = {alloc, free_object, size_of, stats,
-                                                   add_block_of_caller};
+static const struct percpu__allocator own_calls = {alloc, free_object, size_of, stats, OF_PLATFORM};
 #define ALLOCATOR(call, own_call) percpu__allocator(&own_calls)->call
 #else
 #define ALLOCATOR(call, own_call) own_call
@@ -439,6 +370,13 @@ struct percpu_alloc_usage percpu_alloc_stats(void)
 {
     return ALLOCATOR(stats, stats)();
 }
+
+#ifdef PERCPU__HAS_SHARED
+void PERCPU *percpu_alloc_shared(size_t size, size_t align)
+{
+    return ALLOCATOR(alloc_shared, alloc_shared)(size, align);
+}
+#endif
 
 #ifndef PERCPU_PLATFORM_RSEQ
 int percpu_alloc_add_block(void *base, size_t size)

@@ -10,7 +10,7 @@
  * for each granule lie outside of it:
  *
  *   start  something begins here: an object, or a free run
- *   busy   an object begins or ends here
+ *   busy   an object begins or ends here; also in the second granule of an object that is shared
  *
  * So a pointer can be checked, the neighbours of an object found, and objects need no headers. Free
  * runs are linked, through their own bytes in the home copy. Granules from `top` on were never
@@ -200,11 +200,6 @@ static bool find(uint32_t size, size_t align, struct found *f)
     return true;
 }
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 uintptr_t percpu__heap_take(uint32_t size, size_t align, uint32_t *used)
 {
     struct found f;
@@ -374,6 +369,18 @@ uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g, const 
     *wrong = is_set(b, from, BUSY) ? "lies inside of an object" : "is free already";
     return 0;
 }
+
+#ifdef PERCPU__HAS_SHARED
+void percpu__heap_mark(const struct block *b, granule g, bool is_shared)
+{
+    (is_shared ? set_bit : clear_bit)(b, g + 1, BUSY);
+}
+
+bool percpu__heap_is_shared(const struct block *b, granule g, uint32_t size)
+{
+    return size >= LARGE && is_set(b, g + 1, BUSY);
+}
+#endif
 
 void percpu__heap_usage(struct percpu_alloc_usage *all)
 {

@@ -83,6 +83,15 @@ uint32_t percpu__heap_find(uintptr_t p, struct block **block, granule *g,
 
 void percpu__heap_give_back(struct block *b, granule g, uint32_t size) PERCPU__HIDDEN;
 
+#ifdef PERCPU__HAS_SHARED
+/*
+ * The mark of an object in shared pages, which has LARGE granules or more. It is taken away before
+ * the object is given back.
+ */
+void percpu__heap_mark(const struct block *b, granule g, bool is_shared) PERCPU__HIDDEN;
+bool percpu__heap_is_shared(const struct block *b, granule g, uint32_t size) PERCPU__HIDDEN;
+#endif
+
 /* Bytes of the bits for `granules` granules and for the sentinel. */
 size_t percpu__heap_metadata(size_t granules) PERCPU__HIDDEN;
 

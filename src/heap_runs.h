@@ -127,6 +127,11 @@ static uint32_t run_size(const struct block *b, granule g)
     return is_set(b, g + 1, START) ? 1 : run_at(b, g)->size;
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint32_t run_dirty(const struct block *b, granule g, uint32_t size)
 {
     return size < LARGE ? size : run_at(b, g)->dirty;

@@ -135,6 +135,22 @@ void percpu__dynamic_give_back(uintptr_t home) PERCPU__HIDDEN;
 bool percpu__dynamic_grow(uintptr_t home, uintptr_t end) PERCPU__HIDDEN;
 #endif
 
+#ifdef PERCPU__HAS_SHARED
+/*
+ * An object of whole pages gets zeroed pages that children share, on every CPU. The result says
+ * what its pages are then: shared, private as before, or, where neither could be had for all CPUs,
+ * some of each.
+ */
+enum percpu__pages { PERCPU__PAGES_SHARED, PERCPU__PAGES_PRIVATE, PERCPU__PAGES_MIXED };
+enum percpu__pages percpu__share(uintptr_t p, size_t size) PERCPU__HIDDEN;
+
+/*
+ * Such an object gets private pages again, in this process. False: the system refused; the object's
+ * bytes are still there, and the call can be repeated.
+ */
+bool percpu__unshare(uintptr_t p, size_t size) PERCPU__HIDDEN;
+#endif
+
 /*
  * Callbacks that alloc.c registers at its first allocation, so that programs that never allocate do
  * not link it. new_area(): the CPU with this delta is to get an area, at [base, end); 0 or a
@@ -170,7 +186,11 @@ struct percpu__allocator {
     void (*free)(void PERCPU *p);
     size_t (*size)(const void PERCPU *p);
     struct percpu_alloc_usage (*stats)(void);
+#ifdef PERCPU_PLATFORM_RSEQ
+    void PERCPU *(*alloc_shared)(size_t size, size_t align); /* NULL with PERCPU_RSEQ_MM_CID */
+#else
     int (*add_block)(void *base, size_t size);
+#endif
 };
 const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;

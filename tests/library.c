@@ -25,6 +25,7 @@
 #include "../src/platform/rseq_list.c"
 #include "../src/platform/rseq_memory.c"
 #include "../src/platform/rseq_module.c"
+#include "../src/platform/rseq_shared.c"
 #include "../src/platform/rseq_slow.c"
 #include "../src/platform/rseq_thread.c"
 #include "../src/platform/single.c"

@@ -226,6 +226,30 @@ check 'no template' keeps_values 0 8
 check 'a freestanding heap is built' freestanding "$root" "$work/far"
 check 'objects that are aligned to anything' ends_right "$work/far"
 
+# -- Objects that processes share --------------------------------------------------------------------
+
+shared=$(wraps mmap mremap sched_getcpu)
+many_shared() { # of so many CPUs that mappings are few
+    echo 0-1022 >"$work/possible"
+    $CC $flags -Wno-prio-ctor-dtor -DPERCPU_PLATFORM_RSEQ "-DPERCPU__POSSIBLE=\"$work/possible\"" -I"$root/include" \
+        "$here/life/shared.c" "$here/library.c" $shared -o "$work/many-shared" && ends_right "$work/many-shared" many
+}
+check 'a program that shares is built' build "$root" RSEQ "$work/shared" shared.c $shared
+for what in count one free sizes refused threads; do
+    check "objects that processes share: $what" ends_right "$work/shared" $what
+done
+check 'objects that processes share: 1,024 CPUs' many_shared
+if [ "$libc" = glibc ]; then # it can be told to register no threads
+    for what in count one stale; do
+        check "objects that processes share, without sequences: $what" \
+            ends_right env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/shared" $what
+    done
+    for what in count one; do
+        check "objects that processes share, and the library registers: $what" \
+            ends_right env GLIBC_TUNABLES=glibc.pthread.rseq=0 PERCPU_REGISTER=1 "$work/shared" $what
+    done
+fi
+
 # -- The lock that the heap and the areas have ------------------------------------------------------
 
 for platform in RSEQ THREAD; do

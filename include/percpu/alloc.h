@@ -52,6 +52,47 @@ __attribute__((warn_unused_result)) PERCPU__HIDDEN void PERCPU *percpu_alloc_byt
  */
 PERCPU__HIDDEN void percpu_free(void PERCPU *p);
 
+/*
+ * rseq: allocates `size` bytes, zeroed on every CPU, that processes share: the caller and the
+ * children that it forks after the call, theirs included. Several workers count in one set of
+ * counters:
+ *
+ *     struct stats PERCPU *s = (struct stats PERCPU *)percpu_alloc_shared(sizeof(*s), 64);
+ *
+ * Arguments, and NULL, as percpu_alloc_bytes(); also NULL where the areas' mappings become too many
+ * (docs/alloc.md). The object has whole pages of each CPU, and percpu_alloc_size() is theirs: one
+ * object with all counters takes the least.
+ *
+ * Sequences of different processes on one CPU restart each other as those of threads do, so that no
+ * update of any process is lost: reads, writes and updates of words, percpu_remote_*() but for what
+ * needs a fence, percpu_for_each() and sums. Blocks, lists, percpu_remote_or(), percpu_remote_and()
+ * and fences are of one process, and say nothing to the others: not on such an object. Pointers in
+ * it mean something only to whoever has the same memory there.
+ *
+ * percpu_free(), by any process that shares the object, takes it from the calling process only,
+ * which gets private memory in its place. percpu_panic() is told when the system has none; if
+ * percpu_panic() returns, the object is still allocated and can be freed again. The memory lasts
+ * until the last process has freed it or ended.
+ *
+ * It does not compile elsewhere: on other platforms, and with PERCPU_RSEQ_MM_CID, two processes may
+ * update one copy at the same time.
+ */
+#if !defined(PERCPU_PLATFORM_RSEQ)
+#define PERCPU__SHARED                                                                             \
+    __attribute__((error("percpu: percpu_alloc_shared() is for PERCPU_PLATFORM_RSEQ; here two "    \
+                         "processes may play one CPU")))
+#elif defined(PERCPU_RSEQ_MM_CID)
+#define PERCPU__SHARED                                                                             \
+    __attribute__((                                                                                \
+        error("percpu: percpu_alloc_shared() is not for PERCPU_RSEQ_MM_CID: an mm_cid "            \
+              "is unique in one process only; compile program and library without it")))
+#else
+#define PERCPU__SHARED
+#define PERCPU__HAS_SHARED 1
+#endif
+__attribute__((warn_unused_result)) PERCPU__HIDDEN void PERCPU *
+percpu_alloc_shared(size_t size, size_t align) PERCPU__SHARED;
+
 /* An object's size, rounded up to 8; 0 for NULL. Other pointers: reported, as by percpu_free(). */
 PERCPU__HIDDEN size_t percpu_alloc_size(const void PERCPU *p);
 

@@ -57,9 +57,9 @@ static bool register_thread(void);
 
 /* Modules that differ in this setting would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10006
+#define VERSION 0x10007
 #else
-#define VERSION 6
+#define VERSION 7
 #endif
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
