@@ -88,7 +88,7 @@ static void report_object(const char *call, uintptr_t p, const char *what)
     percpu__report(text);
 }
 
-/* Gives an object that was found back. False: shared memory, and no private memory for its place. */
+/* Gives an object back that was found. False: it is shared, and there is no private memory. */
 static bool release(uintptr_t p, struct block *b, granule g, uint32_t size)
 {
 #ifdef PERCPU__HAS_SHARED

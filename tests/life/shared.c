@@ -2,7 +2,8 @@
 /*
  * usage: shared MODE
  * rseq: objects that processes share. What children, and theirs, count in them (count), on one CPU
- * (one), and without sequences where all are told that they are on CPU 0 (stale); what percpu_free() takes away, and from whom (free); sizes and alignments (sizes); what
+ * (one), and without sequences where all are told that they are on CPU 0 (stale);
+ * what percpu_free() takes away, and from whom (free); sizes and alignments (sizes); what
  * happens when the system refuses memory, the N-th time (refused), and mappings become too many,
  * with 1,024 CPUs (many); objects that threads make and give back while others fork (threads).
  * Linked with --wrap=mmap,--wrap=mremap,--wrap=sched_getcpu.
