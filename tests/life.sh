@@ -250,6 +250,14 @@ if [ "$libc" = glibc ]; then # it can be told to register no threads
     done
 fi
 
+prefork() { # what its workers have counted
+    $CC $flags -Wall -Wextra -Werror -DPERCPU_PLATFORM_RSEQ -I"$root/include" "$root/examples/prefork/prefork.c" \
+        $(objects "$root" RSEQ) -o "$work/prefork" && "$work/prefork" 3 6 500 | tee "$work/said" &&
+        grep -qx 'at the end: 3000 requests, 3000 bytes, 300 refused' "$work/said" &&
+        ! "$work/prefork" none 2>"$work/said" && grep -q '^usage: prefork ' "$work/said"
+}
+check 'examples/prefork' prefork
+
 # -- The lock that the heap and the areas have ------------------------------------------------------
 
 for platform in RSEQ THREAD; do

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rseq: objects that processes share. Their copies are of one shared mapping, which children have
- * at the same addresses. The kernel restarts a sequence whenever its thread was preempted, also by a
- * thread of another process (Linux, Documentation/userspace-api/rseq.rst), and atomic instructions
- * know no processes: a CPU's copy is as safe between processes as between threads.
+ * at the same addresses. The kernel restarts a sequence whenever its thread was preempted, also by
+ * a thread of another process (Linux, Documentation/userspace-api/rseq.rst), and atomic
+ * instructions know no processes: a CPU's copy is as safe between processes as between threads.
  */
 #include "process.h"
 
@@ -14,8 +14,8 @@
 /*
  * Puts new pages of zeros, MAP_SHARED or MAP_PRIVATE, in the place of an object's whole pages, on
  * the first `slots` CPUs. Returns for how many of them that was done. The pages are mapped
- * elsewhere at once, and then moved: where the system has no memory, nothing has changed, and at no time is
- * there a hole in an area, where another thread's mmap() could go.
+ * elsewhere at once, and then moved: where the system has no memory, nothing has changed, and at no
+ * time is there a hole in an area, where another thread's mmap() could go.
  */
 static size_t exchange(uintptr_t p, size_t size, size_t slots, int kind)
 {
