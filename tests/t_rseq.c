@@ -1166,7 +1166,13 @@ TEST(rseq_debug_freed)
 TEST(rseq_debug_no_variable)
 {
     uintptr_t behind = percpu_area_base(0) + (percpu_area_size() | 63) + 1;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
+    percpu_for_each(cpu) { /* where variables end with a page there is no memory behind them */
+        uintptr_t copy = (uintptr_t)percpu_remote_ptr_at((uint64_t PERCPU *)behind, cpu);
+
+        check_eq(mprotect((void *)(copy & -page), page, PROT_READ | PROT_WRITE), 0);
+    }
     panics_begin();
     percpu_inc_at((uint64_t PERCPU *)behind);
     percpu_with_current_at((uint64_t PERCPU *)behind, p)
