@@ -3,9 +3,9 @@
 """Does a test see each protection of the source? Each patch of tests/mutants takes one out; with it
 the test that it names must fail, and without it that test must pass. TAP, a line for each patch.
 
-usage: mutants.py [-v] [-j JOBS] [--tenth | NAME...]      NAME: a patch without .patch; default: all
+usage: mutants.py [-v] [-j JOBS] [--twentieth | NAME...]      NAME: a patch without .patch; default: all
 
---tenth: a tenth of them, which one the commit decides; of the others only whether they apply.
+--twentieth: a twentieth of them, which one the commit decides; of the others only whether they apply.
 
 A patch begins with these lines; a name of a test, which is one of TAP's, has a line of its own:
 
@@ -328,16 +328,16 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('-v', '--verbose', action='store_true')
     parser.add_argument('-j', '--jobs', type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument('--tenth', action='store_true')
+    parser.add_argument('--twentieth', action='store_true')
     parser.add_argument('names', nargs='*')
     args = parser.parse_args()
     paths = [PATCHES / f'{name}.patch' for name in args.names] or sorted(PATCHES.glob('*.patch'))
     others = []
-    if args.tenth:
+    if args.twentieth:
         commit, status = run(['git', '-C', ROOT, 'rev-parse', 'HEAD'])
-        first = int(commit, 16) % 10 if status == 0 else 0
-        others = [path for path in paths if path not in paths[first::10]]
-        paths = paths[first::10]
+        first = int(commit, 16) % 20 if status == 0 else 0
+        others = [path for path in paths if path not in paths[first::20]]
+        paths = paths[first::20]
     mutants = [Mutant(path) for path in paths]
 
     failed = 0
