@@ -42,9 +42,9 @@
  *   PERCPU_DEBUG             check bounds, initialisation and guards; failures call percpu_panic()
  *
  * Contexts. Unless its comment says otherwise an operation may be called with preemption on or
- * off, from interrupt and signal handlers, and on any CPU whose register is set. Nothing here
- * sleeps. Memory order is relaxed everywhere. docs/semantics.md states, per operation and
- * platform, what holds against preemption, interrupts, NMI and other CPUs.
+ * off, from interrupt and signal handlers, and on any CPU whose register is set; it does not sleep,
+ * and its memory order is relaxed. docs/semantics.md states, per operation and platform, what holds
+ * against preemption, interrupts, NMI and other CPUs.
  *
  * Functions are hidden: a program and its shared libraries may each embed the library, and no one's
  * functions answer for another's.
@@ -321,8 +321,9 @@ PERCPU__UNCOUNTED static inline size_t percpu_cpu_id(void);
 /*
  * percpu_with_current(var, p) { ... p->x ... }: a block with `p` pointing into this CPU's area
  * and the guard held. The guard is released on every way out: the end, break, continue, return
- * and goto. Blocks nest. Not with longjmp. On rseq a block that has waited in vain for a second, as
- * in a deadlock, works on the area that belongs to no CPU: docs/rseq.md.
+ * and goto. Blocks nest. Not with longjmp. On rseq the caller sleeps while another thread's block
+ * has the area; when it has waited in vain for a second, as in a deadlock, its block works on the
+ * area that belongs to no CPU: docs/rseq.md.
  * percpu_with_current_irq(var, p): the same with interrupts off (bare, single; a hosted single
  * program's interrupts are its signals).
  */
