@@ -54,27 +54,6 @@ check 'percpu-next, in optimised code' \
     stops_at "$all" fast percpu-next percpu-next percpu-next percpu-next continue
 check 'percpu-next, in code that is not optimised' \
     stops_at "$all" slow percpu-next percpu-next percpu-next percpu-next continue
-# Where each sequence may be left to is in the file only, and moves with the program.
-exits_are_known() { # program
-    debug "$1" 'python s = list(sequences())' \
-        'python print("exits:", bool(s) and all(e and all(map(gdb.block_for_pc, e)) for *_, e in s))' kill
-    grep -qx 'exits: True' "$log"
-}
-check 'the exits of sequences are in the program' exits_are_known fast
-without_sequences() { # program
-    stops_at 'first second third fourth normally' "$1" kill \
-        'set environment GLIBC_TUNABLES=glibc.pthread.rseq=0' 'break count' run delete \
-        percpu-next percpu-next percpu-next continue
-}
-check 'percpu-next, in a process without sequences' without_sequences fast
-split() {
-    cp "$work/fast" "$work/split" && eu-strip -f "$work/split.debug" "$work/split" &&
-        ! readelf -SW "$work/split" | grep -q __rseq_exit
-}
-with eu-strip check 'debugging information is separated' split
-with eu-strip check 'exits are in separate debugging information' exits_are_known split
-with eu-strip check 'percpu-next, with separate debugging information' without_sequences split
-
 check 'until and advance, with a line' \
     stops_at 'first third fifth normally' fast "until $(line third)" "advance $(line fifth)" continue
 check 'tbreak and continue' \

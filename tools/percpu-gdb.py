@@ -3,8 +3,7 @@
 
 Stepping through a restartable sequence never ends: each single step is an interruption, from which
 the sequence begins again. percpu-next goes on at full speed to where it can be left, which the
-tables __rseq_cs_ptr_array and __rseq_exit_point_array say. They are in the files only, or in their
-separate debugging information.
+tables __rseq_cs_ptr_array and __rseq_exit_point_array say.
 """
 import re
 import struct
@@ -12,53 +11,24 @@ import struct
 import gdb
 
 
-DESCRIPTORS, EXITS = '__rseq_cs', '__rseq_exit_point_array'
-
-
-def sections(name):
-    """Of an ELF file of 64 bits and this byte order: {name: (address, content)}."""
-    with open(name, 'rb') as file:
-        data = file.read()
-    if data[:5] != b'\x7fELF\x02':
-        return {}
-    (offset,), (size, count, names) = struct.unpack_from('Q', data, 40), struct.unpack_from('HHH', data, 58)
-    headers = [struct.unpack_from('IIQQQQ', data, offset + i * size) for i in range(count)]
-    found = {}
-    for at, kind, _, address, first, length in headers:
-        at += headers[names][4]
-        content = data[first:first + length] if kind == 1 else b'' # SHT_PROGBITS
-        found[data[at:data.index(b'\0', at)].decode()] = address, content
-    return found
-
-
-def exits(name, first):
-    """Where the sequences of a file can be left to, {first instruction: those}. FIRST: where the process has its
-    descriptors."""
-    files = [name] + [o.filename for o in gdb.objfiles() if o.owner and o.owner.filename == name]
-    found = {}
-    for part in [sections(file.removeprefix('target:')) for file in files]:
-        if EXITS not in part or DESCRIPTORS not in part:
-            continue
-        moved, words = first - part[DESCRIPTORS][0], struct.iter_unpack('QQ', part[EXITS][1])
-        for start, to in words:
-            found.setdefault(start + moved, set()).add(to + moved)
-    return found
+def words(section):
+    """The words of a section, of all files of the process."""
+    for line in gdb.execute('info files', to_string=True).splitlines():
+        found = re.match(r'\s*0x([0-9a-f]+) - 0x([0-9a-f]+) is ' + section + r'\b', line)
+        if found:
+            first, end = int(found[1], 16), int(found[2], 16)
+            content = gdb.selected_inferior().read_memory(first, end - first).tobytes()
+            yield from (word for word, in struct.iter_unpack('Q', content))
 
 
 def sequences():
     """For each sequence: its first instruction, the one behind it, and where else it is left to."""
-    for line in gdb.execute('info files', to_string=True).splitlines():
-        found = re.match(r'\s*0x([0-9a-f]+) - 0x([0-9a-f]+) is ' + DESCRIPTORS + r'(?: in (.*))?$', line)
-        if not found:
-            continue
-        first, end = int(found[1], 16), int(found[2], 16)
-        try:
-            left = exits(found[3] or gdb.current_progspace().filename, first)
-        except OSError as error:
-            raise gdb.GdbError(f'percpu-next: {error}') from error
-        content = gdb.selected_inferior().read_memory(first, end - first).tobytes()
-        for _, _, start, length, _ in struct.iter_unpack('IIQQQ', content):
-            yield start, start + length, left.get(start, set())
+    points = list(words('__rseq_exit_point_array'))
+    for address in words('__rseq_cs_ptr_array'):
+        descriptor = gdb.selected_inferior().read_memory(address, 32).tobytes()
+        _, _, start, length, _ = struct.unpack('IIQQQ', descriptor)
+        yield start, start + length, {to for of, to in zip(points[::2], points[1::2])
+                                      if of == start}
 
 
 class Next(gdb.Command):

@@ -172,23 +172,16 @@ def word_of(image):
     return 8 if image.read_bytes()[4] == 2 else 4
 
 
-def section_headers(image):
-    """Name, type, flags, address, offset and size of each section."""
+def sections(image):
+    """Name, type, address and content of each section."""
     data, wide = image.read_bytes(), word_of(image) == 8
     shoff, = struct.unpack_from('<Q' if wide else '<I', data, 40 if wide else 32)
     size, count, names = struct.unpack_from('<HHH', data, 58 if wide else 46)
     headers = [struct.unpack_from('<IIQQQQ' if wide else '<6I', data, shoff + i * size)
                for i in range(count)]
-    for name, *rest in headers:
+    for name, kind, _, address, offset, length in headers:
         at = headers[names][4] + name
-        yield data[at:data.index(b'\0', at)].decode(), *rest
-
-
-def sections(image):
-    """Name, type, address and content of each section."""
-    data = image.read_bytes()
-    for name, kind, _, address, offset, size in section_headers(image):
-        yield name, kind, address, data[offset:offset + size]
+        yield data[at:data.index(b'\0', at)].decode(), kind, address, data[offset:offset + length]
 
 
 def table(image):

@@ -4,8 +4,7 @@
 
 usage: links.py
 
-Links one function of sequences.c as programs are, by each linker, also by ld -r first, which merges the sections
-of a file.
+Links one function of sequences.c as programs are, also by ld -r first, which merges the sections of a file.
 Then all must hold that sequences.py asks of an image: descriptors for the kernel, and for debuggers an array
 of pointers to them, and of exits.
 """
@@ -20,28 +19,17 @@ from tools import ROOT, Failure, Tap, needs, run, workspace  # noqa: E402
 LLD = 'ld.lld'
 BFD = {'x86_64': 'x86_64-linux-gnu-ld.bfd', 'aarch64': 'aarch64-linux-gnu-ld.bfd',
        'arm': 'arm-linux-gnueabihf-ld.bfd', 'riscv64': 'riscv64-linux-gnu-ld.bfd'}
-GOLD = {'x86_64': 'x86_64-linux-gnu-ld.gold', 'aarch64': 'aarch64-linux-gnu-ld.gold',
-        'arm': 'arm-linux-gnueabihf-ld.gold'}
-MOLD = {'x86_64': 'mold'}
 GC = '--gc-sections -z start-stop-gc'
-TEXT = '-Ttext=0x200000' # where mold puts it; with the option mold 1.10 ends by SIGSEGV
-OPTIONS = ['-static', '-e', 'sequence_list_pop', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
+OPTIONS = ['-static', '-e', 'sequence_list_pop', '-Ttext=0x200000', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
 # The linker of -r, and of the program, and its options.
 WAYS = ((None, 'bfd', GC), (None, 'lld', GC), ('bfd', 'bfd', GC), ('bfd', 'lld', GC), ('bfd', 'lld', f'{GC} --icf=all'),
-        ('lld', 'bfd', GC), ('lld', 'lld', GC), (None, 'gold', '--gc-sections'), ('bfd', 'gold', '--gc-sections'),
-        (None, 'mold', '--gc-sections'), ('lld', 'mold', '--gc-sections'))
+        ('lld', 'bfd', GC), ('lld', 'lld', GC))
 ALL = 50  # each operation of sequences.c has one
-
-
-def linkers_of(target):
-    """-> {name: its command}"""
-    known = {'lld': {target: LLD}, 'bfd': BFD, 'gold': GOLD, 'mold': MOLD}
-    return {name: commands[target] for name, commands in known.items() if target in commands}
 
 
 def link(target, compiler, folder):
     """-> what is wrong, and where."""
-    linkers = linkers_of(target)
+    linkers = {'lld': LLD} | ({'bfd': BFD[target]} if target in BFD else {})
     obj, merged, image = folder / 'object', folder / 'merged', folder / 'image'
     run([*compiler.split(), *FLAGS, *'-O2 -fno-pie -ffunction-sections -DONE_SIZE=32'.split(), f'-I{ROOT}/include',
          '-o', obj, HERE / 'sequences.c'])
@@ -50,8 +38,7 @@ def link(target, compiler, folder):
             continue
         if first:
             run([*linkers[first].split(), '-r', '-o', merged, obj])
-        where = [] if last == 'mold' else [TEXT]
-        run([*linkers[last].split(), *options.split(), *OPTIONS, *where, '-o', image, merged if first else obj])
+        run([*linkers[last].split(), *options.split(), *OPTIONS, '-o', image, merged if first else obj])
         wrong, starts = check(image, target)
         if len(starts) < ALL:
             wrong.append(f'{len(starts)} sequences: a file\'s stay together')
@@ -61,7 +48,7 @@ def link(target, compiler, folder):
 
 
 def main():
-    needs(LLD, *BFD.values(), *GOLD.values(), *MOLD.values())
+    needs(LLD, *BFD.values())
     tap = Tap()
     with workspace() as folder:
         for target, compilers in COMPILERS.items():

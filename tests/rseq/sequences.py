@@ -217,12 +217,6 @@ def check_sequence(target, descriptor, image, load, has_delays):
     return None
 
 
-def relocations(file):
-    """How many words the loader sets, of a file that is position-independent."""
-    lines = run(['llvm-readelf', '-r', '--wide', file]).splitlines()
-    return sum(len(words) > 2 and words[2].endswith('_RELATIVE') for words in map(str.split, lines))
-
-
 def check(file, target, load='load', has_delays=False):
     """-> what is wrong, lines; the addresses of the sequences."""
     file = Path(file)

@@ -11,7 +11,7 @@
  * The stop itself is a signal's, by an int3 that is taken away before the child goes on. What moves
  * the child to the abort handler is the kernel's return to it, since it was switched out.
  *
- * Sequences are found through the kernel's descriptors; the disassembler says
+ * Sequences are found as debuggers find them, through __rseq_cs_ptr_array; the disassembler says
  * where their instructions begin. x86_64.
  *
  * blocks: only entering and leaving percpu_with_current(). delays: is there a delay between any two
@@ -290,7 +290,8 @@ struct descriptor {
     uint32_t version, flags;
     uint64_t start, length, abort;
 };
-extern const struct descriptor __start___rseq_cs[], __stop___rseq_cs[];
+extern const struct descriptor *const __start___rseq_cs_ptr_array[];
+extern const struct descriptor *const __stop___rseq_cs_ptr_array[];
 extern const char __start_percpu_operations[], __stop_percpu_operations[];
 
 static uintptr_t *instructions; /* where each begins, ascending */
@@ -353,11 +354,12 @@ static const struct descriptor *descriptor_of(const struct operation *o)
     const struct descriptor *found = NULL;
     uintptr_t begin = (uintptr_t)o->fn, end = end_of(o);
 
-    for (const struct descriptor *d = __start___rseq_cs; d < __stop___rseq_cs; d++)
-        if (d->start >= begin && d->start < end) {
+    for (const struct descriptor *const *d = __start___rseq_cs_ptr_array;
+         d < __stop___rseq_cs_ptr_array; d++)
+        if ((*d)->start >= begin && (*d)->start < end) {
             if (found)
                 return NULL;
-            found = d;
+            found = *d;
         }
     return found;
 }
@@ -572,7 +574,7 @@ static bool will_abort(const struct run *r, uintptr_t at)
 static bool run(const struct run *r)
 {
     const struct operation *o = r->o;
-    const struct descriptor *another = &__start___rseq_cs[0];
+    const struct descriptor *another = __start___rseq_cs_ptr_array[0];
     const uintptr_t commit = r->d->start + r->d->length;
     uint64_t here[2], there[2];
     unsigned expected_aborts = 0, seen_aborts = 0;
@@ -585,7 +587,7 @@ static bool run(const struct run *r)
         there[i] = truncated(r->values->there[i], o->bytes);
     }
     if (another == r->d)
-        another = &__start___rseq_cs[1];
+        another = __start___rseq_cs_ptr_array[1];
     command.operation = (size_t)(o - operations);
     command.rseq_cs = r->before == NULL_BEFORE   ? 0
                       : r->before == THIS_BEFORE ? (uintptr_t)r->d

@@ -28,7 +28,7 @@ static void *caller_begin, *caller_end;
 extern const struct {
     uint32_t version, flags;
     uint64_t start, length, abort;
-} __start___rseq_cs[], __stop___rseq_cs[];
+} *const __start___rseq_cs_ptr_array[], *const __stop___rseq_cs_ptr_array[];
 
 static void on_step(int number, siginfo_t *info, void *context)
 {
@@ -39,8 +39,8 @@ static void on_step(int number, siginfo_t *info, void *context)
     (void)number, (void)info;
     for (int i = 0; i < count; i++)
         found += frames[i] >= caller_begin && frames[i] < caller_end;
-    for (size_t i = 0; __start___rseq_cs + i < __stop___rseq_cs; i++)
-        aborts += __start___rseq_cs[i].abort == (uint64_t)registers[REG_RIP];
+    for (size_t i = 0; __start___rseq_cs_ptr_array + i < __stop___rseq_cs_ptr_array; i++)
+        aborts += __start___rseq_cs_ptr_array[i]->abort == (uint64_t)registers[REG_RIP];
     if (!found) {
         lost++;
         lost_at = (void *)registers[REG_RIP];

@@ -40,9 +40,9 @@ typedef uint64_t __attribute__((may_alias, aligned(8))) percpu__u64;
 /*
  * PERCPU__RELEASE(p) stands before a relaxed write of *p, PERCPU__ACQUIRE(p) behind a relaxed read,
  * which they make a write with release order and a read with acquire order. ThreadSanitizer knows
- * no fences: for it the two are an order that goes by the address of the per-CPU pointer.
+ * no fences: in programs the two are an order that goes by the address of the per-CPU pointer.
  */
-#ifdef PERCPU__TSAN
+#if defined(PERCPU__TSAN) && !defined(PERCPU_PLATFORM_BARE)
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 #define PERCPU__RELEASE(p) __tsan_release((void *)(uintptr_t)(p))

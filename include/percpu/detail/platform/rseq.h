@@ -187,10 +187,8 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
  * The tables that describe the sequence between .Lpercpu_start and .Lpercpu_commit to the kernel
  * (struct rseq_cs: version, flags, first instruction, length, abort handler; 32-byte aligned) and
  * to debuggers (how to step over a sequence: its descriptor, and where it can be left). `exit` is
- * where a sequence may go on other than behind its end. The tables of debuggers are read from the
- * file, as debugging information is: without the section flag "a" they are not loaded, and the
- * linker sets their addresses, so that they cost no relocation at run time. The flag "o" keeps an
- * entry as long as its code is kept; "?" puts the entry into the group of a C++ inline function.
+ * where a sequence may go on other than behind its end. The section flag "o" keeps an entry as long
+ * as its code is kept; "?" puts the entry into the group of a C++ inline function.
  */
 #if UINTPTR_MAX > 0xffffffff
 #define PERCPU__RSEQ_WORD(x) ".quad " x "\n\t"
@@ -219,10 +217,10 @@ PERCPU__HIDDEN void percpu__watch_freed(uintptr_t first, size_t size);
     PERCPU__RSEQ_WORD(".Lpercpu_commit%= - .Lpercpu_start%=")                                      \
     PERCPU__RSEQ_WORD(".Lpercpu_begin%=")                                                          \
     ".popsection\n\t"                                                                              \
-    ".pushsection __rseq_cs_ptr_array,\"o?\",%%progbits,.Lpercpu_begin%=\n\t"                      \
+    ".pushsection __rseq_cs_ptr_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                    \
     PERCPU__RSEQ_WORD(".Lpercpu_cs%=")                                                             \
     ".popsection\n\t"                                                                              \
-    ".pushsection __rseq_exit_point_array,\"o?\",%%progbits,.Lpercpu_begin%=\n\t"                  \
+    ".pushsection __rseq_exit_point_array,\"awo?\",%%progbits,.Lpercpu_begin%=\n\t"                \
     PERCPU__RSEQ_WORD(".Lpercpu_start%=")                                                          \
     PERCPU__RSEQ_WORD(exit)                                                                        \
     ".popsection\n\t"
