@@ -222,9 +222,9 @@ PERCPU__INLINE uint64_t percpu__cmpxchg(volatile void *p, uint64_t expected, uin
 }
 
 /*
- * In the next three a read and a cmpxchg are the update: it compares all that the decision was made
- * from. If the thread moves between the two, the decision holds for the copy that the cmpxchg
- * compares.
+ * In the next three functions the update is a read and a cmpxchg, which compares all that the
+ * decision was made from. If the thread moves between the two, the decision holds for the copy that
+ * the cmpxchg compares.
  */
 PERCPU__INLINE bool percpu__add_unless(volatile void *p, uint64_t value, uint64_t mask, size_t size,
                                        enum percpu__where where)
@@ -248,28 +248,28 @@ PERCPU__INLINE bool percpu__is_less(uint64_t a, uint64_t b, size_t size, bool is
     return is_signed ? (int64_t)a < (int64_t)b : a < b;
 }
 
-PERCPU__INLINE void percpu__max(volatile void *p, uint64_t value, size_t size, bool is_signed,
-                                enum percpu__where where)
+PERCPU__INLINE void percpu__extreme(volatile void *p, uint64_t value, size_t size, bool is_signed,
+                                    bool is_max, enum percpu__where where)
 {
     uint64_t old, seen = percpu__read(p, size, where);
     do {
         old = seen;
-        if (!percpu__is_less(old, value, size, is_signed))
+        if (!percpu__is_less(is_max ? old : value, is_max ? value : old, size, is_signed))
             return;
         seen = percpu__cmpxchg(p, old, value, size, where);
     } while (seen != old);
 }
 
+PERCPU__INLINE void percpu__max(volatile void *p, uint64_t value, size_t size, bool is_signed,
+                                enum percpu__where where)
+{
+    percpu__extreme(p, value, size, is_signed, true, where);
+}
+
 PERCPU__INLINE void percpu__min(volatile void *p, uint64_t value, size_t size, bool is_signed,
                                 enum percpu__where where)
 {
-    uint64_t old, seen = percpu__read(p, size, where);
-    do {
-        old = seen;
-        if (!percpu__is_less(value, old, size, is_signed))
-            return;
-        seen = percpu__cmpxchg(p, old, value, size, where);
-    } while (seen != old);
+    percpu__extreme(p, value, size, is_signed, false, where);
 }
 
 PERCPU__INLINE uintptr_t percpu__current_ptr(const volatile void *p, enum percpu__where where)
@@ -333,21 +333,20 @@ PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64
 #define PERCPU__RESULT(p, where, update, n)                                                        \
     PERCPU__CAST(PERCPU__VALUE_TYPE(*(p)), PERCPU__UPDATE(p, where, update, n))
 
+#define PERCPU__UPDATE_BITS(p, n)                                                                  \
+    PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n))
+
 #define PERCPU__ADD_UNLESS(p, where, n, mask)                                                      \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
                     PERCPU__CHECK_INTEGER(*(p))),                                                  \
-     percpu__add_unless(                                                                           \
-         PERCPU__WRITABLE(p, where),                                                               \
-         PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), n)),              \
-         PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), mask)),           \
-         sizeof(*(p)), where))
+     percpu__add_unless(PERCPU__WRITABLE(p, where), PERCPU__UPDATE_BITS(p, n),                     \
+                        PERCPU__UPDATE_BITS(p, mask), sizeof(*(p)), where))
 
 #define PERCPU__EXTREME(p, where, max_or_min, v)                                                   \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                      \
                     PERCPU__CHECK_INTEGER(*(p))),                                                  \
-     max_or_min(PERCPU__WRITABLE(p, where),                                                        \
-                PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), v)),       \
-                sizeof(*(p)), PERCPU__CAST(PERCPU__VALUE_TYPE(*(p)), -1) < 1, where))
+     max_or_min(PERCPU__WRITABLE(p, where), PERCPU__UPDATE_BITS(p, v), sizeof(*(p)),               \
+                PERCPU__CAST(PERCPU__VALUE_TYPE(*(p)), -1) < 1, where))
 
 #define PERCPU__XCHG(p, where, value)                                                              \
     PERCPU__FROM_BITS(PERCPU__VALUE_TYPE(*(p)), PERCPU__WRITE(p, where, percpu__xchg, value))

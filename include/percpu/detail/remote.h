@@ -52,7 +52,7 @@ PERCPU__INLINE uintptr_t percpu__remote_checked(const volatile void *p, enum per
 
 /* -- remote.h ---------------------------------------------------------------------------------- */
 
-/* The new bits of one CPU's copy, or of all copies. Return 0 or a negative error. */
+/* Each changes bits of one CPU's copy, or of all copies. Returns 0 or a negative error. */
 PERCPU__HIDDEN int percpu__remote_or(volatile void *p, uint64_t bits, size_t size, size_t cpu)
     PERCPU__BY_CALL("percpu_remote_or");
 PERCPU__HIDDEN int percpu__remote_and(volatile void *p, uint64_t bits, size_t size, size_t cpu)
@@ -82,15 +82,13 @@ PERCPU__INLINE uint64_t percpu__remote_read_acquire(const volatile void *p, size
 
 #define PERCPU__UPDATE_REMOTE(p, where, update, bits, cpu)                                         \
     (PERCPU__CHECK_REMOTE_UPDATE(p),                                                               \
-     update(PERCPU__WRITABLE(p, where), PERCPU__REMOTE_BITS(p, bits), sizeof(*(p)), cpu))
+     update(PERCPU__WRITABLE(p, where), PERCPU__UPDATE_BITS(p, bits), sizeof(*(p)), cpu))
 #define PERCPU__UPDATE_ALL(p, where, update, bits)                                                 \
     (PERCPU__CHECK_REMOTE_UPDATE(p),                                                               \
-     update(PERCPU__WRITABLE(p, where), PERCPU__REMOTE_BITS(p, bits), sizeof(*(p))))
+     update(PERCPU__WRITABLE(p, where), PERCPU__UPDATE_BITS(p, bits), sizeof(*(p))))
 #define PERCPU__CHECK_REMOTE_UPDATE(p)                                                             \
     PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_WRITABLE(*(p));                       \
                    PERCPU__CHECK_INTEGER(*(p)); PERCPU__CHECK_REMOTE(*(p)))
-#define PERCPU__REMOTE_BITS(p, bits)                                                               \
-    PERCPU__CAST(uint64_t, PERCPU__UPDATE_OPERAND(PERCPU__VALUE_TYPE(*(p)), bits))
 
 #define PERCPU__TAKE_SUM(p, where, base)                                                           \
     (PERCPU__CHECKS(PERCPU__CHECK_SCALAR(*(p)); PERCPU__CHECK_INTEGER(*(p));                       \
