@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an update of one 64-bit counter costs, beside its alternatives, on one thread; and a list.
- * What counts is the ratio to a plain increment in the same run. Code placement alone moves a
- * figure by tens of percent: each loop is compiled at several places, and the figure is the median
- * over them of the median of each.
+ * What counts is the ratio to a plain increment in the same run.
  *
  * usage: bench [REPETITIONS]     (default 25, at least 9)
  */
 #define _GNU_SOURCE
 #include "bench.h"
+#include "table.h"
 
 #include <percpu/list.h>
 #include <percpu/percpu.h>
@@ -20,8 +19,6 @@
 #include <rseq/rseq.h>
 #endif
 
-#define RUN 500e3 /* ns at least: shorter than what the scheduler gives a thread at once */
-
 #define LINE _Alignas(PERCPU_CACHE_LINE)
 
 static PERCPU_DEFINE(uint64_t, counter);
@@ -32,45 +29,6 @@ static LINE pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     LINE uint64_t value;
 } *shard; /* one for each CPU */
-
-/* A pointer that the compiler knows nothing about: no increments are merged. */
-static inline uint64_t *unknown(uint64_t *p)
-{
-    __asm__ volatile("" : "+r"(p));
-    return p;
-}
-
-/*
- * Loops. Each is compiled LAYOUTS times, with so many nops between a cache line's start and the
- * loop; -falign-loops=1 leaves it there.
- */
-#define LAYOUTS 7
-#define LAYOUT_NAMES(name) {name##_0, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6}
-#define LOOP(name, times, before, operation)                                                       \
-    LOOP_AT(name##_0, 0, times, before, operation)                                                 \
-    LOOP_AT(name##_1, 9, times, before, operation)                                                 \
-    LOOP_AT(name##_2, 18, times, before, operation)                                                \
-    LOOP_AT(name##_3, 27, times, before, operation)                                                \
-    LOOP_AT(name##_4, 36, times, before, operation)                                                \
-    LOOP_AT(name##_5, 45, times, before, operation)                                                \
-    LOOP_AT(name##_6, 54, times, before, operation)
-#define LOOP_AT(name, nops, times, before, operation)                                              \
-    static void name(unsigned n)                                                                   \
-    {                                                                                              \
-        before;                                                                                    \
-        __asm__ volatile(".p2align 6\n\t.rept " #nops "\n\tnop\n\t.endr");                         \
-        NO_UNROLL                                                                                  \
-        for (unsigned i = 0; i < n; i += (times)) {                                                \
-            REPEAT##times(operation;)                                                              \
-        }                                                                                          \
-    }
-#define REPEAT1(x) x
-#define REPEAT8(x) x x x x x x x x
-#ifdef __clang__
-#define NO_UNROLL _Pragma("clang loop unroll(disable)")
-#else
-#define NO_UNROLL _Pragma("GCC unroll 1")
-#endif
 
 /* Loops of one site and of eight. */
 #define LOOPS(name, before, operation)                                                             \
@@ -264,11 +222,6 @@ static inline void librseq_pop_push(void)
 LOOP(librseq_list, 1, , librseq_pop_push())
 #endif
 
-struct way {
-    const char *name;
-    void (*run[LAYOUTS])(unsigned n);
-};
-
 static const struct way one_site[] = {
     {"plain increment through a pointer", LAYOUT_NAMES(plain_1)},
     {"row 1, and a store to another line", LAYOUT_NAMES(two_lines_1)},
@@ -309,69 +262,6 @@ static const struct way lists[] = {
 #endif
     {"list and mutex for each CPU", LAYOUT_NAMES(mutex_list)},
 };
-
-#define MAX_WAYS 16
-#define REFERENCES 2 /* the first ways of a table, to which ratios are given */
-
-/* So often that it takes RUN. */
-static unsigned calibrate(const struct way *way)
-{
-    for (unsigned n = 1024;; n *= 2) {
-        double start = cpu_time();
-        way->run[0](n);
-        if (cpu_time() - start >= RUN)
-            return n;
-    }
-}
-
-/*
- * In turns, since machines drift: ratios are made of what ran at about the same time, in the same
- * layout.
- */
-static void table(const char *title, const struct way *ways, size_t count, size_t repetitions)
-{
-    double *ns = bench_alloc(count * LAYOUTS * repetitions, sizeof(*ns));
-    double reference[REFERENCES][LAYOUTS];
-    unsigned n[MAX_WAYS];
-
-    for (size_t w = 0; w < count; w++)
-        n[w] = calibrate(&ways[w]);
-    for (size_t r = 0; r < repetitions; r++)
-        for (size_t l = 0; l < LAYOUTS; l++)
-            for (size_t w = 0; w < count; w++) {
-                double start = cpu_time();
-                ways[w].run[l](n[w]);
-                ns[(w * LAYOUTS + l) * repetitions + r] = (cpu_time() - start) / n[w];
-            }
-
-    printf("| %s | min | median | max | to row 1 | to row 2 |\n|---|---|---|---|---|---|\n", title);
-    for (size_t w = 0; w < count; w++) {
-        double median[LAYOUTS], ratio[REFERENCES][LAYOUTS], min = 0, max = 0;
-        for (size_t l = 0; l < LAYOUTS; l++) {
-            struct spread s = spread(ns + (w * LAYOUTS + l) * repetitions, repetitions);
-            median[l] = s.median;
-            min = l == 0 || s.min < min ? s.min : min;
-            max = s.max > max ? s.max : max;
-            for (size_t i = 0; i < REFERENCES; i++) {
-                if (w == i)
-                    reference[i][l] = s.median;
-                ratio[i][l] = w < i ? 0 : s.median / reference[i][l];
-            }
-        }
-        printf("| %s | %.3f | %.3f | %.3f |", ways[w].name, min, spread(median, LAYOUTS).median,
-               max);
-        for (size_t i = 0; i < REFERENCES; i++) {
-            struct spread s = spread(ratio[i], LAYOUTS);
-            if (w <= i)
-                printf(" |");
-            else
-                printf(" %.2f (%.2f-%.2f) |", s.median, s.min, s.max);
-        }
-        printf("\n");
-    }
-    printf("\n");
-    free(ns);
-}
 
 /* For each CPU one element of zeros, in a cache line of its own. */
 static void *for_each_cpu(size_t size)
@@ -423,8 +313,6 @@ static void make_lists(void)
     for (size_t i = 0; i < NODES; i++)
         percpu_list_push(list, &percpu_nodes[i]);
 }
-
-#define COUNT(ways) (sizeof(ways) / sizeof((ways)[0]))
 
 int main(int argc, char **argv)
 {

@@ -3,7 +3,7 @@
 """Run the benchmarks, print what they print, and plot the threads' figures.
 
 usage: report.py --output FOLDER [--document FILE] --compiler ID VERSION --command COMMAND
-                 BENCH THREADS
+                 BENCH OTHERS THREADS
 
 FOLDER gets bench-threads.dat and bench-threads.svg. With --document the text between the
 document's markers for this compiler is replaced by what was printed, and the plot is copied beside
@@ -66,6 +66,7 @@ def main():
     parser.add_argument('--compiler', nargs=2, required=True)
     parser.add_argument('--command', required=True)
     parser.add_argument('bench')
+    parser.add_argument('others')
     parser.add_argument('threads')
     args = parser.parse_args()
     compiler, version = args.compiler
@@ -75,6 +76,7 @@ def main():
     sys.stdout.write(text)
     sys.stdout.flush()
     text += run([args.bench])
+    text += run([args.others])
     text += run([args.threads, '11', str(figures)])
     subprocess.run(['gnuplot', '-c', str(HERE / 'threads.gp'), str(figures), str(plot)], check=True)
     if args.document:

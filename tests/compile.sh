@@ -8,9 +8,9 @@
 # compiler than those of the lists. A configuration that is refused, config-*, ends the compilation:
 # the compiler says nothing else.
 #
-# everything.inc uses every macro of the interface; it, the header alone, and operations in each
-# other's operands (nested.inc) must compile as C17 and C++17, without a warning, on every platform;
-# on one also in every other mode from C99 on that a compiler has.
+# everything.inc uses every macro of the interface; it, each header before all others, and operations
+# in each other's operands (nested.inc) must compile as C17 and C++17, without a warning, on every
+# platform; on one also in every other mode from C99 on that a compiler has.
 #
 # usage: compile.sh [libatomic | FILE...]     FILE: of those in tests/compile that must fail; default: all
 #
@@ -53,12 +53,22 @@ bad_case() { # compiler, file
 # every macro of the interface occurs in everything.inc
 used() {
     local missing=
-    for macro in $(grep -hoE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root"/include/percpu/{alloc,list,percpu}.h |
+    for macro in $(grep -hoE '^#define (percpu|PERCPU)_[a-zA-Z_]+' "$root"/include/percpu/{alloc,fence,info,list,percpu,remote}.h |
         sed 's/#define //' | grep -vE '__|PERCPU_[A-Z]*_H' | sort -u); do
         grep -qw "$macro" "$here/compile/everything.inc" || missing="$missing $macro"
     done
     echo "not used:$missing"
     [ -z "$missing" ]
+}
+
+# each_header_first COMPILER FLAGS...: before percpu.h, which includes some of the others.
+each_header_first() {
+    local header bad=
+    for header in "$root"/include/percpu/*.h; do
+        [ "${header##*/}" = asm.h ] || "$@" -include "$header" "$here/compile/alone.inc" || bad="$bad ${header##*/}"
+    done
+    echo "not before the others:$bad"
+    [ -z "$bad" ]
 }
 
 # every test of PEERS-ROWS exists
@@ -114,12 +124,14 @@ compilers() { # language, list
             for p in "${platforms[@]}"; do
                 # With GNU's extensions once: all other tests have them.
                 [[ $std == gnu* && $p != "${platforms[0]}" ]] && continue
-                for source in alone everything nested; do
+                [[ $cc == *-14 ]] || check "each header first: $cc -std=$std, ${p%%|*}" each_header_first "$cc" \
+                    -x "$lang" -std="$std" $warnings $own -I"$root/include" ${p#*|} -fsyntax-only
+                for source in everything nested; do
                     for opt in -O0 -O2; do
                         # The older clang says the same of the rest as the newer one.
                         case $cc/$source$opt in
                         */everything-O2) ;;
-                        *-14/* | */alone-O0 | */nested-O0) continue ;;
+                        *-14/* | */nested-O0) continue ;;
                         esac
                         check "$source.inc: $cc -std=$std, ${p%%|*} $opt" "$cc" -x "$lang" \
                             -std="$std" $opt $warnings $own -I"$root/include" ${p#*|} \

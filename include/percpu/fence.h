@@ -23,12 +23,12 @@
  * preemption may be off. A CPU that is not up has nothing to be ordered with.
  * single: a compiler barrier.
  */
-#ifndef PERCPU_FENCE_H
-#define PERCPU_FENCE_H
-
-#ifndef PERCPU_PERCPU_H /* which includes this */
+#ifndef PERCPU_PERCPU_H /* which includes this, in its place */
 #include <percpu/percpu.h>
 #endif
+
+#ifndef PERCPU_FENCE_H
+#define PERCPU_FENCE_H
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,12 +4,12 @@
  * percpu_remote_write() and percpu_sum(). docs/semantics.md has the contract of gates: a CPU that
  * adds by percpu_add_unless() while another one sets a bit of the mask by percpu_remote_or().
  */
-#ifndef PERCPU_REMOTE_H
-#define PERCPU_REMOTE_H
-
-#ifndef PERCPU_PERCPU_H /* which includes this */
+#ifndef PERCPU_PERCPU_H /* which includes this, in its place */
 #include <percpu/percpu.h>
 #endif
+
+#ifndef PERCPU_REMOTE_H
+#define PERCPU_REMOTE_H
 
 #ifdef __cplusplus
 extern "C" {
