@@ -7,9 +7,7 @@
 #define _GNU_SOURCE
 #include "table.h"
 
-#include <percpu/fence.h>
 #include <percpu/percpu.h>
-#include <percpu/remote.h>
 
 static PERCPU_DEFINE(uint64_t, counter);
 static PERCPU_DEFINE(uint64_t, gate);
