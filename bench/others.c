@@ -66,6 +66,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "others: %s\n", percpu_strerror(error));
         return 1;
     }
-    table("eight sites in a loop", others, COUNT(others), repetitions);
+    table("gates, sums and fences, eight sites in a loop", others, COUNT(others), repetitions);
     return 0;
 }
