@@ -87,24 +87,57 @@ static void unlock(uintptr_t state)
         give_lock(state);
 }
 
-/* fork() copies the heap as it is: no thread may be changing it. Lock order: areas, heap. */
+/*
+ * fork() copies the heap as it is: no thread may be changing it. Lock order: areas, heap. A module
+ * whose heap the process does not use leaves its lock alone: a signal handler that interrupts
+ * percpu_alloc() may fork, and would wait with the lock of that heap for this module's, which a
+ * thread in fork() has that waits for the lock of that heap.
+ */
 static uintptr_t state_in_fork;
+
+#ifdef PERCPU__HAS_MODULES
+static const struct percpu__allocator own_calls;
+static bool is_unused(void)
+{
+    return percpu__allocates_elsewhere(&own_calls);
+}
+#else
+static bool is_unused(void)
+{
+    return false;
+}
+#endif
+
+static void take_for_fork(void)
+{
+#ifdef PERCPU_PLATFORM_THREAD
+    if (percpu__areas) { /* null before this module's constructor */
+        __atomic_store_n(&percpu__areas->lock.awaited, &fork_lock, __ATOMIC_RELEASE);
+        state_in_fork = take_lock();
+        __atomic_store_n(&percpu__areas->lock.awaited, NULL, __ATOMIC_RELAXED);
+        return;
+    }
+#endif
+    state_in_fork = take_lock();
+}
 
 static void before_fork(void)
 {
 #ifdef PERCPU_PLATFORM_THREAD
-    if (percpu__areas) /* null before this module's constructor */
+    if (percpu__areas)
         percpu__areas_before_fork();
 #endif
+    if (!percpu__has_lock(&fork_lock) && is_unused())
+        return;
     if (percpu__fork_must_take(&fork_lock)) {
-        state_in_fork = take_lock();
+        take_for_fork();
         fork_lock.is_forking = true;
     }
 }
 
 static void after_fork(void)
 {
-    if (percpu__fork_must_give(&fork_lock))
+    if (percpu__has_lock(&fork_lock) && percpu__fork_must_give(&fork_lock))
         give_lock(state_in_fork);
 #ifdef PERCPU_PLATFORM_THREAD
     if (percpu__areas)

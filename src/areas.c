@@ -38,16 +38,23 @@ void percpu__init_leave(int next)
 
 void percpu__areas_before_fork(void)
 {
-    if (percpu__fork_must_take(&percpu__areas->lock)) {
-        percpu__lock_take(&percpu__areas->lock);
-        percpu__areas->lock.is_forking = true;
-    }
+    if (percpu__fork_must_take(&percpu__areas->lock))
+        (void)percpu__lock_take_for_fork(&percpu__areas->lock);
 }
 
 void percpu__areas_after_fork(void)
 {
-    if (percpu__fork_must_give(&percpu__areas->lock))
+    if (percpu__has_lock(&percpu__areas->lock) && percpu__fork_must_give(&percpu__areas->lock))
         percpu__lock_give(&percpu__areas->lock);
+}
+
+/* Nobody has the lock in a child that was made without it. */
+void percpu__areas_in_child(void)
+{
+    if (percpu__has_lock(&percpu__areas->lock))
+        percpu__areas_after_fork();
+    else
+        percpu__areas->lock = (struct percpu__fork_lock){0};
 }
 
 #else

@@ -203,6 +203,7 @@ size_t percpu__module_room(size_t room) PERCPU__HIDDEN;
 /* Called around fork(); pairs nest. */
 void percpu__areas_before_fork(void) PERCPU__HIDDEN;
 void percpu__areas_after_fork(void) PERCPU__HIDDEN;
+void percpu__areas_in_child(void) PERCPU__HIDDEN;
 #else
 static inline size_t percpu__module_room(size_t room)
 {

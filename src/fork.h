@@ -16,12 +16,14 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 struct percpu__fork_lock {
     uintptr_t word;  /* pthread_self() of the thread that has the lock, with WAITED; 0 for none */
     bool is_forking; /* that thread is in fork() */
     unsigned nested; /* fork handlers that found that the thread had the lock already */
+    const struct percpu__fork_lock *awaited; /* that thread is in fork() and waits for this one */
 };
 #define PERCPU__LOCK_WAITED ((uintptr_t)1) /* somebody may wait; clear in each pthread_self() */
 
@@ -69,6 +71,32 @@ static inline void percpu__lock_give(struct percpu__fork_lock *lock)
 {
     if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & PERCPU__LOCK_WAITED)
         percpu__lock_futex(lock, FUTEX_WAKE, 1);
+}
+
+/*
+ * Takes the lock for fork(), and returns true; or returns false, since the thread that has it is in
+ * fork(), too, and waits for a lock that the calling thread has: a signal handler forks that
+ * interrupted the calling thread with that lock. What this lock protects stays as it is then until
+ * the calling thread gives the other lock back.
+ */
+static inline bool percpu__lock_take_for_fork(struct percpu__fork_lock *lock)
+{
+    const struct timespec nap = {0, 100000};
+    uintptr_t me = (uintptr_t)pthread_self() | PERCPU__LOCK_WAITED, none = 0;
+    int saved = errno;
+
+    while (!__atomic_compare_exchange_n(&lock->word, &none, me, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        const struct percpu__fork_lock *awaited = __atomic_load_n(&lock->awaited, __ATOMIC_ACQUIRE);
+
+        if (awaited && percpu__has_lock(awaited))
+            return false;
+        nanosleep(&nap, NULL);
+        errno = saved;
+        none = 0;
+    }
+    lock->is_forking = true;
+    return true;
 }
 
 /*

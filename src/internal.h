@@ -194,6 +194,8 @@ struct percpu__allocator {
 };
 const struct percpu__allocator *
 percpu__allocator(const struct percpu__allocator *mine) PERCPU__HIDDEN;
+/* Are the process's functions another module's? They stay so. */
+bool percpu__allocates_elsewhere(const struct percpu__allocator *mine) PERCPU__HIDDEN;
 
 /* The address of the copy of `p`, a per-CPU pointer, on a CPU that has an area. */
 static inline uintptr_t percpu__copy_on(uintptr_t p, size_t cpu)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# usage: life.sh [start]      start: only the modules that start
+# usage: life.sh [heap|start]      heap: only first allocations; start: these, and modules that start
 # Threads that end, processes that fork, memory that comes later: what happens at an awkward moment.
 # Programs let one call into the middle of another, so that it does so each time. TAP.
 # Environment: CC, CFLAGS.
@@ -64,6 +64,34 @@ hooked() {
     mutant "$name" "$file" "$script" && build "$work/$name" "$platform" "$work/$name/run" "$source" "$@"
 }
 
+# -- The first allocation ----------------------------------------------------------------------------
+
+heap=$(wraps mmap pthread_atfork)
+forks_twice() { # platform
+    build "$root" $1 "$work/heap-$1.so" blocks.c -fPIC -shared &&
+        ends_right "$work/heap-$1" both "$work/heap-$1.so"
+}
+for platform in RSEQ THREAD SINGLE; do
+    check "$platform: a heap is built" build "$root" $platform "$work/heap-$platform" heap.c $heap -ldl
+    nth=1
+    [ $platform = SINGLE ] && nth=2
+    check "$platform: no memory for the first allocation, and then there is" \
+        ends_right "$work/heap-$platform" memory $nth
+    check "$platform: fork() during the first allocation" ends_right "$work/heap-$platform" fork
+    check "$platform: fork handlers allocate" ends_right "$work/heap-$platform" handlers
+    [ $platform = SINGLE ] || # it knows no modules
+        check "$platform: fork() by a handler that interrupts an allocation, and by another thread" \
+            forks_twice $platform
+    check "$platform: it cannot have fork handlers" ends_right env ATFORK=1 "$work/heap-$platform" refused
+    [ $platform = SINGLE ] || # the platform has some, too
+        check "$platform: nor can the areas" ends_right env ATFORK=2 "$work/heap-$platform" refused
+done
+
+if [ "${1:-}" = heap ]; then
+    end
+    exit
+fi
+
 # -- fork() while a module starts ------------------------------------------------------------------
 
 build_start() { # sources, folder
@@ -94,7 +122,10 @@ if [ "$libc" = glibc ]; then # musl's dlopen() cannot be cancelled
     check 'dlopen() by a thread that is to be cancelled' ends_right "$work/cancel-ends" "$work/start"
 fi
 
-[ "${1:-}" != start ] || end
+if [ "${1:-}" = start ]; then
+    end
+    exit
+fi
 
 # -- Keys of thread-specific data ---------------------------------------------------------------
 
@@ -193,19 +224,6 @@ fi
 
 # -- The heap ---------------------------------------------------------------------------------------
 
-heap=$(wraps mmap pthread_atfork)
-for platform in RSEQ THREAD SINGLE; do
-    check "$platform: a heap is built" build "$root" $platform "$work/heap-$platform" heap.c $heap
-    nth=1
-    [ $platform = SINGLE ] && nth=2
-    check "$platform: no memory for the first allocation, and then there is" \
-        ends_right "$work/heap-$platform" memory $nth
-    check "$platform: fork() during the first allocation" ends_right "$work/heap-$platform" fork
-    check "$platform: fork handlers allocate" ends_right "$work/heap-$platform" handlers
-    check "$platform: it cannot have fork handlers" ends_right env ATFORK=1 "$work/heap-$platform" refused
-    [ $platform = SINGLE ] || # the platform has some, too
-        check "$platform: nor can the areas" ends_right env ATFORK=2 "$work/heap-$platform" refused
-done
 freestanding() { # sources, output: single as a freestanding system has it, on the host
     $CC $flags -ffreestanding -DPERCPU_PLATFORM_SINGLE -DPERCPU_ALLOC_LOCK -I"$1/include" -o "$2" \
         "$here/alloc/far.c" "$here/library.c"

@@ -61,6 +61,10 @@ mutant_of blocks M_TRY_KEEPS TRIES
 model heapfork
 mutant_of heapfork M_LATE
 mutant_of heapfork M_ORDER
+model heapfork HANDLER
+for m in M_WAITS M_STALE M_KEEPS; do
+    mutant_of heapfork HANDLER $m
+done
 model lock
 for m in M_NO_MARK M_FORGETS M_NO_COMPARE; do
     mutant_of lock $m

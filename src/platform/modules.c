@@ -3,7 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "modules.h"
+#include "process.h"
 
 #if defined(PERCPU_PLATFORM_RSEQ) || defined(PERCPU_PLATFORM_THREAD)
 
@@ -243,6 +243,14 @@ const struct percpu__allocator *percpu__first_allocator(const struct percpu__all
                                        __ATOMIC_ACQUIRE)
                ? mine
                : found;
+}
+
+bool percpu__allocates_elsewhere(const struct percpu__allocator *mine)
+{
+    const struct percpu__allocator *found =
+        percpu__state ? __atomic_load_n(&percpu__state->allocator, __ATOMIC_RELAXED) : NULL;
+
+    return found && found != mine;
 }
 
 #endif

@@ -86,7 +86,7 @@ static void use_state_of(struct process *owner)
 static void in_child(void)
 {
     percpu__claims_after_fork();
-    percpu__areas_after_fork();
+    percpu__areas_in_child();
 }
 
 /* Defined by linkers: the address that this module is loaded at. */

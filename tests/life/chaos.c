@@ -275,26 +275,16 @@ static void set_signals(int how)
     pthread_sigmask(how, &set, NULL);
 }
 
-/*
- * No handler forks in percpu_alloc() and percpu_free(): it would have this module's lock of the
- * heap and wait for the other module's, which a thread in fork() may have that waits for this one.
- */
 static void allocate(void)
 {
-    bool may = may_fork;
-
-    may_fork = false;
     unsigned long PERCPU *p = percpu_alloc(unsigned long);
-    may_fork = may;
 
     CHECK(p && percpu_sum_at(p) == 0);
     percpu_add_at(p, 3);
     sched_yield();
     percpu_inc_at(p);
     CHECK(percpu_sum_at(p) == 4);
-    may_fork = false;
     percpu_free(p);
-    may_fork = may;
 }
 
 static void play_round(void)

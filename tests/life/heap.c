@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: [ATFORK=N] heap memory N|fork|handlers|refused
+ * usage: [ATFORK=N] heap memory N|fork|both [LIBRARY]|handlers|refused
  * The first allocation of the process: the N-th call of mmap() fails, and then there is memory;
- * another thread forks meanwhile (fork). Fork handlers of others allocate (handlers). Before main()
+ * another thread forks meanwhile (fork); a signal handler of this thread forks while another thread
+ * is in fork(), and a library that has percpu, too, came by dlopen() (both). Fork handlers of others allocate (handlers). Before main()
  * the N-th call of pthread_atfork() fails (refused).
  * Linked with --wrap=mmap,--wrap=pthread_atfork.
  */
@@ -13,12 +14,16 @@
 
 #include "hang.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
-static volatile int short_of_memory, in_first_allocation;
+static volatile int short_of_memory, in_first_allocation, forks_inside;
 static sem_t inside, go_on;
+
+static void fork_as_another_forks(void);
 
 void *__real_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
@@ -27,6 +32,10 @@ void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, of
     if (short_of_memory != 0 && --short_of_memory == 0) {
         errno = ENOMEM;
         return MAP_FAILED;
+    }
+    if (forks_inside) {
+        forks_inside = 0;
+        fork_as_another_forks();
     }
     return __real_mmap(at, size, protection, flags, file, offset);
 }
@@ -91,6 +100,53 @@ static void test_fork(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+static _Atomic int tid_in_fork;
+static pid_t handlers_child = -1;
+
+static void *forks(void *unused)
+{
+    pid_t child;
+
+    tid_in_fork = (int)syscall(SYS_gettid);
+    child = fork();
+    if (child == 0) {
+        end_if_it_hangs();
+        allocate();
+        _exit(0);
+    }
+    CHECK(ends_well(child));
+    return unused;
+}
+
+static pthread_t forking;
+
+/* As a handler that interrupts percpu_alloc(), which has the lock that the other thread waits for. */
+static void fork_as_another_forks(void)
+{
+    CHECK(pthread_create(&forking, NULL, forks, NULL) == 0);
+    while (tid_in_fork == 0 || sleeps_in(tid_in_fork) != SYS_futex)
+        usleep(1000);
+    handlers_child = fork();
+    if (handlers_child == 0)
+        end_if_it_hangs();
+}
+
+static void test_both(const char *library)
+{
+    CHECK(!library || dlopen(library, RTLD_NOW));
+    forks_inside = 1;
+    allocate(); /* in the child, too */
+    CHECK(forks_inside == 0);
+#ifdef PERCPU_PLATFORM_THREAD
+    CHECK(percpu_init_in_place() == 0); /* the lock of the areas is free */
+#endif
+    if (handlers_child == 0)
+        _exit(0);
+    CHECK(ends_well(handlers_child));
+    CHECK(pthread_join(forking, NULL) == 0);
+    allocate();
+}
+
 /* The n-th call of mmap() fails. */
 static void test_memory(int n)
 {
@@ -144,6 +200,8 @@ int main(int argc, char **argv)
         test_memory(argc > 2 ? (int)strtol(argv[2], NULL, 10) : 1);
     else if (strcmp(mode, "fork") == 0)
         test_fork();
+    else if (strcmp(mode, "both") == 0)
+        test_both(argc > 2 ? argv[2] : NULL);
     else
         test_handlers();
     return right();
