@@ -50,11 +50,30 @@ static inline void percpu__lock_futex(struct percpu__fork_lock *lock, int operat
     errno = saved;
 }
 
+/* glibc 2.32 and newer: not 0 as long as no second thread was started. Elsewhere it is absent. */
+extern char __libc_single_threaded __attribute__((weak));
+
+/*
+ * A process of one thread does without atomic instructions, which take a quarter of an allocation's
+ * time. Nobody waits in it. It changes only in calls that a thread with the lock makes in fork
+ * handlers: taking and giving each ask again.
+ */
+static inline bool percpu__is_alone(void)
+{
+    return &__libc_single_threaded && __libc_single_threaded;
+}
+
 /* A thread that has waited takes the lock with the mark, since others may still wait. */
 static inline void percpu__lock_take(struct percpu__fork_lock *lock)
 {
     uintptr_t me = (uintptr_t)pthread_self(), seen = 0;
 
+    /* Acquire: from threads that have ended, where a C library then counts the thread as alone. */
+    if (percpu__is_alone() && __atomic_load_n(&lock->word, __ATOMIC_ACQUIRE) == 0) {
+        __atomic_store_n(&lock->word, me, __ATOMIC_RELAXED);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* handlers see whose the lock is */
+        return;
+    }
     while (!__atomic_compare_exchange_n(&lock->word, &seen, me, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
         uintptr_t waited = seen | PERCPU__LOCK_WAITED;
@@ -69,6 +88,10 @@ static inline void percpu__lock_take(struct percpu__fork_lock *lock)
 
 static inline void percpu__lock_give(struct percpu__fork_lock *lock)
 {
+    if (percpu__is_alone()) {
+        __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+        return;
+    }
     if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & PERCPU__LOCK_WAITED)
         percpu__lock_futex(lock, FUTEX_WAKE, 1);
 }

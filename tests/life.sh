@@ -280,6 +280,7 @@ check 'examples/prefork' prefork
 
 for platform in RSEQ THREAD; do
     check "$platform: a lock is built" build "$root" $platform "$work/lock-$platform" lock.c
+    check "$platform: a process of one thread" ends_right "$work/lock-$platform" alone
     check "$platform: who waits sleeps, and is woken" ends_right "$work/lock-$platform" wait
     check "$platform: whose it is in fork()" ends_right "$work/lock-$platform" own
     [ "$can_step" = no ] ||

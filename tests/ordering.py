@@ -72,7 +72,7 @@ WATCH = {'add_bytes': 'YS', 'entry_of': 'AY', 'percpu__watch_begin': 'SS', 'perc
 AREAS = {'check_late': 'TS', 'init_areas': 'R', 'make_area': 'R', 'percpu__check_current': 'A', 'percpu__has_area': 'AA',
          'percpu_area_num': 'A', 'percpu_fini': 'R', 'percpu_init_cpu_with': 'RRR/RR', 'percpu_init_reg': 'A'}
 QUERY = {'percpu__alloc_tell': 'T', 'percpu__dynamic_memory': 'S'}
-LOCK = {'percpu__lock_give': 'Z', 'percpu__lock_take': 'X'}
+LOCK = {'percpu__lock_give': 'ZR', 'percpu__lock_take': 'XA'}
 ORDERS = {
     'areas.c bare': {**AREAS, 'percpu__init_leave': 'R', 'try_start': 'X'},
     'areas.c thread': {**AREAS, **LOCK},

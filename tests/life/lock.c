@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: lock wait|own|steps
- * src/fork.h: who waits for the lock sleeps and is woken (wait); whose it is in fork() (own).
+ * usage: lock alone|wait|own|steps
+ * src/fork.h: a process of one thread (alone); who waits for the lock sleeps and is woken (wait);
+ * whose it is in fork() (own).
  * x86_64: fork() by a signal handler at each instruction of an allocation, and of a call that takes
  * the lock of the areas: the child goes on there (steps).
  */
@@ -16,11 +17,42 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/time.h>
+
+/* -- alone ------------------------------------------------------------------------------------- */
+
+static struct percpu__fork_lock lock;
+static volatile int was_given;
+
+static void gives(int number)
+{
+    signal(number, SIG_DFL);
+    end_if_it_hangs();
+    was_given = 1;
+    lock.word = 0;
+    percpu__lock_futex(&lock, FUTEX_WAKE, 1);
+}
+
+/* The lock is nobody's, then a thread's that a child of fork() does not have. */
+static void test_alone(void)
+{
+    const struct itimerval soon = {.it_value.tv_usec = 50000};
+
+    percpu__lock_take(&lock);
+    CHECK(percpu__has_lock(&lock));
+    percpu__lock_give(&lock);
+    CHECK(lock.word == 0);
+    lock.word = ~PERCPU__LOCK_WAITED;
+    CHECK(signal(SIGALRM, gives) != SIG_ERR && setitimer(ITIMER_REAL, &soon, NULL) == 0);
+    percpu__lock_take(&lock);
+    CHECK(was_given && percpu__has_lock(&lock));
+    percpu__lock_give(&lock);
+    CHECK(lock.word == 0);
+}
 
 /* -- wait -------------------------------------------------------------------------------------- */
 
 enum { THREADS = 3, UNTOUCHED = 4711 };
-static struct percpu__fork_lock lock;
 static volatile int tids[THREADS];
 static volatile int inside, had_it;
 
@@ -128,16 +160,21 @@ static int at_step(void)
     return 1;
 }
 
+/* In a process of one thread, and in one that has had another. */
 static void test_steps(void)
 {
-    call(); /* the dynamic linker has found all functions */
-    begin_steps();
-    call();
-    end_steps();
-    call();
-    if (is_child)
-        _exit(0);
-    CHECK(steps > 50);
+    for (int i = 0; i < 2; i++) {
+        steps = 0;
+        call(); /* the dynamic linker has found all functions */
+        begin_steps();
+        call();
+        end_steps();
+        call();
+        if (is_child)
+            _exit(0);
+        CHECK(steps > 50);
+        let_another_look();
+    }
 }
 #endif
 
@@ -147,7 +184,9 @@ int main(int argc, char **argv)
 #ifdef PERCPU_PLATFORM_THREAD
     CHECK(percpu_init_in_place() > 0);
 #endif
-    if (argc > 1 && strcmp(argv[1], "wait") == 0)
+    if (argc > 1 && strcmp(argv[1], "alone") == 0)
+        test_alone();
+    else if (argc > 1 && strcmp(argv[1], "wait") == 0)
         test_wait();
     else if (argc > 1 && strcmp(argv[1], "own") == 0)
         test_own();
