@@ -157,7 +157,7 @@ static void measure(void)
     for (size_t n = 10; n <= MILLION; n *= 10) {
         make(n);
         snprintf(name, sizeof name, "with %zu live objects", n);
-        many = row(name, pair, 64, 60);
+        many = row(name, pair, 64, 50);
         if (n == 10)
             few = many;
         give_back(n);
