@@ -291,6 +291,15 @@ void wait_a_little(void)
 #endif
 }
 
+#ifdef PERCPU_PLATFORM_RSEQ
+/* The thread has been bound to its CPU: without sequences its updates use that area from here on. */
+void test_cpu_enter(size_t cpu)
+{
+    (void)cpu;
+    (void)percpu_cpu_id();
+}
+#endif
+
 /* -- Tests of the above ------------------------------------------------------------------------ */
 
 static unsigned bodies;

@@ -620,6 +620,46 @@ static void put_on(size_t cpu, int tid)
     check_eq(sched_setaffinity(tid, sizeof one, &one), 0);
 }
 
+/*
+ * Without sequences a thread keeps the number of a CPU for 64 operations. Then it asks again: it
+ * does not stay where it was. percpu_cpu_id() is exact, and the next updates use its answer.
+ */
+static PERCPU_DEFINE(uint64_t, followed);
+
+TEST(rseq_shard_follows_its_thread)
+{
+    cpu_set_t mine;
+
+    if (!string_contains(percpu_info(), "atomic instructions") || !check(test_cpus() > 1))
+        return;
+    sched_getaffinity(0, sizeof mine, &mine);
+    for (size_t round = 0; round < 200; round++) {
+        const size_t here = round % 2, there = !here;
+        const uint64_t before = percpu_remote_read(followed, there);
+
+        put_on(here, 0);
+        check_eq(percpu_cpu_id(), here);
+        percpu_inc(followed);
+        put_on(there, 0);
+        for (size_t i = 0; i < 64; i++)
+            percpu_inc(followed);
+        check(percpu_remote_read(followed, there) > before);
+
+        put_on(here, 0);
+        check_eq(percpu_read_reg(), percpu_area_base(here));
+        put_on(there, 0);
+        check_eq(percpu_cpu_id(), there);
+        percpu_write(followed, 1000 * round);
+        check_eq(percpu_remote_read(followed, there), 1000 * round);
+        check(percpu_current_ptr(followed) == percpu_remote_ptr(followed, there));
+        put_on(here, 0);
+        percpu_with_current(followed, p)
+            check(p == percpu_remote_ptr(followed, here));
+    }
+    sched_setaffinity(0, sizeof mine, &mine);
+    (void)percpu_cpu_id(); /* the area of this CPU, also without sequences */
+}
+
 /* Until the thread has begun and ended an update. */
 static void wait_for_update(const struct herded *thread)
 {
@@ -686,6 +726,7 @@ TEST(rseq_no_update_from_elsewhere)
     for (size_t t = 0; t < 1 + OTHERS; t++)
         pthread_join(herd[t].thread, NULL);
     sched_setaffinity(0, sizeof mine, &mine);
+    (void)percpu_cpu_id(); /* the area of this CPU, also without sequences */
     sigaction(SIGUSR2, &before, NULL);
 }
 
@@ -834,6 +875,7 @@ TEST(rseq_reset_waits_for_a_block)
         check_eq(p->b, 0);
     }
     sched_setaffinity(0, sizeof before, &before);
+    (void)percpu_cpu_id(); /* the area of this CPU, also without sequences */
 }
 
 static atomic_bool is_in_block, has_waited;
@@ -875,6 +917,7 @@ TEST(rseq_long_block)
     check(has_waited);
     check_eq(errno_behind_blocks, 77);
     sched_setaffinity(0, sizeof before, &before);
+    (void)percpu_cpu_id(); /* the area of this CPU, also without sequences */
 }
 
 /* Holds the area of the last CPU until it is told, or cancelled. */
@@ -959,6 +1002,7 @@ TEST(rseq_try_block)
     use_two(0, NULL); /* hangs where an area was not given back */
     pthread_barrier_destroy(&held);
     sched_setaffinity(0, sizeof before, &before);
+    (void)percpu_cpu_id(); /* the area of this CPU, also without sequences */
 }
 
 /* The owner of an area waits for a thread that waits for the area: that takes the last one. */
@@ -988,6 +1032,7 @@ TEST(rseq_block_of_one_who_waits)
     pthread_join(thread, NULL);
     on_cpus(use_two, NULL);
     sched_setaffinity(0, sizeof before, &before);
+    (void)percpu_cpu_id(); /* the area of this CPU, also without sequences */
 }
 
 /* In the child nobody else lives: its blocks need not wait for other threads'. */

@@ -101,7 +101,13 @@ struct process {
     const struct percpu__allocator *allocator; /* of the first module that allocated */
     void *watched;                             /* PERCPU_DEBUG: the table of watch.c */
     int fence;                                 /* membarrier.h */
+    struct shard *shards;                      /* rseq_slow.c: SHARDS of them */
 };
+
+enum { SHARDS = 64 };
+struct shard {
+    uint32_t word;
+} __attribute__((aligned(PERCPU_CACHE_LINE)));
 
 /*
  * The head of each slot. owner: the futex that a block's owner holds. lists: the lock for list
@@ -174,10 +180,16 @@ const struct module *percpu__module_of(uintptr_t place) PERCPU__HIDDEN;
 
 /*
  * The number of the area that this thread updates with atomic instructions: in a process without
- * sequences that of the thread's CPU, else the last, which no sequence touches. NO_CPU: the thread
- * has just been registered, and is to use sequences.
+ * sequences that of a CPU on which the thread has been, else the last, which no sequence touches.
+ * NO_CPU: the thread has just been registered, and is to use sequences.
  */
 size_t percpu__atomic_cpu(void) PERCPU__HIDDEN;
+
+/*
+ * The number of the area whose CPU the thread is on, as far as there is one. In a process without
+ * sequences the thread's next updates use that number, too.
+ */
+size_t percpu__atomic_cpu_anew(void) PERCPU__HIDDEN;
 
 /* Notes, for percpu_area_info(), that the calling thread works on this area: owners.c. */
 void percpu__note_user(size_t cpu) PERCPU__HIDDEN;

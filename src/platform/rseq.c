@@ -57,9 +57,9 @@ static bool register_thread(void);
 
 /* Modules that differ in this setting would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10007
+#define VERSION 0x10008
 #else
-#define VERSION 7
+#define VERSION 8
 #endif
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},
@@ -97,7 +97,11 @@ static struct percpu__rseq *rseq_of_thread(void)
     return &thread_rseq;
 }
 
-/* For a process without sequences: a struct rseq that says that no thread is known. */
+/*
+ * For a process without sequences whose program does not use percpu: a struct rseq that says that
+ * no thread is known, and the threads' shards.
+ */
+static struct shard shards[SHARDS];
 static struct percpu__rseq unregistered_rseq __attribute__((aligned(32))) = {.cpu_id = UINT32_MAX};
 
 /*
@@ -173,7 +177,16 @@ static const char *describe_error(int error)
 
 static void choose_way(struct process *p, bool is_program)
 {
+    /*
+     * Sequences write into a struct rseq before they see that they cannot run: in a program each
+     * thread has one of its own, so that threads do not write to the same cache line.
+     */
+    p->shards = shards;
     p->rseq_offset = (uintptr_t)&unregistered_rseq;
+    if (is_program) {
+        p->rseq_offset = (uintptr_t)p->rseq_of_thread() - percpu__thread_pointer();
+        p->rseq_mask = UINTPTR_MAX;
+    }
 #ifdef PERCPU_RSEQ_MM_CID
     /*
      * The kernel's feature size decides, and not __rseq_size: libc registers 32 bytes everywhere,
@@ -213,8 +226,6 @@ static void choose_way(struct process *p, bool is_program)
         p->way = describe_error(errno);
         return;
     }
-    p->rseq_offset = (uintptr_t)p->rseq_of_thread() - percpu__thread_pointer();
-    p->rseq_mask = UINTPTR_MAX;
     p->rseq_cpus = p->cpus;
     p->registers = true;
     p->way = RESTARTABLE_SEQUENCES "; percpu registers threads";

@@ -44,6 +44,9 @@ IN_EACH_BLOCK size_t cpu_of_word(uintptr_t copy)
  */
 RARELY bool try_take_slowly(uint32_t tid, size_t *cpu, uint32_t *seen)
 {
+    /* A block takes the area of the CPU on which its thread is, as far as it can. */
+    if (percpu__state->rseq_cpus == 0)
+        (void)percpu__atomic_cpu_anew();
     *seen = (uint32_t)percpu__slow(PERCPU__SLOW_CMPXCHG, owner_words(), sizeof(*seen), tid, 0);
     if (*seen != 0) {
         *cpu = percpu__slow_cpu();

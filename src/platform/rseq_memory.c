@@ -157,7 +157,7 @@ int percpu_fini(void)
 
 uintptr_t percpu_read_reg(void)
 {
-    return percpu__state->base + percpu__this_slot();
+    return percpu__state->base + percpu__slot(percpu_cpu_id());
 }
 
 size_t percpu_area_size(void)

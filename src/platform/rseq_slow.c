@@ -6,37 +6,99 @@
 
 #include <sched.h>
 
-size_t percpu__atomic_cpu(void)
-{
-    size_t last = percpu__state->cpus;
-    int saved = errno, cpu;
+/* Inlined, since a call would be a good part of what an update costs. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-    if (percpu__state->rseq_cpus == 0) {
-        cpu = sched_getcpu();
-        errno = saved;
-        return cpu >= 0 && (size_t)cpu < last ? (size_t)cpu : last;
-    }
+/*
+ * In a process without sequences an area is only a shard: its updates are atomic instructions, so
+ * that any thread may use any area. A thread's shard is the number of a CPU on which it has been,
+ * and a count of how often it may use that number before it asks again. Both are in one word, since
+ * a signal handler may come between two stores.
+ */
+enum { USES = 64 };
+#define SHARD(cpu, uses) ((uint32_t)(cpu) * USES + (uses))
+_Static_assert(SHARD(PERCPU_MAX_CPUS, USES) / USES > PERCPU_MAX_CPUS, "a word has room for both");
+
+/*
+ * The word is in the thread's struct rseq, which the kernel does not know. Where the program itself
+ * does not use percpu there is no such struct for each thread. Then threads have places in a table,
+ * and two that meet there use the same area.
+ */
+ALWAYS_INLINE uint32_t *word_of_shard(void)
+{
+    if (__builtin_expect(percpu__rseq_mask != 0, 1))
+        return &percpu__rseq_area()->more;
+    return &percpu__state
+                ->shards[((uint64_t)percpu__thread_pointer() * 0x9e3779b97f4a7c15u >> 32) % SHARDS]
+                .word;
+}
+
+static __attribute__((noinline, cold)) size_t ask_for_cpu(void)
+{
+    int saved = errno, answer = sched_getcpu();
+    size_t last = percpu__state->cpus;
+    size_t cpu = answer >= 0 && (size_t)answer < last ? (size_t)answer : last;
+
+    errno = saved;
+    __atomic_store_n(word_of_shard(), SHARD(cpu, USES - 1), __ATOMIC_RELAXED);
+    return cpu;
+}
+
+/* The area of a thread without a sequence in a process that has sequences. */
+static __attribute__((noinline, cold)) size_t cpu_of_stranger(void)
+{
+    int saved = errno;
+
     if (percpu__state->registers && percpu__rseq_area()->cpu_id == UINT32_MAX &&
         percpu__state->register_thread())
         return NO_CPU;
     errno = saved;
-    return last;
+    return percpu__state->cpus;
 }
 
-/* The CPU whose area this thread's pointers and reads use. */
+/* The number that the thread may use once more. NO_CPU: percpu__atomic_cpu_anew() is to tell. */
+ALWAYS_INLINE size_t cpu_of_shard(void)
+{
+    uint32_t *word, shard;
+
+    if (__builtin_expect(percpu__rseq_cpus != 0, 0))
+        return NO_CPU;
+    word = word_of_shard();
+    shard = __atomic_load_n(word, __ATOMIC_RELAXED);
+    if (__builtin_expect(shard % USES == 0, 0))
+        return NO_CPU;
+    __atomic_store_n(word, shard - 1, __ATOMIC_RELAXED);
+    return shard / USES;
+}
+
+size_t percpu__atomic_cpu_anew(void)
+{
+    return percpu__rseq_cpus != 0 ? cpu_of_stranger() : ask_for_cpu();
+}
+
+size_t percpu__atomic_cpu(void)
+{
+    size_t cpu = cpu_of_shard();
+
+    return cpu != NO_CPU ? cpu : percpu__atomic_cpu_anew();
+}
+
+/* The CPU of a thread that may just have been registered. */
+static size_t cpu_of(size_t cpu)
+{
+    if (cpu == NO_CPU)
+        cpu = percpu__rseq_index();
+    return cpu < percpu__state->cpus ? cpu : percpu__state->cpus;
+}
+
 size_t percpu__slow_cpu(void)
 {
-    size_t cpu = percpu__atomic_cpu();
-
-    if (cpu != NO_CPU)
-        return cpu;
-    cpu = percpu__rseq_index();
-    return cpu < percpu__state->cpus ? cpu : percpu__state->cpus;
+    return cpu_of(percpu__atomic_cpu_anew());
 }
 
 uintptr_t percpu__slow_slot(void)
 {
-    return percpu__slot(percpu__slow_cpu());
+    return percpu__slot(cpu_of(percpu__atomic_cpu()));
 }
 
 /* fast_*() calls percpu__slow() again at most once: the thread is registered by then. */
@@ -83,24 +145,47 @@ SLOW(16)
 SLOW(32)
 SLOW(64)
 
+#define BY_SIZE(...)                                                                               \
+    switch (size) {                                                                                \
+    case 1: return __VA_ARGS__(8);                                                                 \
+    case 2: return __VA_ARGS__(16);                                                                \
+    case 4: return __VA_ARGS__(32);                                                                \
+    default: return __VA_ARGS__(64);                                                               \
+    }
+
+/*
+ * A thread that asks for its CPU, is registered or is on the last area. Not inlined: the others
+ * would save registers, too.
+ */
+static __attribute__((noinline, cold)) uint64_t rarely(enum percpu__slow_operation operation,
+                                                       volatile void *p, size_t size,
+                                                       uint64_t value, uint64_t expected,
+                                                       size_t cpu)
+{
+    uintptr_t address;
+
+    if (cpu == NO_CPU)
+        cpu = percpu__atomic_cpu_anew();
+    address = (uintptr_t)p + percpu__slot(cpu);
+    percpu__note_user(cpu);
+#define RARELY(bits)                                                                               \
+    cpu == NO_CPU                                                                                  \
+        ? fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)               \
+        : slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)
+    BY_SIZE(RARELY)
+}
+
 uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, size_t size,
                       uint64_t value, uint64_t expected)
 {
-    size_t cpu = percpu__atomic_cpu();
+    size_t cpu = cpu_of_shard();
     uintptr_t address = (uintptr_t)p + percpu__slot(cpu);
 
-    percpu__note_user(cpu);
-
-#define BY_SIZE(bits)                                                                              \
-    cpu != NO_CPU                                                                                  \
-        ? slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)         \
-        : fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)
-    switch (size) {
-    case 1: return BY_SIZE(8);
-    case 2: return BY_SIZE(16);
-    case 4: return BY_SIZE(32);
-    default: return BY_SIZE(64);
-    }
+    if (__builtin_expect(cpu >= percpu__state->cpus, 0))
+        return rarely(operation, p, size, value, expected, cpu);
+#define ATOMICALLY(bits)                                                                           \
+    slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)
+    BY_SIZE(ATOMICALLY)
 }
 /* NOLINTEND(misc-no-recursion) */
 

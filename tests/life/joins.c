@@ -24,6 +24,9 @@
 
 enum { STRICT = 65536 };
 static PERCPU_DEFINE(long, value) __attribute__((aligned(STRICT))) = 7;
+#ifdef REGISTERS
+static PERCPU_DEFINE(long, counted);
+#endif
 
 #define MAGIC 0x9c6b1f2ee85da347 /* of modules.c */
 enum { LARGE = 1 << 22, IMAGE = 256, TABLE = 32 };
@@ -403,6 +406,29 @@ static size_t alignment_of(enum what what)
     return percpu__join((const struct percpu__version *)percpu__process).align;
 }
 
+#ifdef REGISTERS
+enum { THREADS = 80, TIMES = 1000 };
+
+static void *count(void *unused)
+{
+    for (int i = 0; i < TIMES; i++)
+        percpu_inc(counted);
+    return unused;
+}
+
+/* Threads of a library in a program that does not use percpu find their shards in a table. */
+static void count_in_threads(void)
+{
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&threads[i], NULL, count, NULL) == 0);
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(percpu_sum(counted) == THREADS * TIMES);
+}
+#endif
+
 int main(void)
 {
     int cancelable;
@@ -421,6 +447,9 @@ int main(void)
     CHECK(percpu__template_align() >= STRICT && percpu__template_align() < LARGE);
     percpu_inc(value);
     CHECK(percpu_sum(value) == 7 * (long)percpu_area_num() + 1);
+#ifdef REGISTERS
+    count_in_threads();
+#endif
     if (strcmp(scenario->name, "program") == 0) {
         CHECK(alignment_of(ALIGNED) == LARGE);
         CHECK(alignment_of(OTHER_ALIGNED) < LARGE);

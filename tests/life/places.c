@@ -163,10 +163,12 @@ int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
     return 0;
 }
 
+static unsigned questions;
 int __wrap_sched_getcpu(void);
 int __wrap_sched_getcpu(void)
 {
     errno = ENOSYS;
+    questions++;
     return scenario->current;
 }
 
@@ -451,6 +453,11 @@ static void look_at_the_last_area(void)
     CHECK(percpu_read_reg() == percpu_area_base(last));
     CHECK(errno == EDOM);
     CHECK(percpu_remote_read(hits, last) == 1 && percpu_sum(hits) == 1);
+    /* A thread asks once in 64 operations. */
+    questions = 0;
+    for (int i = 0; i < 640; i++)
+        percpu_inc(hits);
+    CHECK(questions == 10 && percpu_sum(hits) == 641);
 }
 
 int main(void)

@@ -61,7 +61,7 @@ struct percpu__rseq {
     uint32_t flags;
     uint32_t node_id;
     uint32_t mm_cid; /* Linux 6.3 and newer */
-    uint32_t more;
+    uint32_t more;   /* this library's, in a thread that the kernel does not know: rseq_slow.c */
 };
 
 /*
