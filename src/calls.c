@@ -44,6 +44,11 @@
     {                                                                                              \
         return percpu__try_cmpxchg(p, expected, value, (bits) / 8, PERCPU__POINTER);               \
     }                                                                                              \
+    int percpu__call_try_cmpxchg_on_##bits(volatile void *p, size_t cpu, void *expected,           \
+                                           uint64_t value)                                         \
+    {                                                                                              \
+        return percpu__try_cmpxchg_on(p, cpu, expected, value, (bits) / 8, PERCPU__POINTER);       \
+    }                                                                                              \
     bool percpu__call_add_unless_##bits(volatile void *p, uint64_t value, uint64_t mask)           \
     {                                                                                              \
         return percpu__add_unless(p, value, mask, (bits) / 8, PERCPU__POINTER);                    \

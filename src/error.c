@@ -35,6 +35,7 @@ static const char *const text[] = {
     [PERCPU_EMODULE] = "shared libraries have per-CPU variables, for which the caller's memory has "
                        "no room: use percpu_init_in_place()",
     [PERCPU_EOWN] = "percpu_own_cpu() says that this is another CPU",
+    [PERCPU_EELSEWHERE] = "the caller's updates go to another CPU's copy",
 };
 
 const char *percpu_strerror(int error)

@@ -132,6 +132,7 @@ enum percpu_error {
     PERCPU_ERESERVE, /* a late CPU brings less dynamic memory than others have: <percpu/alloc.h> */
     PERCPU_EMODULE,  /* thread: shared libraries' variables have no room in the caller's memory */
     PERCPU_EOWN,     /* PERCPU_OWN_REGISTER: percpu_own_cpu() is the number of another CPU */
+    PERCPU_EELSEWHERE, /* percpu_try_cmpxchg_on(): the caller's updates go to another CPU's copy */
 };
 
 /* A sentence for an error, given as returned (negative) or as in the enum. Never null. */

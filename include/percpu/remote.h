@@ -86,6 +86,22 @@ extern "C" {
 #define percpu_take_sum(var, base) PERCPU__ON(__PERCPU_##var, PERCPU__TAKE_SUM, base)
 #define percpu_take_sum_at(p, base) PERCPU__TAKE_SUM(p, PERCPU__POINTER, base)
 
+/*
+ * int percpu_try_cmpxchg_on(var, cpu, &old, new): percpu_try_cmpxchg() on the copy of CPU `cpu`, if
+ * that is the one that the caller's updates go to at the moment of the comparison. 1: it was `old`
+ * and is `new` now. 0: `old`, of the variable's type, gets what it was. -PERCPU_EELSEWHERE: the
+ * caller's updates go to another copy. -PERCPU_ERANGE: CPU `cpu` has no area. With an error, `old`
+ * and every copy are as they were.
+ *
+ * Who has read percpu_cpu_id(), or another CPU's copy, decides by it without staying on a CPU.
+ * Types, contexts and order (none) are percpu_try_cmpxchg()'s; each CPU is out of range before
+ * percpu_init(). bare: interrupts are masked meanwhile.
+ */
+#define percpu_try_cmpxchg_on(var, cpu, old, new_value)                                            \
+    PERCPU__ON(__PERCPU_##var, PERCPU__TRY_CMPXCHG_ON, cpu, old, new_value)
+#define percpu_try_cmpxchg_on_at(p, cpu, old, new_value)                                           \
+    PERCPU__TRY_CMPXCHG_ON(p, PERCPU__POINTER, cpu, old, new_value)
+
 #ifdef __cplusplus
 }
 #endif

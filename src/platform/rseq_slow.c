@@ -187,6 +187,34 @@ uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, s
     slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)
     BY_SIZE(ATOMICALLY)
 }
+
+#undef BY_SIZE
+#define BY_SIZE(bits)                                                                              \
+    if (mine == NO_CPU)                                                                            \
+        return percpu__cmpxchg_on_##bits(p, cpu, expected, (uint##bits##_t)value,                  \
+                                         PERCPU__POINTER);                                         \
+    old = slow_##bits(PERCPU__SLOW_CMPXCHG, address, (uint##bits##_t)value, (uint##bits##_t)wanted)
+
+int percpu__slow_on(volatile void *p, size_t cpu, void *expected, uint64_t value, size_t size)
+{
+    size_t mine = percpu__atomic_cpu();
+    uint64_t wanted = percpu__bits(expected, size), old;
+    uintptr_t address = (uintptr_t)p + percpu__slot(cpu);
+
+    if (mine != NO_CPU && mine != cpu)
+        return -PERCPU_EELSEWHERE;
+    percpu__note_user(mine);
+    switch (size) {
+    case 1: BY_SIZE(8); break;
+    case 2: BY_SIZE(16); break;
+    case 4: BY_SIZE(32); break;
+    default: BY_SIZE(64); break;
+    }
+    if (old == wanted)
+        return 1;
+    percpu__set_bits(expected, old, size);
+    return 0;
+}
 /* NOLINTEND(misc-no-recursion) */
 
 #endif

@@ -32,7 +32,8 @@
     OPERATION(bits, fetch_add##kind, percpu_fetch_add(of_##bits, v))                               \
     OPERATION(bits, xchg##kind, percpu_xchg(of_##bits, v))                                         \
     OPERATION(bits, cmpxchg##kind, percpu_cmpxchg(of_##bits, e, v))                                \
-    OPERATION(bits, try_cmpxchg##kind, percpu_try_cmpxchg(of_##bits, &e, v))
+    OPERATION(bits, try_cmpxchg##kind, percpu_try_cmpxchg(of_##bits, &e, v))                       \
+    OPERATION(bits, try_cmpxchg_on##kind, percpu_try_cmpxchg_on(of_##bits, 1, &e, v))
 
 #ifdef PERCPU_RESTART /* a read is a sequence of a kernel's */
 #define READS(bits)                                                                                \
@@ -67,6 +68,7 @@
     OPERATION(bits, xchg_at, percpu_xchg_at(at_##bits, n))                                         \
     OPERATION(bits, cmpxchg_at, percpu_cmpxchg_at(at_##bits, e, n))                                \
     OPERATION(bits, try_cmpxchg_at, percpu_try_cmpxchg_at(at_##bits, &e, n))                       \
+    OPERATION(bits, try_cmpxchg_on_at, percpu_try_cmpxchg_on_at(at_##bits, n, &e, n))              \
     WITH_VALUE(bits, , n)                                                                          \
     WITH_VALUE(bits, _small, (uint##bits##_t)7)                                                    \
     WITH_VALUE(bits, _high, (uint##bits##_t)((uint##bits##_t)1 << (bits - 1)))

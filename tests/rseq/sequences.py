@@ -8,7 +8,8 @@ Links sequences.c with each compiler, without a libc: on riscv64 and loongarch64
 kernel to run them, this is how they are tested. Of each descriptor: the code stores its address for the
 kernel, and the sequence starts with the load of the CPU's number; there is one store to the copy, and it is
 the last instruction (a push writes to its node before); the abort handler is the beginning, in front of which
-the signature is jumped over; branches lead to the end, or to the exit that debuggers are told of. For the tests under
+the signature is jumped over; branches lead to the end, or to the exit that debuggers are told of; cmpxchg_on
+leaves at one place more than cmpxchg, where the CPU is another one. For the tests under
 kernels, linux.py: there is a delay between any two instructions.
 """
 import re
@@ -36,12 +37,12 @@ FLAGS = '-std=gnu17 -D_GNU_SOURCE -DPERCPU_PLATFORM_RSEQ -Wall -Wextra -Werror -
 CID = '-DPERCPU_RSEQ_MM_CID'
 OPTIMISED, UNOPTIMISED = '-O2 -fno-pie', '-O0 -fPIE -DONE_SIZE=64'  # the latter by the first compiler only
 # With -O0 operations are functions of their own: of one size write, add, and, or, xor, add_return,
-# fetch_add, xchg, cmpxchg; push, pop, take_all.
-NOT_INLINE = 12
+# fetch_add, xchg, cmpxchg, cmpxchg_on; push, pop, take_all.
+NOT_INLINE = 13
 DELAYED = ('aarch64', 'arm')  # which linux.py runs
 DELAY = r'-DPERCPU__RSEQ_DELAY="yield\n\t"'
-ELSEWHERE = ('percpu__bias', 'percpu__rseq_offset', 'percpu__rseq_mask', 'percpu__rseq_cpus',
-             'percpu__slow', 'percpu__slow_slot', 'percpu__list_slow', 'memcpy')
+ELSEWHERE = ('percpu__bias', 'percpu__rseq_offset', 'percpu__rseq_mask', 'percpu__rseq_cpus', 'percpu__limit',
+             'percpu__slow', 'percpu__slow_on', 'percpu__slow_slot', 'percpu__list_slow', 'memcpy')
 LINK = ['ld.lld', '-static', '-e', '0', '-Ttext=0x200000', *(f'--defsym={s}=0x100000' for s in ELSEWHERE)]
 
 # Instructions in the words of llvm-objdump. N is a number. "load": of the CPU's number; "cid": of mm_cid and
@@ -218,7 +219,7 @@ def check_sequence(target, descriptor, image, load, has_delays):
 
 
 def check(file, target, load='load', has_delays=False):
-    """-> what is wrong, lines; the addresses of the sequences."""
+    """-> what is wrong, lines; the addresses of the sequences, with the number of branches in each."""
     file = Path(file)
     word = 4 if target == 'arm' else 8
     tables = {name: content for name, _, _, content in sections(file)}
@@ -250,7 +251,9 @@ def check(file, target, load='load', has_delays=False):
             wrong.append(f'{descriptor[0]:#x}: {reason}')
             wrong += [f'    {at:#x} {text}' for at, text in instructions if start - 16 <= at < end + 8]
             break
-    return wrong, [d[1][1] for d in descriptors]
+    ends = {start: start + length for _, (_, start, length, _) in descriptors}
+    return wrong, {start: sum(branch(target, at, text) is not None for at, text in instructions
+                              if start <= at < end) for start, end in ends.items()}
 
 
 def check_built(compiler, flags, target, include, folder):
@@ -266,12 +269,16 @@ def check_all(compiler, flags, target, include, folder):
     """-> number of sequences; raises Failure. Each function of the source has one, or calls one."""
     image, wrong, starts = check_built(compiler, flags, target, include, folder)
     symbols = run(['llvm-nm', '--print-size', image])
-    functions = re.findall(r'^(\w+) (\w+) T sequence_', symbols, re.MULTILINE)
-    for at, size in functions if '-O0' not in flags else ():
+    functions = re.findall(r'^(\w+) (\w+) T sequence_(\w+)', symbols, re.MULTILINE)
+    branches = {}
+    for at, size, name in functions if '-O0' not in flags else ():
         at, size = int(at, 16) & ~1, int(size, 16)
-        if not any(at <= start < at + size for start in starts):
-            wrong.append(f'the function at {at:#x} has no sequence')
+        branches[name] = max((n for start, n in starts.items() if at <= start < at + size), default=None)
+        if branches[name] is None:
+            wrong.append(f'{name}: the function at {at:#x} has no sequence')
             break
+    wrong += [f'{name}: {branches[name]} branches' for name in branches if '_on_' in name
+              and not wrong and branches[name] != branches[name.replace('_on_', '_', 1)] + 1]
     if not functions:
         wrong.append('there are no functions')
     if len(starts) < NOT_INLINE:

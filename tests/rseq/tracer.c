@@ -40,7 +40,7 @@
 /* -- What the child does --------------------------------------------------------------------- */
 
 enum kind { WRITE, ADD, SUB, AND, OR, XOR, XCHG, CMPXCHG, PUSH, POP, TAKE };
-enum result { NOTHING, OLD, NEW, SUCCESS, OLD_AND_CPU };
+enum result { NOTHING, OLD, NEW, SUCCESS, OLD_AND_CPU, ON_THE_FIRST };
 
 struct operation {
     const char *name;
@@ -53,6 +53,14 @@ struct operation {
 
 #define K 0x35
 #define EXPECTED 0x5a /* by cmpxchg */
+#define ELSEWHERE 0xe15e
+
+static unsigned cpus[2]; /* on which it may run */
+
+/* An update that is meant for the CPU on which it starts. */
+#define RETURN_ON(call)                                                                            \
+    int done = call;                                                                               \
+    return done < 0 ? ELSEWHERE + (o != EXPECTED) : done ? 0 : 1 + (uint64_t)o
 
 /* In registers, where K is an immediate. */
 static volatile uint64_t k = K, expected = EXPECTED;
@@ -94,7 +102,11 @@ static volatile uint64_t k = K, expected = EXPECTED;
     X(bits, try_cmpxchg, CMPXCHG, SUCCESS, K, uint##bits##_t o = EXPECTED;                         \
       return percpu_try_cmpxchg(v##bits[1], &o, K) ? 0 : 1 + (uint64_t)o,                          \
       uint##bits##_t o = E(bits);                                                                  \
-      return percpu_try_cmpxchg_at(P(bits), &o, N(bits)) ? 0 : 1 + (uint64_t)o)
+      return percpu_try_cmpxchg_at(P(bits), &o, N(bits)) ? 0 : 1 + (uint64_t)o)                    \
+    X(bits, try_cmpxchg_on, CMPXCHG, ON_THE_FIRST, K, uint##bits##_t o = EXPECTED;                 \
+      RETURN_ON(percpu_try_cmpxchg_on(v##bits[1], cpus[0], &o, K)),                                \
+      uint##bits##_t o = E(bits);                                                                  \
+      RETURN_ON(percpu_try_cmpxchg_on_at(P(bits), cpus[0], &o, N(bits))))
 /* clang-format on */
 
 /* All are in one section, so that each is where the next one's address says that it ends. */
@@ -278,6 +290,7 @@ static uint64_t answer(const struct operation *o, uint64_t old, unsigned cpu)
     case OLD: return old;
     case NEW: return updated(o, old);
     case SUCCESS: return old == EXPECTED ? 0 : 1 + old;
+    case ON_THE_FIRST: return cpu == cpus[1] ? ELSEWHERE : old == EXPECTED ? 0 : 1 + old;
     case OLD_AND_CPU: return old | (uint64_t)cpu << 32;
     }
     return 0;
@@ -368,7 +381,6 @@ static const struct descriptor *descriptor_of(const struct operation *o)
 
 static pid_t child;
 static int memory;
-static unsigned cpus[2]; /* on which it may run */
 static unsigned long stops;
 
 static _Noreturn void give_up(const char *what)
@@ -654,7 +666,8 @@ static bool run(const struct run *r)
         return !copies_are_wrong(r, here[1], there[r->mode == MIGRATE]) &&
                !is_wrong(r, "the result", command.result, answer(o, here[0], cpus[0]));
     if (r->mode == MIGRATE)
-        return !copies_are_wrong(r, here[1], updated(o, there[1])) &&
+        return !copies_are_wrong(r, here[1],
+                                 o->result == ON_THE_FIRST ? there[1] : updated(o, there[1])) &&
                !is_wrong(r, "the result", command.result, answer(o, there[1], cpus[1]));
     return !copies_are_wrong(r, updated(o, here[1]), there[0]) &&
            !is_wrong(r, "the result", command.result, answer(o, here[1], cpus[0]));

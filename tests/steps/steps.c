@@ -99,6 +99,12 @@ STEPS unsigned boundary(void)
 #define DO_cmpxchg(at, v, bits) return percpu_cmpxchg##at(v, y, x);
 #define DO_try_cmpxchg(at, v, bits)                                                                \
     return percpu_try_cmpxchg##at(v, &y, x) ? ~(uint64_t)y : y;
+#define DO_try_cmpxchg_on(at, v, bits)                                                             \
+    int done;                                                                                      \
+    do                                                                                             \
+        done = percpu_try_cmpxchg_on##at(v, percpu_cpu_id(), &y, x);                               \
+    while (done == -PERCPU_EELSEWHERE);                                                            \
+    return done == 1 ? ~(uint64_t)y : done == 0 ? y : x;
 #define DO_add_unless(at, v, bits) return percpu_add_unless##at(v, x, 1);
 #define DO_min(at, v, bits) percpu_min##at(v, x); return 0;
 #define DO_with_current(at, v, bits)                                                               \
@@ -129,6 +135,7 @@ OPERATION(fetch_add)
 OPERATION(xchg)
 OPERATION(cmpxchg)
 OPERATION(try_cmpxchg)
+OPERATION(try_cmpxchg_on)
 OPERATION(add_unless)
 OPERATION(min)
 OPERATION(with_current_irq)

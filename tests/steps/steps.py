@@ -287,6 +287,7 @@ OPERATIONS = {
     'xchg': (SUM, lambda v, a, b: (a, v)),
     'cmpxchg': (SUM, compared),
     'try_cmpxchg': (SUM, lambda v, a, b: (a, ~b) if v == b else (v, v)),
+    'try_cmpxchg_on': (SUM, lambda v, a, b: (a, ~b) if v == b else (v, v)),
     'add_unless': (SUM, lambda v, a, b: (v, 0) if v & 1 else (v + a, 1)),
     'min': ((0x51, 0x35, 0x0b), lambda v, a, b: (min(v, a), 0)),
     'with_current_irq': (SUM, lambda v, a, b: (v + a, 0)),
@@ -342,7 +343,7 @@ class Operation:
     def apply(self, value, arguments):
         """New value and result of one undivided operation."""
         new, result = self.model(value, self.value(arguments[0]), self.value(arguments[1]))
-        negated = result < 0 and self.name == 'try_cmpxchg'
+        negated = result < 0 and self.name.startswith('try_cmpxchg')
         return new & self.mask(), result & ((1 << 64) - 1) if negated else result & self.mask()
 
     def orders(self, value, calls):

@@ -371,6 +371,8 @@ PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64
 #include <percpu/detail/real.h>
 #include <percpu/detail/remote.h>
 
+#include <percpu/detail/on.h>
+
 #define PERCPU__RESET(p)                                                                           \
     (__extension__({                                                                               \
         PERCPU__CHECK_SIZE_IS_WHOLE(*(p))                                                          \

@@ -67,7 +67,9 @@ struct percpu__rseq {
 /*
  * The architecture provides the thread pointer, and updates and writes as sequences, which return
  * false when the thread has no sequences. It also provides the sequence cas_32: a cmpxchg that is
- * atomic for other CPUs, too, and may store nothing although it found the expected value.
+ * atomic for other CPUs, too, and may store nothing although it found the expected value; and for
+ * each size cmpxchg_on, a cmpxchg that also ends, and changes nothing, when the current copy is not
+ * the one at the address that *copy has before. In each case *copy becomes the current copy's.
  */
 PERCPU__INLINE uintptr_t percpu__thread_pointer(void);
 #ifdef PERCPU_RSEQ_FIBERS /* a switch of stacks may change the thread: read its pointer each time */
@@ -111,6 +113,9 @@ enum percpu__slow_operation {
 PERCPU__HIDDEN uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p,
                                      size_t size, uint64_t value, uint64_t expected)
     __attribute__((cold));
+/* percpu__try_cmpxchg_on() of such a thread. */
+PERCPU__HIDDEN int percpu__slow_on(volatile void *p, size_t cpu, void *expected, uint64_t value,
+                                   size_t size) __attribute__((cold));
 PERCPU__HIDDEN uintptr_t percpu__slow_slot(void) __attribute__((cold));
 PERCPU__HIDDEN size_t percpu__slow_cpu(void) __attribute__((cold));
 

@@ -95,6 +95,32 @@ PERCPU__A64_RSEQ_SEQUENCE(write, 16, int32_t, int16_t, "strh %w[v], [%[c]]", "rZ
 PERCPU__A64_RSEQ_SEQUENCE(write, 32, int32_t, int32_t, "str %w[v], [%[c]]", "rZ", "cc")
 PERCPU__A64_RSEQ_SEQUENCE(write, 64, int64_t, int64_t, "str %x[v], [%[c]]", "rZ", "cc")
 
+/* cmpxchg on the copy whose address is *copy; leaves where the number is that of another one. */
+#define PERCPU__A64_RSEQ_ON(bits, word, same, w, suffix)                                           \
+    PERCPU__SEQUENCE(cmpxchg_on, bits)                                                             \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        word o, v = PERCPU__A64_VALUE(word, same);                                                 \
+        PERCPU__GOTO(PERCPU__A64_RSEQ("cmp %[c], %[a]\n\t" PERCPU__RSEQ_DELAY                      \
+                                      "b.ne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY              \
+                                      "ldr" suffix " %" w "[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY     \
+                                      "cmp %" w "[o], %" w "[e]\n\t" PERCPU__RSEQ_DELAY            \
+                                      "b.ne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY              \
+                                      "str" suffix " %" w "[v], [%[c]]")                           \
+                     : [c] "=&r"(c), [o] "=&r"(o), "+m"(*(volatile percpu__u##bits *)p)            \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()), [cpus] "r"(percpu__rseq_cpus), \
+                       [v] "rZ"(v), [e] "rI"((word)expected), [a] "r"(*copy)                       \
+                     : "cc" : slow);                                                               \
+        *now = *old = (uint##bits##_t)o, *copy = c;                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+PERCPU__A64_RSEQ_ON(8, int32_t, int8_t, "w", "b")
+PERCPU__A64_RSEQ_ON(16, int32_t, int16_t, "w", "h")
+PERCPU__A64_RSEQ_ON(32, int32_t, int32_t, "w", "")
+PERCPU__A64_RSEQ_ON(64, int64_t, int64_t, "x", "")
+
 PERCPU__A64_RSEQ_SEQUENCE(cas, 32, int32_t, int32_t,
                           "ldxr %w[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
                           "cmp %w[o], %w[e]\n\t" PERCPU__RSEQ_DELAY

@@ -137,4 +137,60 @@ PERCPU__ARM_RSEQ_SEQUENCE(cas, 32, "ldrex %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
                           "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY
                           "strex %[n], %[v], [%[c]]", "r", "cc")
 PERCPU__ARM_DOUBLEWORD(write, 0, "", "%Q[v], %R[v]", PERCPU__ARM_SCRATCH)
+
+/*
+ * cmpxchg on the copy whose address is *copy; leaves where the number is that of another one. With
+ * 8 bytes that address is on the stack, since the registers are taken.
+ */
+#define PERCPU__ARM_RSEQ_ON(bits, suffix)                                                          \
+    PERCPU__SEQUENCE(cmpxchg_on, bits)                                                             \
+    {                                                                                              \
+        uintptr_t c;                                                                               \
+        uint32_t o;                                                                                \
+        PERCPU__ARM_RSEQ_LENGTH;                                                                   \
+        PERCPU__GOTO(PERCPU__ARM_RSEQ("cmp %[c], %[a]\n\t" PERCPU__RSEQ_DELAY                      \
+                                      "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
+                                      "ldr" suffix " %[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY          \
+                                      "cmp %[o], %[e]\n\t" PERCPU__RSEQ_DELAY                      \
+                                      "bne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
+                                      "str" suffix " %[v], [%[c]]", )                              \
+                     : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u##bits *)p)        \
+                     : PERCPU__ARM_RSEQ_IN, [v] "r"((uint32_t)value),                              \
+                       [e] "rI"((uint32_t)expected), [a] "r"(*copy)                                \
+                     : "cc" : slow);                                                               \
+        *now = *old = (uint##bits##_t)o, *copy = c;                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+PERCPU__ARM_RSEQ_ON(8, "b")
+PERCPU__ARM_RSEQ_ON(16, "h")
+PERCPU__ARM_RSEQ_ON(32, "")
+
+PERCPU__SEQUENCE(cmpxchg_on, 64)
+{
+    const uintptr_t wanted = *copy;
+    uintptr_t c;
+    uint64_t o;
+    PERCPU__ARM_RSEQ_LENGTH;
+    PERCPU__GOTO(PERCPU__ARM_RSEQ("ldr %Q[o], %[a]\n\t" PERCPU__RSEQ_DELAY
+                                  "cmp %[c], %Q[o]\n\t" PERCPU__RSEQ_DELAY
+                                  "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY
+                                  "ldrexd %Q[o], %R[o], [%[c]]\n\t" PERCPU__RSEQ_DELAY
+                                  "teq %Q[o], %[el]\n\t" PERCPU__RSEQ_DELAY
+                                  "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY
+                                  "teq %R[o], %[eh]\n\t" PERCPU__RSEQ_DELAY
+                                  "bne .Lpercpu_different%=\n\t" PERCPU__RSEQ_DELAY
+                                  "strexd %Q[o], %Q[v], %R[v], [%[c]]",
+                                  "teq %Q[o], #0\n\tbne .Lpercpu_begin%=\n\t"
+                                  "mov %Q[o], %[el]\n.Lpercpu_different%=:")
+                 : [c] "=&r"(c), [o] "=&r"(o), [p] "+Q"(*(volatile percpu__u64 *)p)
+                 : [el] "r"((uint32_t)expected), [eh] "r"((uint32_t)(expected >> 32)),
+                   PERCPU__ARM_RSEQ_IN, [v] "r"(value), [a] "m"(wanted)
+                 : "cc" : slow);
+    *now = *old = o, *copy = c;
+    return true;
+slow:
+    return false;
+}
 /* clang-format on */

@@ -72,6 +72,33 @@ PERCPU__LOONG_RSEQ_SEQUENCE(write, 16, uint16_t, "st.h %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 32, int32_t, "st.w %z[v], %[c], 0", "rJ", )
 PERCPU__LOONG_RSEQ_SEQUENCE(write, 64, int64_t, "st.d %z[v], %[c], 0", "rJ", )
 
+/* cmpxchg on the copy whose address is *copy; leaves where the number is that of another one. */
+#define PERCPU__LOONG_RSEQ_ON(bits, loaded, load, store)                                           \
+    PERCPU__SEQUENCE(cmpxchg_on, bits)                                                             \
+    {                                                                                              \
+        uintptr_t c, o, n;                                                                         \
+        (void)n;                                                                                   \
+        PERCPU__GOTO(PERCPU__LOONG_RSEQ("bne %[c], %[a], .Lpercpu_commit%=\n\t"                    \
+                                        "ld." load " %[o], %[c], 0\n\t"                            \
+                                        "bne %[o], %z[e], .Lpercpu_commit%=\n\t"                   \
+                                        "st." store " %z[v], %[c], 0")                             \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
+                       "+m"(*(volatile percpu__u##bits *)p)                                        \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
+                       [cpus] "r"((uintptr_t)percpu__rseq_cpus),                                   \
+                       [v] "rJ"((intptr_t)(int##bits##_t)value),                                   \
+                       [e] "rJ"((intptr_t)(loaded)expected), [a] "r"(*copy)                        \
+                     : : slow);                                                                    \
+        *now = *old = (uint##bits##_t)o, *copy = c;                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+PERCPU__LOONG_RSEQ_ON(8, uint8_t, "bu", "b")
+PERCPU__LOONG_RSEQ_ON(16, uint16_t, "hu", "h")
+PERCPU__LOONG_RSEQ_ON(32, int32_t, "w", "w")
+PERCPU__LOONG_RSEQ_ON(64, int64_t, "d", "d")
+
 PERCPU__LOONG_RSEQ_SEQUENCE(cas, 32, int32_t,
                             "ll.w %[o], %[c], 0\n\t"
                             "bne %[o], %z[e], .Lpercpu_commit%=\n\t"

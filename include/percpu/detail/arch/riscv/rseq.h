@@ -85,6 +85,33 @@ PERCPU__RISCV_RSEQ_SEQUENCE(write, 16, uint16_t, "sh %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 32, int32_t, "sw %z[v], 0(%[c])", "rJ", )
 PERCPU__RISCV_RSEQ_SEQUENCE(write, 64, int64_t, "sd %z[v], 0(%[c])", "rJ", )
 
+/* cmpxchg on the copy whose address is *copy; leaves where the number is that of another one. */
+#define PERCPU__RISCV_RSEQ_ON(bits, loaded, load, store)                                           \
+    PERCPU__SEQUENCE(cmpxchg_on, bits)                                                             \
+    {                                                                                              \
+        uintptr_t c, o, n;                                                                         \
+        intptr_t v = PERCPU__RISCV_VALUE(bits, loaded);                                            \
+        (void)n;                                                                                   \
+        PERCPU__GOTO(PERCPU__RISCV_RSEQ("bne %[c], %[a], .Lpercpu_commit%=\n\t"                    \
+                                        load " %[o], 0(%[c])\n\t"                                  \
+                                        "bne %[o], %z[e], .Lpercpu_commit%=\n\t"                   \
+                                        store " %z[v], 0(%[c])")                                   \
+                     : [c] "=&r"(c), [o] "=&r"(o), [n] "=&r"(n),                                   \
+                       "+m"(*(volatile percpu__u##bits *)p)                                        \
+                     : [p] "r"(p), [rseq] "r"(percpu__rseq_area()),                                \
+                       [cpus] "r"((uintptr_t)percpu__rseq_cpus), [v] "rJ"(v),                      \
+                       [e] "rJ"((intptr_t)(loaded)expected), [a] "r"(*copy)                        \
+                     : : slow);                                                                    \
+        *now = *old = (uint##bits##_t)o, *copy = c;                                                \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+PERCPU__RISCV_RSEQ_ON(8, uint8_t, "lbu", "sb")
+PERCPU__RISCV_RSEQ_ON(16, uint16_t, "lhu", "sh")
+PERCPU__RISCV_RSEQ_ON(32, int32_t, "lw", "sw")
+PERCPU__RISCV_RSEQ_ON(64, int64_t, "ld", "sd")
+
 PERCPU__RISCV_RSEQ_SEQUENCE(cas, 32, int32_t,
                             "lr.w %[o], (%[c])\n\t"
                             "bne %[o], %z[e], .Lpercpu_commit%=\n\t"

@@ -118,6 +118,32 @@ PERCPU__X86_RSEQ_UPDATES(16, "w", "r", "i")
 PERCPU__X86_RSEQ_UPDATES(32, "l", "r", "i")
 PERCPU__X86_RSEQ_UPDATES(64, "q", "r", "e")
 
+/* cmpxchg on the copy whose address is *copy; leaves where the number is that of another one. */
+#define PERCPU__X86_RSEQ_ON(bits, suffix, in, immediate)                                           \
+    PERCPU__SEQUENCE(cmpxchg_on, bits)                                                             \
+    {                                                                                              \
+        uintptr_t t;                                                                               \
+        uint##bits##_t o;                                                                          \
+        PERCPU__GOTO(PERCPU__X86_RSEQ("cmpq %[a], %[t]\n\t" PERCPU__RSEQ_DELAY                     \
+                                      "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
+                                      "mov" suffix " (%[p],%[t]), %[o]\n\t" PERCPU__RSEQ_DELAY     \
+                                      "cmp" suffix " %[e], %[o]\n\t" PERCPU__RSEQ_DELAY            \
+                                      "jne .Lpercpu_commit%=\n\t" PERCPU__RSEQ_DELAY               \
+                                      "mov" suffix " %[v], (%[p],%[t])")                           \
+                     : [t] "=&r"(t), [o] "=&" in(o), "+m"(*(volatile percpu__u##bits *)p)          \
+                     : PERCPU__X86_RSEQ_IN(p), [v] in immediate(value), [e] in immediate(expected),\
+                       [a] "er"(*copy - (uintptr_t)p)                                              \
+                     : "cc" : slow);                                                               \
+        *now = *old = o, *copy = (uintptr_t)p + t;                                                 \
+        return true;                                                                               \
+    slow:                                                                                          \
+        return false;                                                                              \
+    }
+PERCPU__X86_RSEQ_ON(8, "b", "q", "i")
+PERCPU__X86_RSEQ_ON(16, "w", "r", "i")
+PERCPU__X86_RSEQ_ON(32, "l", "r", "i")
+PERCPU__X86_RSEQ_ON(64, "q", "r", "e")
+
 PERCPU__SEQUENCE(cas, 32)
 {
     uintptr_t t;
