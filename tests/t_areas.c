@@ -292,7 +292,7 @@ void wait_a_little(void)
 }
 
 #ifdef PERCPU_PLATFORM_RSEQ
-/* The thread has been bound to its CPU: without sequences its updates use that area from here on. */
+/* The thread was bound to its CPU: without sequences its updates use that area from here on. */
 void test_cpu_enter(size_t cpu)
 {
     (void)cpu;

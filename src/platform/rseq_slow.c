@@ -168,11 +168,11 @@ static __attribute__((noinline, cold)) uint64_t rarely(enum percpu__slow_operati
         cpu = percpu__atomic_cpu_anew();
     address = (uintptr_t)p + percpu__slot(cpu);
     percpu__note_user(cpu);
-#define RARELY(bits)                                                                               \
+#define EITHER_WAY(bits)                                                                           \
     cpu == NO_CPU                                                                                  \
         ? fast_##bits(operation, p, (uint##bits##_t)value, (uint##bits##_t)expected)               \
         : slow_##bits(operation, address, (uint##bits##_t)value, (uint##bits##_t)expected)
-    BY_SIZE(RARELY)
+    BY_SIZE(EITHER_WAY)
 }
 
 uint64_t percpu__slow(enum percpu__slow_operation operation, volatile void *p, size_t size,

@@ -3,8 +3,8 @@
  * usage: [ATFORK=N] heap memory N|fork|both [LIBRARY]|handlers|refused
  * The first allocation of the process: the N-th call of mmap() fails, and then there is memory;
  * another thread forks meanwhile (fork); a signal handler of this thread forks while another thread
- * is in fork(), and a library that has percpu, too, came by dlopen() (both). Fork handlers of others allocate (handlers). Before main()
- * the N-th call of pthread_atfork() fails (refused).
+ * is in fork(), and a library that has percpu, too, came by dlopen() (both). Fork handlers of
+ * others allocate (handlers). Before main() the N-th call of pthread_atfork() fails (refused).
  * Linked with --wrap=mmap,--wrap=pthread_atfork.
  */
 #ifndef _GNU_SOURCE
@@ -120,7 +120,7 @@ static void *forks(void *unused)
 
 static pthread_t forking;
 
-/* As a handler that interrupts percpu_alloc(), which has the lock that the other thread waits for. */
+/* As a handler that interrupts percpu_alloc(), with the lock that the other thread waits for. */
 static void fork_as_another_forks(void)
 {
     CHECK(pthread_create(&forking, NULL, forks, NULL) == 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu_try_cmpxchg_on(): an update of this CPU's copy if this is the CPU that the caller means. */
+/* percpu_try_cmpxchg_on(): an update of this CPU's copy if the caller means this CPU. */
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
