@@ -106,7 +106,7 @@ static inline bool percpu__lock_take_for_fork(struct percpu__fork_lock *lock)
 {
     const struct timespec nap = {0, 100000};
     uintptr_t me = (uintptr_t)pthread_self() | PERCPU__LOCK_WAITED, none = 0;
-    int saved = errno;
+    int saved = errno, cancelable;
 
     while (!__atomic_compare_exchange_n(&lock->word, &none, me, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
@@ -114,7 +114,10 @@ static inline bool percpu__lock_take_for_fork(struct percpu__fork_lock *lock)
 
         if (awaited && percpu__has_lock(awaited))
             return false;
+        /* fork() is no cancellation point. */
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
         nanosleep(&nap, NULL);
+        pthread_setcancelstate(cancelable, NULL);
         errno = saved;
         none = 0;
     }

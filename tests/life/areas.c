@@ -168,7 +168,9 @@ static void test_fork(void)
     stop_in_mmap = 1;
     CHECK(pthread_create(&thread, NULL, make_areas, NULL) == 0);
     wait_until(&inside);
+    CHECK(pthread_cancel(pthread_self()) == 0); /* fork() waits, and is no cancellation point */
     child = fork();
+    CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL) == 0);
     if (child == 0) {
         end_if_it_hangs();
         CHECK(percpu_init_in_place() == 0); /* fork() has waited for the areas */
