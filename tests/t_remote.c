@@ -380,6 +380,57 @@ static void sums_of_words(size_t bound)
     check_eq(out[1], n + 1);
 }
 
+static PERCPU_DEFINE(int64_t[9], row) = {-5, -1, 0, 1, 2, 3, 4, 5, 6};
+
+static bool row_is(int64_t first, int64_t by, unsigned count)
+{
+    static const int64_t initial[9] = {-5, -1, 0, 1, 2, 3, 4, 5, 6};
+    bool is = true;
+
+    for (unsigned i = 0; i < 9; i++)
+        is = is && percpu_read(row[i]) == initial[i] + (i < count ? first + by * i : 0);
+    return is;
+}
+
+/* Each word gets its own operand, whatever its sign, and the words behind get none. */
+static void each_of_words(size_t bound)
+{
+    int evaluated = 0;
+
+    (void)bound;
+    percpu_add_each(row, 10, 11);
+    check(row_is(10, 1, 2));
+    percpu_add_each(row, -10, -11);
+    percpu_add_each_at(percpu_addr(row), 10, 8, 6);
+    check(row_is(10, -2, 3));
+    percpu_add_each(row, -10, -8, -6);
+    percpu_add_each(row, 1, 1, 1, 1);
+    check(row_is(1, 0, 4));
+    percpu_add_each_at(&percpu_addr(row)[0][0], -1, -1, -1, -1);
+    percpu_add_each(row, 1, 2, 3, 4, 5);
+    check(row_is(1, 1, 5));
+    percpu_add_each(row, -1, -2, -3, -4, -5, 0);
+    check(row_is(0, 0, 6));
+    percpu_add_each(row, 7, 6, 5, 4, 3, 2);
+    check(row_is(7, -1, 6));
+    percpu_add_each(row, -7, -6, -5, -4, -3, -2, 9);
+    percpu_add_each(row, 2, 2, 2, 2, 2, 2, -7);
+    check(row_is(2, 0, 7));
+    percpu_add_each(row, -3, -3, -3, -3, -3, -3, -3, INT64_MIN);
+    check_eq(percpu_read(row[7]), INT64_MIN + 5);
+    percpu_add_each(row, -1, -2, -3, -4, -5, -6, -7, INT64_MIN);
+    check(row_is(-2, -1, 7));
+    percpu_add_each(row, ++evaluated, UINT64_MAX);
+    check_eq(evaluated, 1);
+    check_eq(percpu_read(row[0]), -5 - 2 + 1);
+    check_eq(percpu_read(row[1]), -1 - 3 - 1);
+}
+
+TEST(add_to_several_words)
+{
+    with_areas(each_of_words);
+}
+
 TEST(sum_of_several_words)
 {
     with_areas(sums_of_words);

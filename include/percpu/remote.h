@@ -87,6 +87,20 @@ extern "C" {
 #define percpu_take_sum_at(p, base) PERCPU__TAKE_SUM(p, PERCPU__POINTER, base)
 
 /*
+ * percpu_add() of 2 to 8 words at once: percpu_add_each(var, n0, n1, ...). The variable is an
+ * array, or a structure that begins with that many integers of 64 bits; each operand, an integer of
+ * any sign, is added once to its word. Each addition is an update of its own: a reader may see one
+ * without the next, and after a migration between two the words belong to two CPUs. Contexts are
+ * percpu_add()'s. percpu_add_each_at(p, ...): also a pointer to the first of these integers, whose
+ * number is the caller's business.
+ */
+#define percpu_add_each(var, ...)                                                                  \
+    PERCPU__ON(__PERCPU_##var, PERCPU__ADD_EACH, sizeof(__PERCPU_##var) / 8, __VA_ARGS__)
+#define percpu_add_each_at(p, ...)                                                                 \
+    PERCPU__ADD_EACH(p, PERCPU__POINTER, (sizeof(*(p)) == 8 ? SIZE_MAX : sizeof(*(p))) / 8,        \
+                     __VA_ARGS__)
+
+/*
  * int percpu_try_cmpxchg_on(var, cpu, &old, new): percpu_try_cmpxchg() on the copy of CPU `cpu`, if
  * that is the one that the caller's updates go to at the moment of the comparison. 1: it was `old`
  * and is `new` now. 0: `old`, of the variable's type, gets what it was. -PERCPU_EELSEWHERE: the

@@ -371,6 +371,7 @@ PERCPU__INLINE bool percpu__try_cmpxchg(volatile void *p, void *expected, uint64
 #include <percpu/detail/real.h>
 #include <percpu/detail/remote.h>
 
+#include <percpu/detail/each.h>
 #include <percpu/detail/on.h>
 
 #define PERCPU__RESET(p)                                                                           \

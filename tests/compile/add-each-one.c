@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// error: percpu: percpu_add_each() takes 2 to 8 operands
+#include <percpu/percpu.h>
+
+static PERCPU_DEFINE(uint64_t[16], words);
+
+void use(void);
+void use(void)
+{
+#ifdef GOOD
+    percpu_add_each(words, 1, 2);
+#else
+    percpu_add_each(words, 1);
+#endif
+}
