@@ -8,6 +8,7 @@
  */
 #include <percpu/alloc.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,19 @@ static double fragmentation(size_t room)
     return ratio;
 }
 
+static void *nothing(void *unused)
+{
+    return unused;
+}
+
+static void start_a_thread(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
+        die("no thread");
+}
+
 static void measure(void)
 {
     struct percpu_alloc_usage s;
@@ -176,6 +190,12 @@ static void measure(void)
 
     header("a million operations, 8 to 4096 bytes, 70 % in use");
     row("committed over live bytes; 4096 bytes are found", fragmentation, 32 << 20, 1.35);
+
+    header("the process has started a second thread");
+    start_a_thread();
+    make(1000);
+    row("ns for a pair, 64 bytes, with 1000 live objects", pair, 64, 70);
+    give_back(1000);
 }
 
 #else

@@ -80,6 +80,18 @@ static void *first(void *unused)
     return unused;
 }
 
+static pid_t fork_and_allocate(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        end_if_it_hangs();
+        allocate();
+        _exit(0);
+    }
+    return child;
+}
+
 /* The child finds the heap's lock free, whoever had it. */
 static void test_fork(void)
 {
@@ -89,12 +101,7 @@ static void test_fork(void)
     in_first_allocation = 1;
     CHECK(pthread_create(&thread, NULL, first, NULL) == 0);
     wait_until(&inside);
-    child = fork();
-    if (child == 0) {
-        end_if_it_hangs();
-        allocate();
-        _exit(0);
-    }
+    child = fork_and_allocate();
     sem_post(&go_on);
     CHECK(ends_well(child));
     CHECK(pthread_join(thread, NULL) == 0);
@@ -105,16 +112,8 @@ static pid_t handlers_child = -1;
 
 static void *forks(void *unused)
 {
-    pid_t child;
-
     tid_in_fork = (int)syscall(SYS_gettid);
-    child = fork();
-    if (child == 0) {
-        end_if_it_hangs();
-        allocate();
-        _exit(0);
-    }
-    CHECK(ends_well(child));
+    CHECK(ends_well(fork_and_allocate()));
     return unused;
 }
 
@@ -173,16 +172,8 @@ __attribute__((constructor(100))) static void come_first(void)
 
 static void test_handlers(void)
 {
-    pid_t child;
-
     allocate();
-    child = fork();
-    if (child == 0) {
-        end_if_it_hangs();
-        allocate();
-        _exit(0);
-    }
-    CHECK(ends_well(child));
+    CHECK(ends_well(fork_and_allocate()));
     allocate();
 }
 
