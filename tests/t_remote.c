@@ -346,40 +346,6 @@ TEST(take_sum_loses_nothing)
     with_areas(takes);
 }
 
-#if REMOTE_8_BYTES
-struct words {
-    uint64_t first;
-    int64_t second, third;
-    uint32_t other;
-};
-static const struct words three = {UINT64_MAX, -3, 1, 5};
-static PERCPU_DEFINE(struct words, words) = {UINT64_MAX, -3, 1, 5};
-static PERCPU_DEFINE(uint64_t[2], pair_of_words) = {1, 2};
-
-static void sums_of_words(size_t bound)
-{
-    uint64_t n = percpu_area_num(), out[4] = {9, 9, 9, 9};
-    volatile size_t count = 3;
-
-    (void)bound;
-    percpu_inc(words.third);
-    percpu_sum_words(words, 2, out);
-    check_eq(out[0], n * three.first);
-    check_eq(out[1], n * (uint64_t)three.second);
-    check_eq(out[2], 9);
-    percpu_sum_words_at(percpu_addr(words), count, out);
-    check_eq(out[2], n + 1);
-    check_eq(out[3], 9);
-    percpu_sum_words(pair_of_words, 2, out);
-    check_eq(out[0], n);
-    check_eq(out[1], 2 * n);
-    percpu_sum_words_at(&percpu_addr(words)->second, count - 1, out);
-    check_eq(out[0], n * (uint64_t)three.second);
-    check_eq(out[1], n + 1);
-    percpu_sum_words(words, 0, out);
-    check_eq(out[1], n + 1);
-}
-
 static PERCPU_DEFINE(int64_t[9], row) = {-5, -1, 0, 1, 2, 3, 4, 5, 6};
 
 static bool row_is(int64_t first, int64_t by, unsigned count)
@@ -429,6 +395,40 @@ static void each_of_words(size_t bound)
 TEST(add_to_several_words)
 {
     with_areas(each_of_words);
+}
+
+#if REMOTE_8_BYTES
+struct words {
+    uint64_t first;
+    int64_t second, third;
+    uint32_t other;
+};
+static const struct words three = {UINT64_MAX, -3, 1, 5};
+static PERCPU_DEFINE(struct words, words) = {UINT64_MAX, -3, 1, 5};
+static PERCPU_DEFINE(uint64_t[2], pair_of_words) = {1, 2};
+
+static void sums_of_words(size_t bound)
+{
+    uint64_t n = percpu_area_num(), out[4] = {9, 9, 9, 9};
+    volatile size_t count = 3;
+
+    (void)bound;
+    percpu_inc(words.third);
+    percpu_sum_words(words, 2, out);
+    check_eq(out[0], n * three.first);
+    check_eq(out[1], n * (uint64_t)three.second);
+    check_eq(out[2], 9);
+    percpu_sum_words_at(percpu_addr(words), count, out);
+    check_eq(out[2], n + 1);
+    check_eq(out[3], 9);
+    percpu_sum_words(pair_of_words, 2, out);
+    check_eq(out[0], n);
+    check_eq(out[1], 2 * n);
+    percpu_sum_words_at(&percpu_addr(words)->second, count - 1, out);
+    check_eq(out[0], n * (uint64_t)three.second);
+    check_eq(out[1], n + 1);
+    percpu_sum_words(words, 0, out);
+    check_eq(out[1], n + 1);
 }
 
 TEST(sum_of_several_words)
