@@ -86,7 +86,7 @@ def check_sequences():
     sequences, wrong = 0, []
     for source in sorted([*(ROOT / 'include').rglob('*.h'), *(ROOT / 'src').rglob('*.[ch]')]):
         text = re.sub(r'/\*.*?\*/', '', source.read_text(encoding='utf-8'), flags=re.S)
-        found = re.findall(r'\basm\w*\s+(?:\w+\s+)*?goto\b', text)
+        found = re.findall(r'(?:\b|__)asm\w*\s+(?:\w+\s+)*?goto\b', text)
         if found and source != ROOT / 'include/percpu/detail/platform/rseq.h':
             wrong.append(f'{source}: {found[0]}')
         sequences += len(re.findall(r'PERCPU__(?:VOLATILE_)?GOTO\(', text))
