@@ -28,6 +28,13 @@ PERCPU__INLINE void percpu__add_each(volatile void *p, enum percpu__where where,
     PERCPU__COUNT_(__VA_ARGS__, 9, 9, 9, 9, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define PERCPU__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) (count)
 
+/* sparse(1) aligns 64-bit integers of 32-bit architectures to 4 bytes. */
+#ifdef __CHECKER__
+#define PERCPU__EACH_ALIGN 4
+#else
+#define PERCPU__EACH_ALIGN 8
+#endif
+
 #define PERCPU__ADD_EACH(p, where, room, ...)                                                      \
     PERCPU__ADD_EACH_OF(p, where, room, PERCPU__COUNT(__VA_ARGS__), __VA_ARGS__, 0, 0, 0, 0, 0, 0, \
                         0, 0)
@@ -36,7 +43,7 @@ PERCPU__INLINE void percpu__add_each(volatile void *p, enum percpu__where where,
          PERCPU__CHECK_WRITABLE(*(p)); PERCPU__ASSERT(                                             \
              (count) >= 2 && (count) <= 8, "percpu: percpu_add_each() takes 2 to 8 operands");     \
          PERCPU__ASSERT((room) >= (count), "percpu: the variable has fewer words of 64 bits");     \
-         PERCPU__ASSERT(__alignof__(PERCPU__PLAIN_TYPE(*(p))) % 8 == 0,                            \
+         PERCPU__ASSERT(__alignof__(PERCPU__PLAIN_TYPE(*(p))) % PERCPU__EACH_ALIGN == 0,           \
                         "percpu: the variable is not aligned to 8 bytes")),                        \
      percpu__add_each(PERCPU__WRITABLE(p, where), where, count,                                    \
                       PERCPU__UPDATE_OPERAND(uint64_t, n0), PERCPU__UPDATE_OPERAND(uint64_t, n1),  \
