@@ -210,6 +210,10 @@ if [ "$libc" = glibc ]; then # it can be told to register no threads
         done
         check 'at each step of a block of a library with a key: fork' ends_right \
             env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/steps-library" fork
+        check 'a program that steps through list operations is built' \
+            build "$root" RSEQ "$work/lists" lists.c -Wl,-z,now $(wraps sched_getcpu)
+        check 'at each step of a list operation, in a handler' ends_right \
+            env GLIBC_TUNABLES=glibc.pthread.rseq=0 "$work/lists"
     fi
     export GLIBC_TUNABLES=glibc.pthread.rseq=0
     check 'a list in a child before the fork handler' ends_right "$work/fork/run" list

@@ -89,12 +89,17 @@ model lists
 model lists OPS=2
 model lists DRAINERS=2
 model lists LOCKED
+model lists LOCKED HANDLER
+model lists LOCKED DRAINERS=2
 for m in M_NO_ABORT M_NO_LOOK M_NO_FENCE M_ORDERS_ONLY M_OPEN_STORES M_NEXT_EARLY; do
     mutant_of lists $m
 done
 mutant_of lists M_NO_MUTEX DRAINERS=2
 mutant_of lists LOCKED M_NO_LOCK
 mutant_of lists LOCKED M_NO_WAIT
+for m in M_OPEN_STORES M_NO_POPPING M_WAITS_OPEN M_WAITS_LOCK; do
+    mutant_of lists LOCKED HANDLER $m
+done
 model restart
 for m in M_NO_CALL M_SAME_TASK M_NOT_NMI M_NOT_NESTED M_FORGETS M_END_LATE M_END_EARLY; do
     mutant_of restart $m

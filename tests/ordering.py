@@ -89,7 +89,7 @@ ORDERS = {
     'platform/rseq_block.c rseq': {
         'free_if_ownerless': 'Y', 'give_back_slowly': 'Z', 'is_taken_as_other': 'Y', 'percpu__take_area': 'F'},
     'platform/rseq_block.c cid': {'percpu__give_back_area': 'F'},
-    'platform/rseq_list.c rseq': {'lock_lists': 'YY', 'unlock_lists': 'Y'},
+    'platform/rseq_list.c rseq': {'lock_lists': 'X', 'unlock_lists': 'Z', 'push': 'Z', 'pop': 'AXY', 'take_all': 'X'},
     'platform/watch.c rseq': WATCH,
     'platform/thread.c thread': {
         'exit_key': 'AY', 'others_have_claims': 'S', 'percpu__reg_claim': 'SRR',

@@ -190,13 +190,13 @@ TEST(info_owner_is_whose_block)
 /* The lock of lists, as an operation without sequence has it. */
 TEST(info_lists)
 {
-    uint32_t *lists = (uint32_t *)percpu_area_base(0) + 1;
+    uintptr_t *lists = (uintptr_t *)(percpu_area_base(0) + 8);
 
     check_eq(flags_of(0) & (PERCPU_AREA_LISTS | PERCPU_AREA_LISTS_WAITED), 0);
-    for (uint32_t state = 1; state <= 2; state++) {
-        *lists = state;
+    for (uintptr_t waited = 0; waited <= 1; waited++) {
+        *lists = 0x1000 | waited;
         check_eq(flags_of(0) & (PERCPU_AREA_LISTS | PERCPU_AREA_LISTS_WAITED),
-                 PERCPU_AREA_LISTS | (state == 2 ? PERCPU_AREA_LISTS_WAITED : 0));
+                 PERCPU_AREA_LISTS | (waited ? PERCPU_AREA_LISTS_WAITED : 0));
         *lists = 0;
     }
 }

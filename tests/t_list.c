@@ -642,6 +642,7 @@ TEST(list_hands_over)
 static PERCPU_DEFINE(struct percpu_list, closed);
 static atomic_int waiter;
 static atomic_bool has_waited, errno_stayed;
+static struct percpu_list_node *waiters_node;
 static atomic_uint waiter_signals;
 
 SIGNAL_HANDLER static void count_signal(int number)
@@ -650,57 +651,91 @@ SIGNAL_HANDLER static void count_signal(int number)
     waiter_signals++;
 }
 
-static void *wait_until_open(void *node)
-{
-    cpu_set_t first;
+enum use { PUSHES, POPS, TAKES };
 
-    CPU_ZERO(&first);
-    CPU_SET(0, &first);
-    sched_setaffinity(0, sizeof first, &first);
+static void *wait_until_open(void *data)
+{
+    static struct percpu_list_node pushed;
+    struct percpu_list_node *node = &pushed;
+    enum use use = *(enum use *)data;
+
     errno = 77;
     waiter = (int)syscall(SYS_gettid);
-    percpu_list_push(closed, node);
+    if (use == PUSHES)
+        percpu_list_push(closed, node);
+    else
+        node = use == POPS ? percpu_list_pop(closed) : percpu_list_take_all(closed);
     errno_stayed = errno == 77;
+    waiters_node = node;
     has_waited = true;
     pthread_testcancel();
     return NULL;
 }
 
-/* Signals interrupt it; that it is cancelled has to wait; errno is the caller's. */
-TEST(list_closed)
+static size_t nodes_in_closed(void)
 {
-    static struct percpu_list_node node;
-    struct sigaction action = {.sa_flags = SA_RESTART}, before;
-    struct percpu_list_node *first;
+    size_t count = 0;
+
+    percpu_for_each(cpu)
+        for (struct percpu_list_node *node = percpu_remote_ptr(closed, cpu)->first; node;
+             node = node->next)
+            count++;
+    return count;
+}
+
+/* All areas' lists are closed, with a node in each: by mm_cid any may be the waiter's. */
+static void waits_until_open(enum use use)
+{
+    static struct percpu_list_node nodes[TEST_MAX_CPUS + 1];
+    struct percpu_list_node *first[TEST_MAX_CPUS + 1];
     void *result = NULL;
     pthread_t thread;
+    size_t areas = 0;
 
-    action.sa_handler = count_signal;
-    sigaction(SIGUSR2, &action, &before);
     waiter = 0;
     waiter_signals = 0;
     has_waited = false;
-    first = percpu_list_close(closed, 0);
-    check_eq(first, NULL);
-    check_eq(percpu_list_close(closed, 0), NULL); /* again */
-    check_eq(pthread_create(&thread, NULL, wait_until_open, &node), 0);
+    percpu_for_each(cpu) {
+        nodes[cpu].next = NULL;
+        percpu_remote_ptr(closed, cpu)->first = &nodes[cpu];
+        check_eq(percpu_list_close(closed, cpu), &nodes[cpu]);
+        first[cpu] = percpu_list_close(closed, cpu); /* again */
+        check_eq(first[cpu], &nodes[cpu]);
+        areas++;
+    }
+    check_eq(pthread_create(&thread, NULL, wait_until_open, &use), 0);
     while (waiter == 0)
         sched_yield();
-    for (unsigned sent = 0; sent < 300; sent++) {
+    for (unsigned sent = 0; sent < 100 && !has_waited; sent++) {
         pthread_kill(thread, SIGUSR2);
-        while (waiter_signals <= sent)
+        while (waiter_signals <= sent && !has_waited)
             sched_yield();
     }
     check(!has_waited);
     pthread_cancel(thread);
     usleep(1000); /* where it is cancelled too early */
-    check(percpu_list_open(closed, 0, NULL, NULL));
+    percpu_for_each(cpu)
+        check(percpu_list_open(closed, cpu, first[cpu], first[cpu]));
     pthread_join(thread, &result);
     check(has_waited);
     check(errno_stayed);
     check(result == PTHREAD_CANCELED);
-    check_eq(percpu_remote_ptr(closed, 0)->first, &node);
-    percpu_remote_ptr(closed, 0)->first = NULL;
+    check(waiters_node != NULL);
+    check_eq(nodes_in_closed(), use == PUSHES ? areas + 1 : areas - 1);
+    percpu_for_each(cpu)
+        percpu_remote_ptr(closed, cpu)->first = NULL;
+}
+
+/* Signals interrupt it; that it is cancelled has to wait; errno is the caller's. */
+TEST(list_closed)
+{
+    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+
+    action.sa_handler = count_signal;
+    sigaction(SIGUSR2, &action, &before);
+    waits_until_open(PUSHES);
+    waits_until_open(POPS);
+    waits_until_open(TAKES);
     sigaction(SIGUSR2, &before, NULL);
 }
 

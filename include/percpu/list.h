@@ -16,7 +16,9 @@
  * none is in two places. A node that was popped is the caller's and may be freed at once.
  *
  * Whoever pops a node sees what was written to it before its push. The lists are initially empty
- * and are used through these operations only; a list must not lie in a packed structure.
+ * and are used through these operations only; neither a list nor a node must lie in a packed
+ * structure. On rseq without sequences the memory of a node that a signal handler pops stays
+ * accessible until the handler returns.
  * docs/semantics.md states what holds on which platform.
  */
 #ifndef PERCPU_LIST_H
@@ -36,7 +38,10 @@ struct percpu_list_node {
     struct percpu_list_node *next;
 };
 
-/* The head of a list, a per-CPU variable or a member of one. Bit 0 of `first` is the library's. */
+/*
+ * The head of a list, a per-CPU variable or a member of one. Bits 0 and 1 of `first` are the
+ * library's.
+ */
 struct percpu_list {
     struct percpu_list_node *first;
 };

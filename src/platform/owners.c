@@ -26,14 +26,14 @@ void percpu__describe_area(size_t cpu, volatile struct percpu_area_state *info)
 {
     const struct slot *slot = percpu__slot_of(cpu);
     uint32_t owner = __atomic_load_n(&slot->owner, __ATOMIC_RELAXED);
-    uint32_t lists = __atomic_load_n(&slot->lists, __ATOMIC_RELAXED);
+    uintptr_t lists = __atomic_load_n(&slot->lists, __ATOMIC_RELAXED);
 
     info->owner = owner & ~WAITED;
     if (owner & WAITED)
         info->flags |= PERCPU_AREA_WAITED;
     if (lists != 0)
         info->flags |= PERCPU_AREA_LISTS;
-    if (lists == 2)
+    if (lists & LISTS_WAITED)
         info->flags |= PERCPU_AREA_LISTS_WAITED;
     if (cpu != percpu__state->cpus)
         return;

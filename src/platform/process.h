@@ -111,17 +111,19 @@ struct shard {
 
 /*
  * The head of each slot. owner: the futex that a block's owner holds. lists: the lock for list
- * operations without sequences: 0 free, 1 locked, 2 locked and somebody may wait. users, of the
- * last slot: for percpu_area_info(), pthread_self() of the threads that came there most recently.
+ * operations without sequences, pthread_self() of the thread that has it, with LISTS_WAITED, or 0;
+ * its lower half is the futex. users, of the last slot: for percpu_area_info(), pthread_self() of
+ * the threads that came there most recently.
  */
 enum { USERS_OF_LAST = 4 };
 struct slot {
-    uint32_t owner; /* the owner's tid, with WAITED when somebody may wait; 0: free */
-    uint32_t lists;
+    uint32_t owner;     /* the owner's tid, with WAITED when somebody may wait; 0: free */
     uint32_t next_user; /* which of `users` the next thread replaces, modulo their number */
+    uintptr_t lists;
     uintptr_t users[USERS_OF_LAST];
 };
 #define WAITED 0x80000000u /* above any tid: Linux, include/linux/threads.h, PID_MAX_LIMIT */
+#define LISTS_WAITED ((uintptr_t)1) /* somebody may wait; clear in each pthread_self() */
 #define SLOT_HEAD 64
 PERCPU__ASSERT(sizeof(struct slot) <= SLOT_HEAD, "variables begin behind the head");
 
@@ -196,8 +198,20 @@ void percpu__note_user(size_t cpu) PERCPU__HIDDEN;
 
 /* -- Lists: rseq_list.c ------------------------------------------------------------------------ */
 
-/* Returns when the list operations without sequences that hold this area's lock are over. */
-void percpu__wait_for_lists(size_t cpu) PERCPU__HIDDEN;
+/* Does the calling thread have this lock? So a handler finds it that interrupts the thread. */
+static inline bool percpu__has_lists(const struct slot *slot)
+{
+    uintptr_t word = __atomic_load_n(&slot->lists, __ATOMIC_RELAXED);
+
+    return (word & ~LISTS_WAITED) == (uintptr_t)pthread_self();
+}
+
+/*
+ * Returns when no other thread is in a list operation that has begun before and holds this area's
+ * lock. False: the call is in a handler that has interrupted an operation that holds another area's
+ * lock, and would wait.
+ */
+bool percpu__wait_for_lists(size_t cpu) PERCPU__HIDDEN;
 
 /* -- Threads: rseq_thread.c, rseq_block.c ------------------------------------------------------ */
 

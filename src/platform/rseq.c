@@ -57,9 +57,9 @@ static bool register_thread(void);
 
 /* Modules that differ in this setting would update the same area in different ways. */
 #ifdef PERCPU_RSEQ_MM_CID
-#define VERSION 0x10008
+#define VERSION 0x10009
 #else
-#define VERSION 8
+#define VERSION 9
 #endif
 struct process percpu__process = {
     .head = {VERSION, sizeof(struct process)},

@@ -30,8 +30,8 @@ static bool fence(unsigned flags, size_t cpu)
 
 /*
  * Where sequences run, the kernel aborts the sequence that runs on the CPU; a thread that does not
- * run aborts its own when it resumes. On other areas operations of several instructions hold the
- * area's lock for lists.
+ * run aborts its own when it resumes. On other areas an operation that has read writes nothing once
+ * the value has changed; the lock for lists is for pops, which read a node that is not theirs yet.
  */
 int percpu_fence_cpu(size_t cpu)
 {
@@ -40,8 +40,8 @@ int percpu_fence_cpu(size_t cpu)
     if (cpu >= percpu__limit)
         return -PERCPU_ERANGE;
     is_cpu = cpu < percpu__state->rseq_cpus;
-    if (!is_cpu)
-        percpu__wait_for_lists(cpu);
+    if (!is_cpu && !percpu__wait_for_lists(cpu))
+        return -PERCPU_ESYS;
 #ifdef PERCPU_RSEQ_MM_CID
     is_cpu = false; /* the kernel does not tell which CPU uses an mm_cid */
 #endif
@@ -53,7 +53,8 @@ int percpu_fence(void)
     if (percpu__limit == 0)
         return -PERCPU_ESYS;
     for (size_t cpu = percpu__state->rseq_cpus; cpu < percpu__limit; cpu++)
-        percpu__wait_for_lists(cpu);
+        if (!percpu__wait_for_lists(cpu))
+            return -PERCPU_ESYS;
     return fence(0, 0) ? 0 : -PERCPU_ESYS;
 }
 

@@ -6,75 +6,161 @@
 
 #ifdef PERCPU_PLATFORM_RSEQ
 
-#include <signal.h>
 #include <time.h>
 
 /*
- * A list operation without a sequence holds its area's lock for lists, with signals blocked: a
- * handler on this thread would wait for the lock for ever. The operation commits by one store, as a
- * sequence does. So it may overwrite the mark of a list that is closed meanwhile, and a child after
- * fork() finds lists as they were before or after an operation of another thread.
+ * A list operation without a sequence is a loop over compare-and-exchange, so that signal handlers
+ * and a child after fork() find lists as they are before or after it.
+ *
+ * A push needs no more: while the head has the value that it read, the node's `next` is right. Pop
+ * and take_all hold their area's lock for lists, which keeps other threads from taking nodes: pop
+ * reads the `next` of a node that is still in the list. Pushes, and handlers that interrupt the
+ * operation, do not wait for the lock. Therefore pop marks the head, each operation leaves the head
+ * without that mark, and pop begins again where the mark is gone.
+ *
+ * The lock's word names the thread that has it. A handler of that thread works under it, and waits
+ * for nothing: what it waits for may wait for the lock.
  */
-static void lock_lists(struct slot *slot, sigset_t *old_mask)
-{
-    uint32_t free = 0;
-    sigset_t all;
+#define CLOSED PERCPU__LIST_MARK
+#define POPPING PERCPU__LIST_POPPING
+#define NODE_IN(head) ((struct percpu_list_node *)((head) & ~(CLOSED | POPPING)))
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, old_mask);
+enum lock { TAKEN, NESTED, WOULD_WAIT };
+
+/* The area whose lock the calling thread has, in an operation that a handler interrupts; NO_CPU. */
+static size_t area_of_interrupted(void)
+{
+    size_t cpu = percpu__state->rseq_cpus == 0 ? 0 : percpu__state->cpus;
+
+    for (; cpu <= percpu__state->cpus; cpu++)
+        if (percpu__has_lists(percpu__slot_of(cpu)))
+            return cpu;
+    return NO_CPU;
+}
+
+/*
+ * NESTED: the thread has the lock already. WOULD_WAIT: it has another area's. Who has waited takes
+ * the lock with the mark, since others may still wait.
+ */
+static enum lock lock_lists(struct slot *slot)
+{
+    uintptr_t me = (uintptr_t)pthread_self(), seen = 0;
+
     percpu__note_owner();
-    if (__atomic_compare_exchange_n(&slot->lists, &free, 1, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_RELAXED))
-        return;
-    while (__atomic_exchange_n(&slot->lists, 2, __ATOMIC_SEQ_CST) != 0) {
-        if (getpid() == percpu__state->pid)
-            percpu__futex(&slot->lists, FUTEX_WAIT, 2, NULL);
-        else
+    while (!__atomic_compare_exchange_n(&slot->lists, &seen, me, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        uintptr_t waited = seen | LISTS_WAITED;
+
+        if (percpu__has_lists(slot))
+            return NESTED;
+        if (area_of_interrupted() != NO_CPU)
+            return WOULD_WAIT;
+        if (getpid() != percpu__state->pid)
             percpu__in_child();
+        else if (__atomic_compare_exchange_n(&slot->lists, &seen, waited, false, __ATOMIC_RELAXED,
+                                             __ATOMIC_RELAXED))
+            percpu__futex((uint32_t *)&slot->lists, FUTEX_WAIT, (uint32_t)waited, NULL);
+        me |= LISTS_WAITED;
+        seen = 0;
     }
+    return TAKEN;
 }
 
-static void unlock_lists(struct slot *slot, const sigset_t *old_mask)
+static void unlock_lists(struct slot *slot)
 {
-    if (__atomic_exchange_n(&slot->lists, 0, __ATOMIC_SEQ_CST) == 2)
-        percpu__futex(&slot->lists, FUTEX_WAKE, 1, NULL);
-    pthread_sigmask(SIG_SETMASK, old_mask, NULL);
+    if (__atomic_exchange_n(&slot->lists, 0, __ATOMIC_RELEASE) & LISTS_WAITED)
+        percpu__futex((uint32_t *)&slot->lists, FUTEX_WAKE, 1, NULL);
 }
 
-void percpu__wait_for_lists(size_t cpu)
+bool percpu__wait_for_lists(size_t cpu)
 {
-    sigset_t old_mask;
+    struct slot *slot = percpu__slot_of(cpu);
+    int saved = errno;
+    enum lock lock = lock_lists(slot);
 
-    lock_lists(percpu__slot_of(cpu), &old_mask);
-    unlock_lists(percpu__slot_of(cpu), &old_mask);
+    if (lock == TAKEN)
+        unlock_lists(slot);
+    errno = saved;
+    return lock != WOULD_WAIT;
 }
 
-/* Returns false if the list is closed. */
-static bool list_locked(enum percpu__list_operation operation, size_t cpu, volatile void *p,
-                        struct percpu_list_node **node)
+/*
+ * The three operations return false if the list is closed, unless they are to open it: the drainer
+ * finds then that its mark is gone, and begins again.
+ */
+static bool push(percpu__word *head, struct percpu_list_node *node, bool opens)
 {
-    uintptr_t copy = (uintptr_t)p + percpu__slot(cpu);
-    struct percpu_list_node **first = (struct percpu_list_node **)copy, *old, *now;
-    sigset_t old_mask;
-    bool open;
+    percpu__word first = __atomic_load_n(head, __ATOMIC_RELAXED);
+
+    do {
+        if ((first & CLOSED) && !opens)
+            return false;
+        node->next = NODE_IN(first);
+        __asm__ volatile(PERCPU__RSEQ_DELAY);
+    } while (!__atomic_compare_exchange_n(head, &first, (uintptr_t)node, false, __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+    return true;
+}
+
+static bool pop(percpu__word *head, struct percpu_list_node **node, bool opens)
+{
+    percpu__word first = __atomic_load_n(head, __ATOMIC_ACQUIRE), next, popping;
+
+    do {
+        do {
+            if ((first & CLOSED) && !opens)
+                return false;
+            *node = NODE_IN(first);
+            if (!*node)
+                return true;
+            popping = (uintptr_t)*node | POPPING;
+        } while (first != popping &&
+                 !__atomic_compare_exchange_n(head, &first, popping, false, __ATOMIC_ACQUIRE,
+                                              __ATOMIC_ACQUIRE));
+        next = (uintptr_t)__atomic_load_n(&(*node)->next, __ATOMIC_RELAXED);
+        __asm__ volatile(PERCPU__RSEQ_DELAY);
+        first = popping;
+    } while (!__atomic_compare_exchange_n(head, &first, next, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
+    return true;
+}
+
+static bool take_all(percpu__word *head, struct percpu_list_node **node, bool opens)
+{
+    percpu__word first = __atomic_load_n(head, __ATOMIC_RELAXED);
+
+    do {
+        if ((first & CLOSED) && !opens)
+            return false;
+        __asm__ volatile(PERCPU__RSEQ_DELAY);
+    } while (
+        !__atomic_compare_exchange_n(head, &first, 0, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    *node = NODE_IN(first);
+    return true;
+}
+
+/* Returns false if the list is closed and `opens` is false, or the lock was refused. */
+static bool list_atomic(enum percpu__list_operation operation, size_t cpu, volatile void *p,
+                        struct percpu_list_node **node, bool opens)
+{
+    percpu__word *head = (percpu__word *)((uintptr_t)p + percpu__slot(cpu));
+    struct slot *slot = percpu__slot_of(cpu);
+    enum lock lock;
+    bool done;
 
     percpu__note_user(cpu);
-    lock_lists(percpu__slot_of(cpu), &old_mask);
-    old = __atomic_load_n(first, __ATOMIC_RELAXED);
-    open = ((uintptr_t)old & PERCPU__LIST_MARK) == 0;
-    if (open) {
-        if (operation == PERCPU__LIST_PUSHES) {
-            (*node)->next = old;
-            now = *node;
-        } else {
-            now = operation == PERCPU__LIST_POPS && old ? old->next : NULL;
-            *node = old;
-        }
-        __asm__ volatile(PERCPU__RSEQ_DELAY);
-        __atomic_store_n(first, now, __ATOMIC_RELAXED);
-    }
-    unlock_lists(percpu__slot_of(cpu), &old_mask);
-    return open;
+    if (operation == PERCPU__LIST_PUSHES)
+        return push(head, *node, opens);
+    *node = NULL;
+    if (__atomic_load_n(head, __ATOMIC_RELAXED) == 0)
+        return true;
+    lock = lock_lists(slot);
+    if (lock == WOULD_WAIT)
+        return false;
+    done = operation == PERCPU__LIST_POPS ? pop(head, node, opens) : take_all(head, node, opens);
+    if (lock == TAKEN)
+        unlock_lists(slot);
+    return done;
 }
 
 static bool list_sequence(enum percpu__list_operation operation, volatile void *p,
@@ -99,27 +185,46 @@ static bool list_sequence(enum percpu__list_operation operation, volatile void *
     return done;
 }
 
-/* Sleeps while the list is closed: its drainer may be a thread of lower priority on this CPU. */
-struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation, volatile void *p,
-                                           struct percpu_list_node *node)
+/*
+ * Sleeps while the list is closed: its drainer may be a thread of lower priority on this CPU. A
+ * handler that has interrupted a list operation does not, since the drainer may wait for that one.
+ */
+static void until_done(enum percpu__list_operation operation, volatile void *p,
+                       struct percpu_list_node **node)
 {
     const struct timespec nap = {0, 10000};
-    int saved = errno, cancelable;
 
-    /* Registers the thread if possible: register_thread() refuses once cancellation is disabled. */
-    if (percpu__rseq_index() >= percpu__state->rseq_cpus)
-        (void)percpu__atomic_cpu();
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
     for (;;) {
         size_t cpu = NO_CPU;
 
         if (percpu__rseq_index() >= percpu__state->rseq_cpus)
             cpu = percpu__atomic_cpu();
-        if (cpu == NO_CPU ? list_sequence(operation, p, &node)
-                          : list_locked(operation, cpu, p, &node))
-            break;
-        nanosleep(&nap, NULL);
+        if (cpu == NO_CPU ? list_sequence(operation, p, node)
+                          : list_atomic(operation, cpu, p, node, false))
+            return;
+        cpu = area_of_interrupted();
+        if (cpu == NO_CPU)
+            nanosleep(&nap, NULL);
+        else if (list_atomic(operation, cpu, p, node, true))
+            return;
     }
+}
+
+struct percpu_list_node *percpu__list_slow(enum percpu__list_operation operation, volatile void *p,
+                                           struct percpu_list_node *node)
+{
+    int saved, cancelable;
+
+    /* A push holds no lock: its thread may be cancelled asynchronously. */
+    if (operation == PERCPU__LIST_PUSHES && percpu__state->rseq_cpus == 0 &&
+        list_atomic(operation, percpu__atomic_cpu(), p, &node, false))
+        return node;
+    saved = errno;
+    /* Registers the thread if possible: register_thread() refuses once cancellation is disabled. */
+    if (percpu__state->rseq_cpus != 0 && percpu__rseq_index() >= percpu__state->rseq_cpus)
+        (void)percpu__atomic_cpu();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+    until_done(operation, p, &node);
     pthread_setcancelstate(cancelable, NULL);
     errno = saved;
     return node;

@@ -212,7 +212,8 @@ void percpu__in_child(void)
         struct slot *slot = percpu__slot_of(cpu);
         if (slot->owner || slot->lists) {
             slot->owner = parent_tid && percpu__area_owner(cpu) == parent_tid ? tid : 0;
-            slot->lists = 0;
+            if (!percpu__has_lists(slot))
+                slot->lists = 0;
         }
     }
 }

@@ -37,11 +37,13 @@ void in_list(void)
 
 static void *holder(void *unused)
 {
-    is_holder = 1;
     if (strcmp(mode, "list") == 0 || strcmp(mode, "first") == 0) {
         percpu_list_push(list, &nodes[0]);
+        is_holder = 1;
+        (void)percpu_list_pop(list);
         return unused;
     }
+    is_holder = 1;
     percpu_with_current(entered, p) {
         ++*p;
         sem_post(&holds);

@@ -6,8 +6,13 @@
  * list, or is one thread's, or one drainer's; none is lost, and none is had twice.
  *
  * OPS (of each thread), DRAINERS
- * LOCKED    no sequences: operations of threads on any CPU hold the area's lock, and commit by one
- *           store; the fence waits for the lock (percpu__wait_for_lists())
+ * LOCKED    no sequences (rseq_list.c): operations of threads on any CPU are loops over compare-and-
+ *           exchange; pop and take all hold the area's lock, pop marks the head; the fence waits for
+ *           the lock (percpu__wait_for_lists()). A node that a drainer has may be gone: nobody reads
+ *           it
+ * HANDLER   (LOCKED) a signal handler comes once between two steps of thread 0: it pops one node and
+ *           then another, and pushes the first, under the lock that its thread may have, and waits
+ *           for nothing then
  *
  *   M_NO_ABORT     sequences do not begin again
  *   M_NO_LOOK      an operation does not look for the mark of a closed list
@@ -18,6 +23,9 @@
  *   M_NEXT_EARLY   pop reads the first node's next before its sequence
  *   M_NO_LOCK      (LOCKED) operations do not hold the lock
  *   M_NO_WAIT      (LOCKED) the fence does not wait for the lock
+ *   M_NO_POPPING   (LOCKED HANDLER) pop does not mark the head
+ *   M_WAITS_OPEN   (LOCKED HANDLER) a handler waits while the list is closed
+ *   M_WAITS_LOCK   (LOCKED HANDLER) a handler waits for its own thread's lock
  */
 #ifndef OPS
 #define OPS 1
@@ -27,6 +35,7 @@
 #endif
 #define NONE 255
 #define MARK 8
+#define POPPING 16
 #define IN_LIST 0
 
 byte word[3];   /* 0: the list's head; 1, 2: the nodes' next */
@@ -35,12 +44,15 @@ byte running;   /* the thread that CPU 0 runs, or NONE */
 bool interrupted[2];
 bool has_ended[2];
 byte drainers_done;
-bool mutex, locked;
+bool mutex;
+byte locked;    /* LOCKED: the thread that has the lock plus 1, a drainer plus 10 */
+bool handles;   /* thread 0 is in its handler */
+bool was_interrupted;
 
 /* -- CPU 0's stores ---------------------------------------------------------------------------- */
 
 #ifdef LOCKED
-#define RUNS(me) true
+#define RUNS(me) (me != 0 || !handles)
 #define LOAD(x) word[x]
 #define HAS_ROOM true
 inline store(to, what) { word[to] = what }
@@ -104,19 +116,174 @@ end:
 
 /* -- Operations -------------------------------------------------------------------------------- */
 
+#ifdef LOCKED
+#define BITS (MARK | POPPING)
+#define GOES RUNS(me)
+
+inline lock()
+{
+#ifndef M_NO_LOCK
+    atomic { GOES && locked == 0 -> locked = me + 1 }
+#else
+    skip
+#endif
+}
+
+inline unlock()
+{
+#ifndef M_NO_LOCK
+    atomic { GOES; locked = 0 }
+#else
+    skip
+#endif
+}
+
+/* o: the node that is the thread's now, or 0 */
+inline pop(o)
+{
+    lock();
+    do
+    :: atomic { GOES && (word[0] & MARK) -> o = 0 };
+        unlock();
+        atomic { GOES && !(word[0] & MARK); skip };
+        lock()
+    :: atomic { GOES && word[0] == 0 -> o = 0 }; break
+    :: atomic { GOES && word[0] != 0 && !(word[0] & MARK) ->
+            o = word[0] & 7;
+#ifndef M_NO_POPPING
+            word[0] = o | POPPING
+#endif
+        };
+        atomic { GOES; assert(has[o] != 10 && has[o] != 11); x = word[o] };
+        atomic {
+            GOES;
+#ifndef M_NO_POPPING
+            seen = (o | POPPING);
+#else
+            seen = o;
+#endif
+            if
+            :: word[0] == seen ->
+                word[0] = x; assert(has[o] == IN_LIST); has[o] = me + 1; x = 0; seen = 0; break
+            :: else -> x = 0; seen = 0
+            fi }
+    od;
+    unlock()
+}
+
+inline push(n)
+{
+    do
+    :: atomic { GOES && !(word[0] & MARK) -> seen = word[0]; word[n] = (seen & 7) };
+        atomic {
+            GOES;
+            if
+            :: word[0] == seen ->
+                assert(has[n] == me + 1); word[0] = n; has[n] = IN_LIST; o = 0; seen = 0; break
+            :: else -> seen = 0
+            fi }
+    od
+}
+
+inline take_all(o)
+{
+    lock();
+    do
+    :: atomic { GOES && (word[0] & MARK) -> o = 0 };
+        unlock();
+        atomic { GOES && !(word[0] & MARK); skip };
+        lock()
+    :: atomic { GOES && !(word[0] & MARK) ->
+            o = word[0] & 7;
+            word[0] = 0;
+            if
+            :: o != 0 ->
+                assert(has[o] == IN_LIST);
+                has[o] = me + 1;
+                x = word[o];
+                if :: x != 0 -> assert(has[x] == IN_LIST); has[x] = me + 1 :: else fi;
+                x = 0
+            :: else
+            fi };
+        break
+    od;
+    unlock()
+}
+
+#ifdef HANDLER
+/* Nobody but pushers and drainers change the list while its thread has the lock: a pop is a step. */
+inline pop_in_handler(o)
+{
+    atomic {
+#ifdef M_WAITS_OPEN
+        !(word[0] & MARK);
+#endif
+        o = word[0] & 7;
+        if
+        :: o != 0 -> assert(has[o] == IN_LIST); has[o] = 1; word[0] = word[o]
+        :: else
+        fi }
+}
+
+active proctype handler()
+{
+    byte first, second, seen;
+    bool is_nested;
+
+end:
+    atomic { !has_ended[0] && !was_interrupted -> was_interrupted = 1; handles = 1 };
+#ifdef M_WAITS_LOCK
+    atomic { locked == 0 -> locked = 1 };
+#else
+    atomic {
+        if
+        :: locked == 1 -> is_nested = 1
+        :: locked == 0 && !(word[0] & MARK) -> locked = 1
+        :: !has_ended[0] && locked > 1 -> handles = 0; goto done
+        fi };
+#endif
+    pop_in_handler(first);
+    pop_in_handler(second);
+    if
+    :: first != 0 ->
+        do
+        :: atomic { seen = word[0]; word[first] = (seen & 7) };
+            atomic {
+                if
+                :: word[0] == seen ->
+                    assert(has[first] == 1); word[0] = first; has[first] = IN_LIST; break
+                :: else
+                fi }
+        od
+    :: else
+    fi;
+    if
+    :: second != 0 ->
+        do
+        :: atomic { seen = word[0]; word[second] = (seen & 7) };
+            atomic {
+                if
+                :: word[0] == seen ->
+                    assert(has[second] == 1); word[0] = second; has[second] = IN_LIST; break
+                :: else
+                fi }
+        od
+    :: else
+    fi;
+    atomic { if :: !is_nested -> locked = 0 :: else fi; handles = 0 };
+done:
+    skip
+}
+#endif
+
+#else
 inline begin()
 {
-#if defined(LOCKED) && !defined(M_NO_LOCK)
-    atomic { !locked -> locked = 1 };
-#endif
     STEP(interrupted[me] = 0)
 }
 
 inline done()
 {
-#if defined(LOCKED) && !defined(M_NO_LOCK)
-    locked = 0;
-#endif
     skip
 }
 
@@ -198,9 +365,11 @@ inline take_all(o)
     od
 }
 
+#endif
+
 proctype thread(byte me)
 {
-    byte o, x, n, mine, rest;
+    byte o, x, n, mine, rest, seen;
 
     do
     :: n < OPS ->
@@ -224,7 +393,7 @@ inline fence()
 {
 #ifdef LOCKED
 #ifndef M_NO_WAIT
-    atomic { !locked -> locked = 1 };
+    atomic { locked == 0 -> locked = me + 10 };
     locked = 0
 #else
     skip
@@ -248,7 +417,7 @@ proctype drainer(byte me)
     atomic { !mutex -> mutex = 1 };
 #endif
     do
-    :: atomic { first = word[0] & 7; word[0] = word[0] | MARK };
+    :: atomic { first = word[0] & 7; word[0] = (first | MARK) };
 #ifndef M_NO_FENCE
         fence();
 #endif

@@ -10,6 +10,7 @@
 #include <percpu/detail/warnings_off.h>
 
 #define PERCPU__LIST_MARK ((uintptr_t)1)
+#define PERCPU__LIST_POPPING ((uintptr_t)2) /* rseq: a pop without a sequence is under way */
 
 /* Tests define this hook, to run a handler in the middle of a pop. */
 #ifndef PERCPU__LIST_BETWEEN
@@ -95,13 +96,17 @@ typedef uintptr_t __attribute__((may_alias)) percpu__word;
 
 /*
  * A sequence in progress may overwrite the mark and so open the list: percpu__list_open() then
- * fails.
+ * fails. A pop in progress without a sequence loses its own mark, and waits.
  */
 PERCPU__INLINE struct percpu_list_node *percpu__list_close(uintptr_t first)
 {
-    uintptr_t old =
-        __atomic_fetch_or((volatile percpu__word *)first, PERCPU__LIST_MARK, __ATOMIC_SEQ_CST);
-    return (struct percpu_list_node *)(old & ~PERCPU__LIST_MARK);
+    volatile percpu__word *head = (volatile percpu__word *)first;
+    percpu__word old = __atomic_load_n(head, __ATOMIC_RELAXED), node;
+    do
+        node = old & ~(PERCPU__LIST_MARK | PERCPU__LIST_POPPING);
+    while (!__atomic_compare_exchange_n(head, &old, node | PERCPU__LIST_MARK, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    return (struct percpu_list_node *)node;
 }
 
 PERCPU__INLINE bool percpu__list_open(volatile void *p, uintptr_t first,
