@@ -201,9 +201,9 @@ void percpu__note_user(size_t cpu) PERCPU__HIDDEN;
 /* Does the calling thread have this lock? So a handler finds it that interrupts the thread. */
 static inline bool percpu__has_lists(const struct slot *slot)
 {
-    uintptr_t word = __atomic_load_n(&slot->lists, __ATOMIC_RELAXED);
+    uintptr_t holder = __atomic_load_n(&slot->lists, __ATOMIC_RELAXED) & ~LISTS_WAITED;
 
-    return (word & ~LISTS_WAITED) == (uintptr_t)pthread_self();
+    return holder == (uintptr_t)pthread_self();
 }
 
 /*
